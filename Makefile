@@ -1,0 +1,15 @@
+# Gnomon. `make help` lists the targets; rules of each area are in mk/.
+VARIANT ?= release
+BUILD   ?= build
+CC      ?= gcc
+OUT     := $(BUILD)/$(VARIANT)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+include mk/flags.mk
+include mk/proto.mk
+include mk/build.mk
+include mk/test.mk
+include mk/run.mk

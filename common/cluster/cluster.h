@@ -1,0 +1,60 @@
+/* cluster.h - the cluster store: namespaces (later: search attributes, endpoints, the assignment
+ * map). Small, rarely written, shared by all processes: one SQLite file in WAL mode, each write a
+ * compare-and-swap on the row's version; `metadata_version` counts all writes.
+ *
+ * Reads come from a copy in memory. It is refreshed when an envelope carries a higher metadata
+ * version (cluster_saw_version()), and an unknown name is read through once, at most every 100 ms
+ * per name, before it is refused. Thread-safe. */
+#ifndef GNOMON_CLUSTER_H
+#define GNOMON_CLUSTER_H
+
+#include "common/base/arena.h"
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/log/log.h"
+
+struct cluster;
+
+/* One namespace, immutable: a snapshot that its reader holds by reference. */
+struct namespace_info {
+    char id[UUID_TEXT_LEN + 1];
+    const char *name;
+    int64_t retention_s;
+    /* temporal.api.namespace.v1.NamespaceInfo / NamespaceConfig, encoded: what Describe answers. */
+    struct slice info, config;
+    bool is_global;
+    int64_t version; /* for compare-and-swap */
+};
+
+MUST_USE enum err cluster_open(const char *data_dir, const struct clock *clock,
+                               const struct log *log, struct cluster **out,
+                               struct err_detail *detail);
+void cluster_close(struct cluster *cluster);
+
+/* ERR_NOT_FOUND when absent. Gives *out, ended by cluster_namespace_unref(). */
+MUST_USE enum err cluster_namespace_by_name(struct cluster *cluster, struct slice name,
+                                            const struct namespace_info **out);
+MUST_USE enum err cluster_namespace_by_id(struct cluster *cluster, struct slice id,
+                                          const struct namespace_info **out);
+void cluster_namespace_unref(const struct namespace_info *ns);
+
+/* All namespaces in order of name, after `after` (empty: from the start), at most `limit`. */
+typedef bool (*cluster_visit_fn)(void *arg, const struct namespace_info *ns);
+MUST_USE enum err cluster_namespaces(struct cluster *cluster, struct slice after, uint32_t limit,
+                                     cluster_visit_fn visit, void *arg);
+
+/* ERR_EXISTS: the name is taken. `ns->version` is ignored. */
+MUST_USE enum err cluster_namespace_create(struct cluster *cluster,
+                                           const struct namespace_info *ns);
+/* ERR_ABORTED: somebody changed it since ns->version: read again. */
+MUST_USE enum err cluster_namespace_update(struct cluster *cluster,
+                                           const struct namespace_info *ns);
+
+int64_t cluster_version(struct cluster *cluster); /* of the copy in memory */
+void cluster_saw_version(struct cluster *cluster, int64_t version);
+
+/* A stable id of this cluster, made at first start (GetClusterInfo.cluster_id). */
+const char *cluster_id(struct cluster *cluster);
+
+#endif

@@ -1,0 +1,21 @@
+# Compiler flags: one set of warnings, four variants.
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+        -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wswitch \
+        -Wnull-dereference -fno-common -Werror
+
+OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+OPT_debug   := -O0 -g
+OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT_tsan    := -O1 -g -fsanitize=thread
+ifeq ($(OPT_$(VARIANT)),)
+$(error VARIANT must be release, debug, asan or tsan, not "$(VARIANT)")
+endif
+
+PACKAGES := libuv libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson libcurl libssl libcrypto zlib
+
+# -std=c17, not gnu17: the generated code has a field named `linux`.
+CFLAGS   := -std=c17 -D_GNU_SOURCE -MMD -MP -pthread $(OPT_$(VARIANT))
+# Generated and library headers are not ours to warn about.
+INCLUDES := -I. -isystem $(BUILD)/proto $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PACKAGES) 2>/dev/null))
+LDFLAGS  := -pthread $(OPT_$(VARIANT))
+LDLIBS    = $(shell pkg-config --libs $(PACKAGES)) -lnng -lm
