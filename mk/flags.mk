@@ -11,7 +11,7 @@ ifeq ($(OPT_$(VARIANT)),)
 $(error VARIANT must be release, debug, asan or tsan, not "$(VARIANT)")
 endif
 
-PACKAGES := libuv libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson libcurl libssl libcrypto zlib
+PACKAGES := libuv libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson libcurl libssl libcrypto zlib
 
 # -std=c17, not gnu17: the generated code has a field named `linux`.
 CFLAGS   := -std=c17 -D_GNU_SOURCE -MMD -MP -pthread $(OPT_$(VARIANT))
