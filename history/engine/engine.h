@@ -1,0 +1,141 @@
+/* engine.h - every step that a run can make: (state, request, now) -> (events, tasks, reply).
+ *
+ * Requests are decoded and validated API messages (borrowed). All functions want an initialised
+ * transition with its `in` part set. Errors other than ERR_OK mean: nothing changed, tell the
+ * caller. Spec: behaviours.md and the reference server's history engine. */
+#ifndef GNOMON_ENGINE_H
+#define GNOMON_ENGINE_H
+
+#include "history/engine/transition.h"
+
+/* -- start (start.c, id_policy.c) ----------------------------------------------------------- */
+
+struct engine_start {
+    const api_start_workflow_execution_request *request;
+    struct slice namespace_id, namespace_name;
+    int64_t retention_s;
+    const char *run_id; /* drawn by the shard, UUIDv7 */
+};
+
+/* What the current run of the workflow id means for a start request. */
+struct current_run {
+    char run_id[UUID_TEXT_LEN + 1];
+    int32_t status;
+    char start_request_id[256];
+    int64_t start_ns, close_ns;
+    uint8_t tablet;
+};
+enum start_decision {
+    START_NEW,
+    START_SAME_REQUEST,     /* a repeated request id: answer with the current run, started = true */
+    START_USE_EXISTING,     /* conflict policy: answer with the current run, started = false */
+    START_TERMINATE_EXISTING, /* end the current run, then start the new one in the same commit */
+    START_REFUSE            /* *detail says why: ERR_EXISTS with details */
+};
+enum start_decision engine_start_policy(const api_start_workflow_execution_request *request,
+                                        const struct current_run *current, int64_t now_ns,
+                                        struct arena *arena, struct err_detail *detail);
+
+/* t->run is a fresh run_new(): writes WorkflowExecutionStarted and WorkflowTaskScheduled. */
+MUST_USE enum err engine_start(struct transition *t, const struct engine_start *start);
+
+/* The response for a run that a repeated start meets. */
+struct slice engine_start_reply(struct arena *arena, const char *run_id,
+                                struct slice namespace_name, struct slice workflow_id,
+                                int32_t status, bool started);
+
+/* -- from outside (external.c) -------------------------------------------------------------- */
+
+MUST_USE enum err engine_signal(struct transition *t,
+                                const api_signal_workflow_execution_request *request);
+MUST_USE enum err engine_request_cancel(struct transition *t,
+                                        const api_request_cancel_workflow_execution_request *request);
+MUST_USE enum err engine_terminate(struct transition *t,
+                                   const api_terminate_workflow_execution_request *request);
+
+/* -- workflow tasks (workflow_task.c, wft_completed.c, commands.c) --------------------------- */
+
+/* Record the start for a poll. ERR_STALE: no such scheduled task (refuse the match). A repeat with
+ * the same poll id gives the same response again. Sets t->started. */
+MUST_USE enum err engine_start_workflow_task(struct transition *t, const struct rpc_task *task,
+                                             const struct rpc_poll *poll,
+                                             const api_poll_workflow_task_queue_request *request);
+/* Commits; a bad command or an unhandled one sets t->reply_err. Sets t->wft_completed. With
+ * return_new_workflow_task the next task is started inline: t->started. */
+MUST_USE enum err engine_respond_workflow_task_completed(
+    struct transition *t, const struct task_token *token,
+    api_respond_workflow_task_completed_request *request);
+MUST_USE enum err engine_respond_workflow_task_failed(
+    struct transition *t, const struct task_token *token,
+    const api_respond_workflow_task_failed_request *request);
+/* No worker polls the sticky queue: offer the task on the normal queue. */
+MUST_USE enum err engine_no_sticky_poller(struct transition *t, const struct rpc_task *task);
+MUST_USE enum err engine_reset_sticky(struct transition *t);
+
+/* A workflow task response for a direct query (nothing is recorded): the sticky worker gets only
+ * what it has not seen. */
+MUST_USE enum err engine_query_task(struct transition *t, const struct rpc_poll *poll,
+                                    const struct task_token *token);
+
+/* One command of a completed workflow task; activity.h's and timer's are in activity_commands.c
+ * and timer_commands.c, the rest in commands.c. A bad command: ERR_INVALID, *cause (a
+ * WORKFLOW_TASK_FAILED_CAUSE_*) and t->detail->text "BadXAttributes: ..." without side effect.
+ * `command_task_id`: id of the WorkflowTaskCompleted event. */
+struct command_context {
+    int64_t completed_event_id;
+    int32_t cause;
+    const char *identity;
+};
+typedef enum err (*engine_command_fn)(struct transition *t, struct command_context *ctx,
+                                      const api_command *command);
+enum err command_schedule_activity(struct transition *t, struct command_context *ctx,
+                                   const api_command *command);
+enum err command_request_cancel_activity(struct transition *t, struct command_context *ctx,
+                                         const api_command *command);
+enum err command_start_timer(struct transition *t, struct command_context *ctx,
+                             const api_command *command);
+enum err command_cancel_timer(struct transition *t, struct command_context *ctx,
+                              const api_command *command);
+enum err command_record_marker(struct transition *t, struct command_context *ctx,
+                               const api_command *command);
+
+/* -- activities (activity_*.c) -------------------------------------------------------------- */
+
+MUST_USE enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,
+                                             const struct rpc_poll *poll);
+MUST_USE enum err engine_respond_activity_completed(
+    struct transition *t, const struct task_token *token,
+    const api_respond_activity_task_completed_request *request);
+MUST_USE enum err engine_respond_activity_failed(
+    struct transition *t, const struct task_token *token,
+    const api_respond_activity_task_failed_request *request);
+MUST_USE enum err engine_respond_activity_canceled(
+    struct transition *t, const struct task_token *token,
+    const api_respond_activity_task_canceled_request *request);
+MUST_USE enum err engine_record_heartbeat(
+    struct transition *t, const struct task_token *token,
+    const api_record_activity_task_heartbeat_request *request);
+/* All activities' and timers' items are gone with the run (it closed): drop rows and tasks. */
+void engine_drop_activities(struct transition *t);
+void engine_drop_timers(struct transition *t);
+
+/* -- time ----------------------------------------------------------------------------------- */
+
+/* The next moment at which anything of this run is due; 0: never. */
+int64_t engine_deadline_ns(const struct run *run);
+/* Carry out everything that is due at t->now_ns (possibly nothing). Order: workflow time-out
+ * first, then workflow task, activities, timers, each by due time. */
+MUST_USE enum err engine_fire(struct transition *t);
+void engine_fire_activities(struct transition *t); /* activity_timeout.c */
+void engine_fire_timers(struct transition *t);     /* timer_fire.c */
+
+/* -- looking -------------------------------------------------------------------------------- */
+
+/* DescribeWorkflowExecutionResponse. */
+struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_ns);
+void engine_describe_activities(struct run *run, struct arena *arena, int64_t now_ns,
+                                api_describe_workflow_execution_response *out);
+/* WorkflowExecutionInfo, as List shows it. */
+struct slice engine_execution_info(const struct run *run, struct arena *arena);
+
+#endif

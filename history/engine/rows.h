@@ -1,0 +1,69 @@
+/* rows.h - a run's rows: their keys, and what one transition writes.
+ *
+ * Keys (big-endian integers; the first byte is the tablet, so that a tablet is one range):
+ *   C  tablet 'C' kind ns-id(16) workflow-id         current run of a workflow id
+ *   X  tablet 'X' run-id(16)                         execution: the mutable state
+ *   P  tablet 'P' run-id(16) item-kind id            pending item: activity, timer, signal request
+ *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
+ *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
+ *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
+ * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16).
+ * Values start with a version; they are records (common/pack/record.h) but for N. */
+#ifndef GNOMON_ROWS_H
+#define GNOMON_ROWS_H
+
+#include "common/store/store.h"
+#include "history/engine/transition.h"
+#include "history/engine/engine.h"
+
+enum { ROW_KEY_MAX = 1100 };
+enum row_item { ITEM_ACTIVITY = 1, ITEM_TIMER = 2, ITEM_SIGNAL_REQUEST = 3 };
+
+/* A row that ended in this transition. */
+struct dropped_item {
+    struct list node;
+    enum row_item kind;
+    struct slice id; /* in the transition's arena */
+};
+void run_drop_item(struct transition *t, enum row_item kind, struct slice id);
+
+struct row_key {
+    uint8_t bytes[ROW_KEY_MAX];
+    size_t len;
+};
+static inline struct slice row_key_slice(const struct row_key *key)
+{
+    return slice_of(key->bytes, key->len);
+}
+void row_key_current(struct row_key *key, uint8_t tablet, enum execution_kind kind,
+                     struct slice namespace_id, struct slice workflow_id);
+void row_key_execution(struct row_key *key, uint8_t tablet, const char *run_id);
+void row_key_items(struct row_key *key, uint8_t tablet, const char *run_id); /* prefix of all */
+void row_key_node(struct row_key *key, uint8_t tablet, const char *run_id, int64_t event_id);
+/* Prefix of a queue's task rows in a tablet; and one task's row. */
+void row_key_queue(struct row_key *key, uint8_t tablet, struct slice namespace_id,
+                   struct slice task_queue, enum rpc_task_kind kind);
+void row_key_task(struct row_key *key, uint8_t tablet, struct slice namespace_id,
+                  struct slice task_queue, enum rpc_task_kind kind, bool sticky,
+                  int32_t priority, uint64_t row_seq);
+void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
+void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,
+                        int64_t close_ns, int64_t start_ns, const char *run_id);
+/* The task that a task row stands for. */
+MUST_USE enum err row_task_decode(struct arena *arena, struct slice value, struct rpc_task *out);
+
+/* All row operations of a finished transition, in t->arena: node, items, execution, current run
+ * (`make_current`: this start makes it so), tasks, deadline, visibility. Clears dirty marks, moves
+ * run->deadline_row_ns lazily: a later deadline leaves the row where it is. */
+void rows_of_transition(struct transition *t, bool make_current, struct store_op **ops,
+                        size_t *count);
+
+/* The current-run row. */
+MUST_USE enum err row_current_decode(struct arena *arena, struct slice value,
+                                     struct current_run *out);
+
+/* Read one run whole (execution row and items). ERR_NOT_FOUND; ERR_CORRUPT. On a reader thread. */
+MUST_USE enum err run_load(struct store_snapshot *snapshot, uint8_t tablet,
+                           struct slice namespace_id, const char *run_id, struct run **out);
+
+#endif

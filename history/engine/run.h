@@ -1,0 +1,136 @@
+/* run.h - the mutable state of one workflow execution ("run"): everything that its next step
+ * depends on, and nothing else.
+ *
+ * Every field is of one of three sorts, named by the comment that groups it:
+ *   derived       rebuilt from the events; engine/rebuild.c does it and the tests compare
+ *   durable-only  not in the events (attempts, start ids, buffered events, ...): kept in rows
+ *   volatile      lost with the process (none here: the shard keeps queries and waiters)
+ *
+ * A run is owned by its shard's thread. Identity lives in the run's arena; what changes during
+ * its life is heap memory of its own (struct bytes), so that a long run does not grow.
+ * Times are wall-clock nanoseconds of the shard's clock; 0 means none. Spans are nanoseconds. */
+#ifndef GNOMON_RUN_H
+#define GNOMON_RUN_H
+
+#include "common/base/arena.h"
+#include "common/base/list.h"
+#include "common/base/map.h"
+#include "common/base/rng.h"
+
+/* Heap bytes with one owner. */
+struct bytes {
+    uint8_t *ptr;
+    size_t len;
+};
+void bytes_set(struct bytes *bytes, struct slice value); /* copies; frees what was there */
+void bytes_clear(struct bytes *bytes);
+static inline struct slice bytes_slice(struct bytes bytes)
+{
+    return slice_of(bytes.ptr, bytes.len);
+}
+
+enum execution_kind { EXECUTION_WORKFLOW = 1 };
+
+/* WORKFLOW_EXECUTION_STATUS_* of the API are used as they are. */
+
+enum wft_state { WFT_NONE, WFT_SCHEDULED, WFT_STARTED };
+
+struct workflow_task {
+    enum wft_state state;
+    /* derived */
+    int64_t scheduled_event_id, started_event_id; /* of a transient task: ids that they would get */
+    int64_t scheduled_ns, started_ns;
+    int64_t original_scheduled_ns; /* of the first of a chain of heartbeating tasks */
+    int64_t timeout_ns;            /* start to close */
+    int32_t attempt;               /* from 1; > 1: transient, its events are not written */
+    bool sticky;                   /* scheduled on the sticky queue */
+    /* durable-only */
+    uint64_t row_seq;  /* of its task row while scheduled; 0: none */
+    uint64_t start_id; /* of the present start; 0 when not started */
+    uint64_t poll_id;  /* of the poll that it was started for: starts are idempotent by it */
+    struct bytes identity; /* of the worker that has it */
+    int64_t history_size_bytes;    /* as written into Started */
+    bool suggest_continue_as_new;
+};
+
+enum { COMPLETED_RING = 16, RUN_TYPE_MAX = 1000 };
+
+struct activity; /* activity.h */
+struct timer;    /* timer.h */
+
+struct run {
+    struct arena arena; /* identity below */
+
+    /* derived: identity and what the start request fixed */
+    enum execution_kind kind;
+    uint8_t tablet;
+    struct slice namespace_id, namespace_name; /* id in text form */
+    struct slice workflow_id;
+    char run_id[UUID_TEXT_LEN + 1];
+    char first_run_id[UUID_TEXT_LEN + 1];
+    struct slice workflow_type, task_queue;
+    int64_t execution_timeout_ns, run_timeout_ns, task_timeout_ns;
+    int64_t start_ns, execution_ns; /* execution_ns: start + first workflow task backoff */
+    int64_t run_expires_ns;         /* when the run times out; 0: never */
+    int32_t attempt;
+    struct slice retry_policy;      /* encoded, may be empty */
+    struct slice cron;
+    struct slice memo, search_attributes; /* encoded Memo, SearchAttributes as started */
+    struct slice priority, user_metadata; /* encoded */
+    int64_t retention_ns;           /* of the namespace when the run started */
+    char start_request_id[256];
+    struct slice start_identity;
+
+    /* derived: progress */
+    int32_t status;                 /* WORKFLOW_EXECUTION_STATUS_RUNNING, ... */
+    int64_t close_ns;
+    int64_t next_event_id;          /* of the next event to be written */
+    int64_t last_started_event_id;  /* Started event of the last completed workflow task; 0: none */
+    int64_t last_completed_ns;
+    int64_t completion_event_batch_id;
+    bool cancel_requested;
+    struct bytes cancel_request_id;
+    int64_t signal_count;
+    struct workflow_task wft;
+    struct map activities;          /* struct activity by scheduled event id */
+    struct map timers;              /* struct timer by timer id */
+
+    /* durable-only */
+    int64_t history_size_bytes;
+    int64_t state_transition_count;
+    struct bytes sticky_queue;      /* empty: not sticky */
+    int64_t sticky_schedule_to_start_ns;
+    struct bytes worker_identity;   /* of the last completed workflow task */
+    struct bytes worker_version_stamp; /* encoded WorkerVersionStamp of the same */
+    struct bytes buffered;          /* events that wait for the task's end: repeated field 1 of
+                                       History, their ids still 0 */
+    uint32_t buffered_count;
+    uint64_t completed_start_ids[COMPLETED_RING]; /* answers repeated after a lost reply */
+    uint32_t completed_next;
+    struct map signal_request_ids;  /* struct signal_request by request id */
+    int64_t deadline_row_ns;        /* key of the run's deadline row; 0: it has none */
+    int64_t visibility_order_ns[2]; /* close and start time in the key of its visibility row; both
+                                       0: it has none */
+
+    /* bookkeeping of one transition, empty between two */
+    bool dirty;                     /* the execution row must be written */
+    struct list dropped_items;      /* struct dropped_item: rows of ended activities, timers */
+};
+
+struct signal_request {
+    struct map_node node; /* key: the request id that follows */
+    struct slice id;
+    bool dirty;
+};
+
+struct run *run_new(void);
+void run_free(struct run *run);
+/* About what it holds in memory: for the cache's bound. */
+size_t run_bytes(const struct run *run);
+
+static inline bool run_is_open(const struct run *run)
+{
+    return run->close_ns == 0;
+}
+
+#endif

@@ -1,0 +1,108 @@
+/* transition.h - one step of a run: what it may use, and what it asks the shard to do.
+ *
+ * The engine is sans-I/O: time, randomness and row numbers come in through this struct, events,
+ * tasks and replies go out through it. A step that returns an error has changed nothing (checks
+ * come first), unless its function says that it commits and answers with `reply_err`. */
+#ifndef GNOMON_TRANSITION_H
+#define GNOMON_TRANSITION_H
+
+#include "api.h"
+#include "common/base/buf.h"
+#include "common/base/err.h"
+#include "common/rpc/rpc.h"
+#include "history/engine/run.h"
+
+struct engine_limits {
+    uint32_t id_bytes_max;              /* 1000 */
+    size_t blob_bytes_max;              /* 2 MiB: limit.blobSize.error */
+    size_t memo_bytes_max;              /* 2 MiB */
+    uint32_t pending_activities_max;    /* 2000 */
+    int64_t signals_max;                /* 10000: history.maximumSignalsPerExecution */
+    int64_t history_events_max;         /* 51200: limit.historyCount.error */
+    int64_t history_bytes_max;          /* 50 MiB */
+    int64_t suggest_events, suggest_bytes; /* 4096, 4 MiB: suggest continue-as-new */
+    int64_t sticky_poller_ns;           /* 10 s */
+    int64_t wft_heartbeat_timeout_ns;   /* 30 min: history.workflowTaskHeartbeatTimeout */
+    int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
+};
+extern const struct engine_limits engine_limits_default;
+
+/* A task that became dispatchable (row to be written, then offered) or ceased to be. */
+struct task_change {
+    bool add;
+    enum rpc_task_kind kind;
+    bool sticky;
+    uint64_t row_seq;
+    struct slice task_queue;     /* in the transition's arena */
+    int64_t scheduled_event_id;
+    int32_t attempt, priority;
+};
+
+/* A workflow task handed to a worker: the poll response without history, queries and page token,
+ * which the shard adds. */
+struct started_workflow_task {
+    api_poll_workflow_task_queue_response *response; /* in the transition's arena */
+    int64_t history_from, history_to; /* events [from, to) come from the stored history */
+    struct slice extra_events;        /* then these (transient Scheduled and Started): repeated
+                                         field 1 of History */
+};
+
+struct transition {
+    /* in */
+    struct run *run;
+    struct arena *arena; /* memory of everything below; lives until the effects are carried out */
+    int64_t now_ns;
+    struct rng *rng;
+    uint64_t *row_seq;   /* the shard's counter of task rows: ++*row_seq is a fresh one */
+    uint32_t history_shard;
+    const struct engine_limits *limits;
+    struct err_detail *detail;
+
+    /* out */
+    struct buf events;          /* the new events: repeated field 1 of History; a heap buffer */
+    int64_t first_event_id;     /* of `events`; 0: none */
+    uint32_t event_count;
+    struct task_change *changes;
+    size_t change_count, change_cap;
+    bool visibility_changed;    /* started, closed, or an attribute that List shows */
+    bool closed;
+    struct slice reply;         /* the encoded API response */
+    enum err reply_err;         /* the step commits, and the caller gets this error (and *detail) */
+    struct started_workflow_task *started; /* a workflow task started in this step */
+    api_poll_activity_task_queue_response *started_activity;
+    bool wft_completed;         /* a workflow task completed: `query_results` answers queries */
+    bool wft_failed;            /* a workflow task failed or timed out: its queries wait again */
+    api_respond_workflow_task_completed_request *completed_request; /* for query_results */
+    bool started_rides;         /* only a workflow task's Started was recorded: exempt from waiting
+                                   (design section 5, release rule) */
+};
+
+void transition_init(struct transition *t, struct run *run, struct arena *arena);
+void transition_release(struct transition *t); /* the heap buffer */
+
+/* Write one event: gives it the next id, the time and the namespace's version, packs it into
+ * t->events. `event` and all it points to may live in t->arena or shorter. Gives the event id. */
+int64_t transition_event(struct transition *t, api_history_event *event);
+
+/* The same for an event that comes from outside while a workflow task may be started: then it
+ * joins the run's buffered events (id 0 is given) until the task ends. */
+int64_t transition_event_or_buffer(struct transition *t, api_history_event *event);
+
+/* An empty event of a type in t->arena; its attributes are the caller's to set. */
+api_history_event *transition_event_new(struct transition *t, int32_t type);
+
+void transition_task_add(struct transition *t, const struct task_change *change);
+void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
+                          uint64_t row_seq, struct slice task_queue);
+
+/* There is something for the worker to see: schedule a workflow task unless one is pending (or the
+ * run is closed). Events of the step come before. Implemented in workflow_task.c. */
+void transition_need_workflow_task(struct transition *t);
+
+/* An API message of the transition's arena <-> bytes. */
+struct slice transition_pack(struct transition *t, const void *message);
+pb_timestamp *transition_timestamp(struct transition *t, int64_t ns); /* NULL for 0 */
+pb_duration *transition_duration(struct transition *t, int64_t ns);
+char *transition_str(struct transition *t, struct slice text);
+
+#endif
