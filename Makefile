@@ -12,4 +12,5 @@ include mk/flags.mk
 include mk/proto.mk
 include mk/build.mk
 include mk/test.mk
+include mk/models.mk
 include mk/run.mk
