@@ -48,12 +48,11 @@ enum err errdetail_resource_exhausted(struct arena *arena, struct err_detail *de
     PRINTF_LIKE(5, 6);
 /* ERR_DENIED; `reason` may be NULL. */
 enum err errdetail_permission_denied(struct arena *arena, struct err_detail *detail,
-                                     const char *reason, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+                                     const char *reason, const char *format, ...) PRINTF_LIKE(4, 5);
 /* ERR_PRECONDITION, "Client version X is not supported. Server supports N versions: Y" */
 enum err errdetail_client_version_not_supported(struct arena *arena, struct err_detail *detail,
-                                                const char *client_version,
-                                                const char *client_name, const char *supported);
+                                                const char *client_version, const char *client_name,
+                                                const char *supported);
 /* ERR_PRECONDITION, "Server version X is not supported. Client supports server versions: Y" */
 enum err errdetail_server_version_not_supported(struct arena *arena, struct err_detail *detail,
                                                 const char *server_version,
