@@ -1,0 +1,290 @@
+/* cluster_test.c - two handles on one file stand for two processes. */
+#include "common/cluster/cluster.h"
+
+#include "tests/lib/test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ID_A "11111111-1111-4111-8111-111111111111"
+#define ID_B "22222222-2222-4222-8222-222222222222"
+
+static struct log quiet = {.level = LOG_ERROR + 1, .fd = 2};
+
+struct folder {
+    char root[64], data[96];
+};
+
+static void folder_make(struct folder *folder)
+{
+    snprintf(folder->root, sizeof folder->root, "/tmp/gnomon-cluster-XXXXXX");
+    check(mkdtemp(folder->root) != NULL);
+    snprintf(folder->data, sizeof folder->data, "%s/a/b", folder->root);
+}
+
+static void folder_remove(struct folder *folder)
+{
+    static const char *const files[] = {
+        "a/b/cluster.db", "a/b/cluster.db-wal", "a/b/cluster.db-shm", "a/b", "a", ""};
+    char path[160];
+
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder->root, files[i]);
+        remove(path);
+    }
+}
+
+static struct cluster *open_at(struct folder *folder, const struct clock *clock)
+{
+    struct cluster *cluster = NULL;
+    struct err_detail detail = {0};
+
+    check_ok(cluster_open(folder->data, clock, &quiet, &cluster, &detail));
+    check_str(detail.text, "");
+    return cluster;
+}
+
+static struct namespace_info namespace_of(const char *id, const char *name)
+{
+    struct namespace_info ns = {.name = name,
+                                .retention_s = 86400,
+                                .info = SLICE_LIT("info\0bytes"),
+                                .config = SLICE_EMPTY};
+
+    snprintf(ns.id, sizeof ns.id, "%s", id);
+    return ns;
+}
+
+static enum err by_name(struct cluster *cluster, const char *name, struct namespace_info *out)
+{
+    const struct namespace_info *ns;
+    const enum err err = cluster_namespace_by_name(cluster, slice_str(name), &ns);
+
+    if (err == ERR_OK) {
+        *out = *ns; /* its slices are not looked at after the unref */
+        cluster_namespace_unref(ns);
+    }
+    return err;
+}
+
+TEST(cluster_creates_and_finds_again)
+{
+    struct folder folder;
+    struct fake_clock fake;
+    const struct namespace_info *ns;
+    char id[UUID_TEXT_LEN + 1];
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    struct cluster *cluster = open_at(&folder, &fake.clock);
+    const struct namespace_info a = namespace_of(ID_A, "alpha");
+    check_ok(cluster_namespace_create(cluster, &a));
+    check_i64(cluster_version(cluster), 2);
+    snprintf(id, sizeof id, "%s", cluster_id(cluster));
+    cluster_close(cluster);
+
+    cluster = open_at(&folder, &fake.clock);
+    check_str(cluster_id(cluster), id);
+    check_ok(cluster_namespace_by_id(cluster, slice_str(ID_A), &ns));
+    check_str(ns->name, "alpha");
+    check_str(ns->id, ID_A);
+    check_i64(ns->retention_s, 86400);
+    check_i64(ns->version, 1);
+    check_slice(ns->info, a.info);
+    check_i64(ns->config.len, 0);
+    check(!ns->is_global);
+    cluster_close(cluster); /* the reference outlives it */
+    check_str(ns->name, "alpha");
+    cluster_namespace_unref(ns);
+    cluster_namespace_unref(NULL);
+    cluster_close(NULL);
+    folder_remove(&folder);
+}
+
+TEST(cluster_refuses_a_taken_name_or_id)
+{
+    struct folder folder;
+
+    folder_make(&folder);
+    struct cluster *one = open_at(&folder, &clock_real), *two = open_at(&folder, &clock_real);
+    const struct namespace_info a = namespace_of(ID_A, "alpha"), b = namespace_of(ID_B, "alpha"),
+                                c = namespace_of(ID_A, "gamma");
+    check_ok(cluster_namespace_create(one, &a));
+    check_err(cluster_namespace_create(two, &b), ERR_EXISTS);
+    check_err(cluster_namespace_create(two, &c), ERR_EXISTS);
+    check_i64(cluster_version(one), 2); /* a refused write changes nothing */
+    cluster_close(one);
+    cluster_close(two);
+    folder_remove(&folder);
+}
+
+TEST(cluster_updates_by_compare_and_swap)
+{
+    struct folder folder;
+    struct namespace_info mine, theirs, seen;
+
+    folder_make(&folder);
+    struct cluster *one = open_at(&folder, &clock_real), *two = open_at(&folder, &clock_real);
+    const struct namespace_info a = namespace_of(ID_A, "alpha");
+    check_ok(cluster_namespace_create(one, &a));
+    check_ok(by_name(one, "alpha", &mine));
+    check_ok(by_name(two, "alpha", &theirs));
+    mine.info = theirs.info = SLICE_LIT("changed");
+    mine.config = theirs.config = SLICE_EMPTY;
+    mine.name = theirs.name = "alpha";
+    mine.retention_s = 7;
+    check_ok(cluster_namespace_update(one, &mine));
+    check_err(cluster_namespace_update(two, &theirs), ERR_ABORTED);
+    check_ok(by_name(one, "alpha", &seen));
+    check_i64(seen.retention_s, 7);
+    check_i64(seen.version, 2);
+    check_ok(by_name(two, "alpha", &seen)); /* a stale copy ... */
+    check_i64(seen.version, 1);
+    cluster_saw_version(two, cluster_version(one)); /* ... until somebody names a newer version */
+    check_ok(by_name(two, "alpha", &seen));
+    check_i64(seen.retention_s, 7);
+    check_i64(seen.version, 2);
+    cluster_close(one);
+    cluster_close(two);
+    folder_remove(&folder);
+}
+
+TEST(cluster_reads_an_unknown_name_through_at_most_every_100_ms)
+{
+    struct folder folder;
+    struct fake_clock fake;
+    struct namespace_info seen;
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    struct cluster *one = open_at(&folder, &fake.clock), *two = open_at(&folder, &fake.clock);
+    check_err(by_name(two, "alpha", &seen), ERR_NOT_FOUND);
+    const struct namespace_info a = namespace_of(ID_A, "alpha"), b = namespace_of(ID_B, "beta");
+    check_ok(cluster_namespace_create(one, &a));
+    check_err(by_name(two, "alpha", &seen), ERR_NOT_FOUND);
+    fake.now_ns += 100 * NS_PER_MS;
+    check_ok(by_name(two, "alpha", &seen));
+    check_ok(cluster_namespace_create(one, &b));
+    check_ok(by_name(two, "beta", &seen)); /* another name is asked for at once */
+    cluster_saw_version(two, 1000);        /* nobody has that one: no harm */
+    cluster_saw_version(two, 1000);
+    check_i64(cluster_version(two), 3);
+    cluster_close(one);
+    cluster_close(two);
+    folder_remove(&folder);
+}
+
+struct names {
+    char text[256];
+    int stop_after;
+};
+
+static bool add_name(void *arg, const struct namespace_info *ns)
+{
+    struct names *names = arg;
+
+    strncat(names->text, ns->name, sizeof names->text - strlen(names->text) - 1);
+    strncat(names->text, " ", sizeof names->text - strlen(names->text) - 1);
+    return --names->stop_after != 0;
+}
+
+TEST(cluster_lists_in_order_of_name)
+{
+    static const char *const all[] = {"delta", "alpha", "charlie", "bravo"};
+    static const struct {
+        const char *after;
+        uint32_t limit;
+        int stop_after;
+        const char *want;
+    } cases[] = {
+        {"", 10, 0, "alpha bravo charlie delta "},
+        {"", 2, 0, "alpha bravo "},
+        {"bravo", 10, 0, "charlie delta "},
+        {"bz", 10, 0, "charlie delta "},
+        {"delta", 10, 0, ""},
+        {"", 10, 1, "alpha "},
+    };
+    struct folder folder;
+    char id[] = ID_A;
+
+    folder_make(&folder);
+    struct cluster *cluster = open_at(&folder, &clock_real);
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        id[0] = (char)('4' + i);
+        const struct namespace_info ns = namespace_of(id, all[i]);
+        check_ok(cluster_namespace_create(cluster, &ns));
+    }
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct names names = {.stop_after = cases[i].stop_after};
+
+        check_ok(cluster_namespaces(cluster, slice_str(cases[i].after), cases[i].limit, add_name,
+                                    &names));
+        check_str(names.text, cases[i].want);
+    }
+    cluster_close(cluster);
+    folder_remove(&folder);
+}
+
+static void *open_and_create(void *arg)
+{
+    struct folder *folder = arg;
+    struct cluster *cluster = open_at(folder, &clock_real);
+    const struct namespace_info a = namespace_of(ID_A, "alpha");
+    const enum err err = cluster ? cluster_namespace_create(cluster, &a) : ERR_IO;
+
+    cluster_close(cluster);
+    return (void *)(uintptr_t)err;
+}
+
+TEST(cluster_first_start_of_four_processes_at_once)
+{
+    pthread_t threads[4];
+    struct folder folder;
+    int created = 0;
+
+    folder_make(&folder);
+    for (size_t i = 0; i < COUNT_OF(threads); i++)
+        check(pthread_create(&threads[i], NULL, open_and_create, &folder) == 0);
+    for (size_t i = 0; i < COUNT_OF(threads); i++) {
+        void *result;
+
+        pthread_join(threads[i], &result);
+        created += (enum err)(uintptr_t)result == ERR_OK;
+        check((enum err)(uintptr_t)result == ERR_OK || (enum err)(uintptr_t)result == ERR_EXISTS);
+    }
+    check_i64(created, 1);
+    folder_remove(&folder);
+}
+
+TEST(cluster_refuses_what_it_does_not_know)
+{
+    struct folder folder;
+    struct cluster *cluster;
+    struct err_detail detail = {0};
+    char path[160];
+    sqlite3 *db;
+
+    folder_make(&folder);
+    cluster_close(open_at(&folder, &clock_real));
+    snprintf(path, sizeof path, "%s/cluster.db", folder.data);
+    check(sqlite3_open(path, &db) == SQLITE_OK);
+    check(sqlite3_exec(db, "UPDATE meta SET value = 99 WHERE key = 'schema_version'", NULL, NULL,
+                       NULL) == SQLITE_OK);
+    sqlite3_close(db);
+    check_err(cluster_open(folder.data, &clock_real, &quiet, &cluster, &detail), ERR_PRECONDITION);
+    check(cluster == NULL);
+    check(strstr(detail.text, "schema version 99, this program knows 1") != NULL);
+
+    const int fd = open(path, O_WRONLY | O_TRUNC);
+    check(fd >= 0 && write(fd, "this is no database at all, only text", 37) == 37);
+    close(fd);
+    check_err(cluster_open(folder.data, &clock_real, &quiet, &cluster, &detail), ERR_CORRUPT);
+    check(cluster == NULL);
+    check_err(cluster_open("/dev/null/x", &clock_real, &quiet, &cluster, &detail), ERR_IO);
+    check(strstr(detail.text, "/dev/null") != NULL);
+    folder_remove(&folder);
+}
