@@ -1,13 +1,14 @@
 /* record.c - records over msgpack-c.
  *
  * The writer counts entries itself, so a record's map header is always the three-byte map16,
- * patched at its end. The reader lets msgpack-c parse (its depth is bounded at 32 by the library)
- * and keeps the top of the tree. */
+ * patched at its end. The reader first walks the bytes: msgpack-c allocates what a container
+ * claims to hold, so a claim must be true before it sees it. Then it parses, and the top of the
+ * tree is kept. */
 #include "common/pack/record.h"
 
 #include <msgpack.h>
 
-enum { MAP16 = 0xde, LIST_MAX = 1 << 20 };
+enum { MAP16 = 0xde, LIST_MAX = 1 << 20, DEPTH_MAX = 16 };
 
 struct rec_entry {
     msgpack_object_kv kv; /* the key is checked to be a positive integer */
@@ -144,7 +145,7 @@ static struct rec rec_of(const msgpack_object *map)
  * the zone can go at once. Byte strings are not copied: they point into the input. */
 static enum err adopt(struct arena *arena, msgpack_object *o, int depth)
 {
-    if (depth > 16)
+    if (depth > DEPTH_MAX)
         return ERR_CORRUPT;
     if (o->type == MSGPACK_OBJECT_ARRAY) {
         const uint32_t size = o->via.array.size;
@@ -170,6 +171,97 @@ static enum err adopt(struct arena *arena, msgpack_object *o, int depth)
     return ERR_OK;
 }
 
+/* What one msgpack value is, from its first bytes. */
+struct token {
+    uint64_t header, body; /* bytes of it; the body of a container is its children */
+    uint64_t children;
+};
+
+static uint64_t big_endian(const uint8_t *at, size_t bytes)
+{
+    uint64_t value = 0;
+
+    for (size_t i = 0; i < bytes; i++)
+        value = value << 8 | at[i];
+    return value;
+}
+
+/* Values of a fixed size, of sized bytes and of sized containers: 0xc0 to 0xdf. */
+static bool read_sized_token(struct slice s, struct token *out)
+{
+    static const uint8_t fixed[32] = {
+        [0x00] = 1, [0x02] = 1, [0x03] = 1, [0x0a] = 5, [0x0b] = 9,  [0x0c] = 2,
+        [0x0d] = 3, [0x0e] = 5, [0x0f] = 9, [0x10] = 2, [0x11] = 3,  [0x12] = 5,
+        [0x13] = 9, [0x14] = 3, [0x15] = 4, [0x16] = 6, [0x17] = 10, [0x18] = 18};
+    static const struct {
+        uint8_t count_bytes, extra, per_item;
+    } sized[32] = {
+        [0x04] = {1, 0, 0}, [0x05] = {2, 0, 0}, [0x06] = {4, 0, 0}, /* bin */
+        [0x07] = {1, 1, 0}, [0x08] = {2, 1, 0}, [0x09] = {4, 1, 0}, /* ext */
+        [0x19] = {1, 0, 0}, [0x1a] = {2, 0, 0}, [0x1b] = {4, 0, 0}, /* str */
+        [0x1c] = {2, 0, 1}, [0x1d] = {4, 0, 1},                     /* array */
+        [0x1e] = {2, 0, 2}, [0x1f] = {4, 0, 2},                     /* map */
+    };
+    const uint8_t type = s.ptr[0] & 0x1f;
+    const size_t count_bytes = sized[type].count_bytes;
+
+    if (fixed[type]) {
+        *out = (struct token){.header = fixed[type]};
+        return true;
+    }
+    if (count_bytes == 0 || s.len < 1 + count_bytes)
+        return false;
+    const uint64_t count = big_endian(s.ptr + 1, count_bytes);
+    *out = (struct token){.header = 1 + count_bytes + sized[type].extra};
+    if (sized[type].per_item)
+        out->children = count * sized[type].per_item;
+    else
+        out->body = count;
+    return true;
+}
+
+static bool read_token(struct slice s, struct token *out)
+{
+    const uint8_t lead = s.ptr[0];
+
+    *out = (struct token){.header = 1};
+    if (lead >= 0xc0 && lead < 0xe0)
+        return read_sized_token(s, out);
+    if (lead >= 0xa0 && lead < 0xc0) /* fixstr */
+        out->body = lead & 0x1f;
+    else if (lead >= 0x90 && lead < 0xa0) /* fixarray */
+        out->children = lead & 0x0f;
+    else if (lead >= 0x80 && lead < 0x90) /* fixmap */
+        out->children = 2 * (uint64_t)(lead & 0x0f);
+    return true;
+}
+
+/* One whole value and nothing behind it, every count true, not too deep. */
+static bool is_sound(struct slice s)
+{
+    uint64_t left[DEPTH_MAX + 2] = {1}; /* values still to come at each depth */
+    size_t depth = 0;
+
+    for (;;) {
+        struct token token;
+
+        while (left[depth] == 0) {
+            if (depth == 0)
+                return s.len == 0;
+            depth--;
+        }
+        if (s.len == 0 || !read_token(s, &token) || s.len < token.header + token.body)
+            return false;
+        s = slice_of(s.ptr + token.header + token.body, s.len - token.header - token.body);
+        left[depth]--;
+        if (token.children == 0)
+            continue;
+        if (token.children > s.len || depth + 1 >= COUNT_OF(left))
+            return false;
+        left[++depth] = token.children;
+    }
+}
+
 enum err rec_decode(struct arena *arena, struct slice input, struct rec *out)
 {
     msgpack_zone zone;
@@ -178,7 +270,7 @@ enum err rec_decode(struct arena *arena, struct slice input, struct rec *out)
     enum err err = ERR_CORRUPT;
 
     *out = (struct rec){0};
-    if (input.len == 0)
+    if (!is_sound(input))
         return ERR_CORRUPT;
     if (!msgpack_zone_init(&zone, 2048))
         return ERR_NO_MEMORY;
