@@ -20,6 +20,7 @@ struct engine_start {
 /* What the current run of the workflow id means for a start request. */
 struct current_run {
     char run_id[UUID_TEXT_LEN + 1];
+    char first_run_id[UUID_TEXT_LEN + 1];
     int32_t status;
     char start_request_id[256];
     int64_t start_ns, close_ns;
@@ -52,6 +53,8 @@ MUST_USE enum err engine_request_cancel(struct transition *t,
                                         const api_request_cancel_workflow_execution_request *request);
 MUST_USE enum err engine_terminate(struct transition *t,
                                    const api_terminate_workflow_execution_request *request);
+/* The current run makes room for a new one (START_TERMINATE_EXISTING). */
+MUST_USE enum err engine_terminate_for_new_run(struct transition *t, const char *new_run_id);
 
 /* -- workflow tasks (workflow_task.c, wft_completed.c, commands.c) --------------------------- */
 
@@ -84,6 +87,7 @@ MUST_USE enum err engine_query_task(struct transition *t, const struct rpc_poll 
 struct command_context {
     int64_t completed_event_id;
     int32_t cause;
+    bool terminate; /* with an error: past a size limit, the run is terminated */
     const char *identity;
 };
 typedef enum err (*engine_command_fn)(struct transition *t, struct command_context *ctx,

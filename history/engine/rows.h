@@ -3,7 +3,8 @@
  * Keys (big-endian integers; the first byte is the tablet, so that a tablet is one range):
  *   C  tablet 'C' kind ns-id(16) workflow-id         current run of a workflow id
  *   X  tablet 'X' run-id(16)                         execution: the mutable state
- *   P  tablet 'P' run-id(16) item-kind id            pending item: activity, timer, signal request
+ *   P  tablet 'P' run-id(16) item-kind id            pending item; its id is for an activity the
+ *      scheduled event id (8), for a timer the timer id, for a signal request the request id
  *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row

@@ -40,12 +40,14 @@ struct workflow_task {
     /* derived */
     int64_t scheduled_event_id, started_event_id; /* of a transient task: ids that they would get */
     int64_t scheduled_ns, started_ns;
-    int64_t original_scheduled_ns; /* of the first of a chain of heartbeating tasks */
     int64_t timeout_ns;            /* start to close */
     int32_t attempt;               /* from 1; > 1: transient, its events are not written */
     bool sticky;                   /* scheduled on the sticky queue */
     /* durable-only */
+    int64_t original_scheduled_ns; /* of the first of a chain of heartbeating tasks */
     uint64_t row_seq;  /* of its task row while scheduled; 0: none */
+    bool row_sticky;   /* that row is on the sticky queue */
+    bool inline_start; /* started by the answer to the task before it */
     uint64_t start_id; /* of the present start; 0 when not started */
     uint64_t poll_id;  /* of the poll that it was started for: starts are idempotent by it */
     struct bytes identity; /* of the worker that has it */
@@ -72,6 +74,7 @@ struct run {
     int64_t execution_timeout_ns, run_timeout_ns, task_timeout_ns;
     int64_t start_ns, execution_ns; /* execution_ns: start + first workflow task backoff */
     int64_t run_expires_ns;         /* when the run times out; 0: never */
+    int64_t first_task_due_ns;      /* end of the first workflow task's back-off; 0: scheduled */
     int32_t attempt;
     struct slice retry_policy;      /* encoded, may be empty */
     struct slice cron;
@@ -100,6 +103,7 @@ struct run {
     int64_t state_transition_count;
     struct bytes sticky_queue;      /* empty: not sticky */
     int64_t sticky_schedule_to_start_ns;
+    bool close_attempted;           /* the last task failed to close the run: UNHANDLED_COMMAND */
     struct bytes worker_identity;   /* of the last completed workflow task */
     struct bytes worker_version_stamp; /* encoded WorkerVersionStamp of the same */
     struct bytes buffered;          /* events that wait for the task's end: repeated field 1 of

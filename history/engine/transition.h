@@ -73,6 +73,9 @@ struct transition {
     bool wft_completed;         /* a workflow task completed: `query_results` answers queries */
     bool wft_failed;            /* a workflow task failed or timed out: its queries wait again */
     api_respond_workflow_task_completed_request *completed_request; /* for query_results */
+    bool commands_running;      /* needs for a workflow task are collected, not served at once */
+    bool workflow_task_needed;
+    const api_command *command; /* its metadata goes into the first event that it makes */
     bool started_rides;         /* only a workflow task's Started was recorded: exempt from waiting
                                    (design section 5, release rule) */
 };
@@ -93,7 +96,11 @@ api_history_event *transition_event_new(struct transition *t, int32_t type);
 
 void transition_task_add(struct transition *t, const struct task_change *change);
 void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
-                          uint64_t row_seq, struct slice task_queue);
+                          uint64_t row_seq, struct slice task_queue, int32_t priority);
+
+/* A timer that is canceled while its TimerFired waits in the buffer: take that event out again.
+ * false: there is none. */
+bool transition_unbuffer_timer_fired(struct transition *t, struct slice timer_id);
 
 /* There is something for the worker to see: schedule a workflow task unless one is pending (or the
  * run is closed). Events of the step come before. Implemented in workflow_task.c. */
