@@ -3,8 +3,8 @@ sources = $(filter-out %_test.c %/main.c,$(shell find $(1) -name '*.c' 2>/dev/nu
 objects = $(patsubst %.c,$(OUT)/%.o,$(call sources,$(1)))
 
 SERVICES := frontend history matching timers
-LIBS     := $(foreach l,$(SERVICES) common,$(OUT)/lib$(l).a)
-EXES     := $(patsubst %/main.c,$(OUT)/gnomon-%,$(wildcard $(SERVICES:%=%/main.c)))
+LIBS     := $(foreach l,$(SERVICES) admin common,$(OUT)/lib$(l).a)
+EXES     := $(patsubst %/main.c,$(OUT)/gnomon-%,$(wildcard $(SERVICES:%=%/main.c))) $(OUT)/gnomon-run
 
 all: $(EXES) ## all executables of the chosen VARIANT
 
@@ -13,7 +13,7 @@ $(OUT)/lib$(1).a: $$(call objects,$(1))
 	@rm -f $$@
 	@ar rcs $$@ $$^
 endef
-$(foreach l,$(SERVICES) common,$(eval $(call service_lib,$(l))))
+$(foreach l,$(SERVICES) admin common,$(eval $(call service_lib,$(l))))
 
 $(OUT)/%.o: %.c | $(PROTO_STAMP)
 	@mkdir -p $(@D)
@@ -21,6 +21,10 @@ $(OUT)/%.o: %.c | $(PROTO_STAMP)
 	@$(CC) $(CFLAGS) $(WARN) $(INCLUDES) -c $< -o $@
 
 $(OUT)/gnomon-%: $(OUT)/%/main.o $(OUT)/lib%.a $(OUT)/libcommon.a $(PROTO_LIB)
+	@echo "  LD  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/gnomon-run: $(OUT)/admin/run/main.o $(OUT)/libadmin.a $(OUT)/libcommon.a
 	@echo "  LD  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

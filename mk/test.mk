@@ -1,5 +1,5 @@
 # Tests: every x_test.c is a program of its own, linked with all libraries.
-UNIT_SRC  := $(shell find common frontend history matching timers -name '*_test.c' 2>/dev/null | sort)
+UNIT_SRC  := $(shell find common frontend history matching timers admin -name '*_test.c' 2>/dev/null | sort)
 UNIT_EXES := $(patsubst %.c,$(OUT)/%,$(UNIT_SRC))
 
 $(OUT)/%_test: $(OUT)/%_test.o $(OUT)/tests/lib/test.o $(LIBS) $(PROTO_LIB)

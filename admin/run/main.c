@@ -1,0 +1,216 @@
+/* main.c - gnomon-run: all four services on one machine, in the foreground. */
+#include "admin/run/supervisor.h"
+
+#include "common/config/config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+static int usage(FILE *out)
+{
+    struct buf help;
+
+    fprintf(out,
+            "usage: gnomon-run [--config FILE] [--bin FOLDER]\n\n"
+            "Starts gnomon-history, gnomon-matching, gnomon-timers and gnomon-frontend, starts\n"
+            "a dead one again, and stops them on Ctrl-C or SIGTERM. Keys of FILE:\n\n");
+    buf_init(&help, 0);
+    config_help(&help);
+    fwrite(help.ptr, 1, help.len, out);
+    buf_release(&help);
+    return out == stdout ? 0 : EXIT_USAGE;
+}
+
+/* The folder of this executable. */
+static bool own_folder(char *out, size_t bytes)
+{
+    const ssize_t n = readlink("/proc/self/exe", out, bytes - 1);
+
+    if (n <= 0)
+        return false;
+    out[n] = '\0';
+    char *slash = strrchr(out, '/');
+    if (slash)
+        *slash = '\0';
+    return slash != NULL;
+}
+
+static bool make_folder(const char *path)
+{
+    char part[512];
+
+    snprintf(part, sizeof part, "%s", path);
+    for (char *at = part + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(part, 0755) != 0 && errno != EEXIST)
+            return false;
+        *at = '/';
+    }
+    return mkdir(part, 0700) == 0 || errno == EEXIST;
+}
+
+/* One cluster per data folder: the lock goes with the process, however it ends. */
+static bool lock_data(const struct config *config)
+{
+    char path[512];
+
+    if (!make_folder(config->data_dir)) {
+        fprintf(stderr, "gnomon-run: cannot make data.dir %s: %s\n", config->data_dir,
+                strerror(errno));
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/run.lock", config->data_dir);
+    const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        fprintf(stderr, "gnomon-run: cannot open %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        fprintf(stderr, "gnomon-run: another one already runs on the data in %s\n",
+                config->data_dir);
+        close(fd);
+        return false;
+    }
+    return true; /* open until the end */
+}
+
+/* 0 when it could be bound, else errno. */
+static int try_port(const char *ip, uint16_t port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    const bool is_v4 = inet_pton(AF_INET, ip, &v4.sin_addr) == 1;
+    const int on = 1;
+
+    must(is_v4 || inet_pton(AF_INET6, ip, &v6.sin6_addr) == 1);
+    const struct sockaddr *address =
+        is_v4 ? (const struct sockaddr *)&v4 : (const struct sockaddr *)&v6;
+    const int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int cause = 0;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, address, is_v4 ? sizeof v4 : sizeof v6) != 0 || listen(fd, 1) != 0)
+        cause = errno;
+    if (fd >= 0)
+        close(fd);
+    return cause;
+}
+
+/* A taken port is told before anything is started; the services check again by themselves. */
+static bool check_ports(const struct config *config)
+{
+    const struct {
+        const char *key;
+        int64_t port;
+    } ports[] = {
+        {"frontend.port", config->frontend_port},
+        {"frontend.metrics.port", config->frontend_metrics_port},
+        {"history.metrics.port", config->history_metrics_port},
+        {"matching.metrics.port", config->matching_metrics_port},
+        {"timers.metrics.port", config->timers_metrics_port},
+    };
+    bool ok = true;
+
+    for (size_t i = 0; i < COUNT_OF(ports); i++) {
+        const int cause = ports[i].port ? try_port(config->bind_ip, (uint16_t)ports[i].port) : 0;
+
+        if (cause == 0)
+            continue;
+        fprintf(stderr, "gnomon-run: %s: cannot listen on %s port %lld: %s\n", ports[i].key,
+                config->bind_ip, (long long)ports[i].port, strerror(cause));
+        ok = false;
+    }
+    return ok;
+}
+
+static void print_endpoints(void *arg)
+{
+    const struct config *config = arg;
+    const struct {
+        const char *name;
+        int64_t port;
+    } metrics[] = {
+        {"frontend", config->frontend_metrics_port},
+        {"history", config->history_metrics_port},
+        {"matching", config->matching_metrics_port},
+        {"timers", config->timers_metrics_port},
+    };
+
+    printf("Gnomon is ready.\n  gRPC       %s:%lld\n", config->bind_ip,
+           (long long)config->frontend_port);
+    for (size_t i = 0; i < COUNT_OF(metrics); i++)
+        if (metrics[i].port)
+            printf("  metrics    http://%s:%lld/metrics (%s)\n", config->bind_ip,
+                   (long long)metrics[i].port, metrics[i].name);
+    if (config->default_namespace[0])
+        printf("  namespace  %s\n", config->default_namespace);
+    printf("  data       %s\n  stop       Ctrl-C\n", config->data_dir);
+    fflush(stdout);
+}
+
+/* Under a terminal, take Ctrl-C alone, so that the make or script around this one does not die of
+ * it and sees an orderly end. Gives the process group to hand the terminal back to; 0: none. */
+static pid_t take_terminal(void)
+{
+    const pid_t before = getpgrp();
+
+    if (!isatty(0) || tcgetpgrp(0) != before || before == getpid())
+        return 0;
+    signal(SIGTTOU, SIG_IGN);
+    if (setpgid(0, 0) != 0 || tcsetpgrp(0, getpgrp()) != 0)
+        return 0;
+    return before;
+}
+
+int main(int argc, char **argv)
+{
+    static struct config config;
+    const char *config_path = NULL, *bin_dir = NULL;
+    char own[4096];
+    struct buf problems;
+    struct supervisor supervisor;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            config_path = argv[++i];
+        else if (strcmp(argv[i], "--bin") == 0 && i + 1 < argc)
+            bin_dir = argv[++i];
+        else
+            return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
+    }
+    if (!bin_dir && own_folder(own, sizeof own))
+        bin_dir = own;
+    if (!bin_dir)
+        return usage(stderr);
+
+    buf_init(&problems, 0);
+    const enum err err = config_load(&config, config_path, &problems);
+    if (err != ERR_OK)
+        fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
+    buf_release(&problems);
+    if (err != ERR_OK)
+        return EXIT_USAGE;
+    if (!lock_data(&config) || !check_ports(&config))
+        return 1;
+
+    const pid_t terminal_of = take_terminal();
+    supervisor_init(&supervisor, bin_dir, config_path);
+    supervisor.all_ready = print_endpoints;
+    supervisor.arg = &config;
+    const int status = supervisor_run(&supervisor);
+    if (terminal_of && tcsetpgrp(0, terminal_of) != 0)
+        perror("gnomon-run: giving the terminal back");
+    return status;
+}
