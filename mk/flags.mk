@@ -1,7 +1,8 @@
 # Compiler flags: one set of warnings, four variants.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
         -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wswitch \
-        -Wnull-dereference -fno-common -Werror
+        -Wnull-dereference -fno-common -Werror \
+        -Wno-deprecated-declarations # fields that the API deprecates are served all the same
 
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 OPT_debug   := -O0 -g

@@ -1,0 +1,152 @@
+/* forward.c - an API call on its way to its owner: sent over the mesh, sent again while an owner is
+ * being placed, forgotten when the client goes, answered with what comes back.
+ *
+ * Retries wait in arena memory on a loop timer; the gRPC call is not freed before its answer. */
+#include "frontend/frontend.h"
+
+struct fe_forward {
+    struct fe_call *fc;
+    struct fe_target target;
+    uint64_t mesh_call; /* outstanding; 0: none */
+    struct loop_timer again;
+    int64_t first_mono_ns; /* of the first attempt */
+    int64_t end_mono_ns;   /* no attempt after this */
+    uint32_t attempts;
+};
+
+int64_t fe_remaining_ms(const struct fe_call *fc, int64_t max_ms)
+{
+    if (fc->call->deadline_mono_ns == 0)
+        return max_ms;
+    const int64_t left_ms = (fc->call->deadline_mono_ns - clock_mono_ns(fc->fe->clock)) / NS_PER_MS;
+    return left_ms < max_ms ? left_ms : max_ms;
+}
+
+static void send(struct fe_forward *fw);
+
+static void send_again(void *arg)
+{
+    send(arg);
+}
+
+/* How long retries may go on after an error of this kind, in ms from the first attempt. */
+static int64_t patience_ms(const struct fe_forward *fw, enum err err)
+{
+    if (fw->target.long_poll)
+        return INT64_MAX;
+    if (err == ERR_UNAVAILABLE && !mesh_role_alive(fw->fc->fe->mesh, fw->target.to.role))
+        return FE_NOBODY_MS;
+    return FE_RETRY_MS;
+}
+
+static bool try_again(struct fe_forward *fw, enum err err)
+{
+    const bool unknown = err == ERR_PEER_RESET || err == ERR_UNKNOWN;
+    const bool not_done = err == ERR_UNAVAILABLE || err == ERR_NOT_OWNER || err == ERR_FENCED;
+    const int64_t now_ns = clock_mono_ns(fw->fc->fe->clock);
+
+    if (!not_done && !(unknown && fw->target.repeatable))
+        return false;
+    if (now_ns >= fw->end_mono_ns ||
+        (now_ns - fw->first_mono_ns) / NS_PER_MS >= patience_ms(fw, err))
+        return false;
+    const uint32_t doublings = fw->attempts < 5 ? fw->attempts : 5;
+    const uint64_t base_ms = UINT64_C(10) << doublings;
+    const uint64_t wait_ms = base_ms + rng_below(&fw->fc->loop->rng, base_ms);
+    loop_timer_start(fw->fc->loop->loop, &fw->again, (int64_t)wait_ms);
+    return true;
+}
+
+static void forward_answered(void *arg, enum err err, const struct err_detail *detail,
+                             struct slice body)
+{
+    struct fe_forward *fw = arg;
+    struct fe_call *fc = fw->fc;
+
+    fw->mesh_call = 0;
+    if (err != ERR_OK && try_again(fw, err))
+        return;
+    grpc_call_on_cancel(fc->call, NULL, NULL);
+    if (err == ERR_OK) {
+        fe_reply(fc, fw->target.reply_instead.len ? fw->target.reply_instead
+                                                  : arena_copy(fc->arena, body));
+    } else if (fw->target.long_poll && (err == ERR_TIMEOUT || err == ERR_UNAVAILABLE)) {
+        fe_reply(fc, SLICE_EMPTY);
+    } else if (err == ERR_TIMEOUT) {
+        err_fail(&fc->detail, err, "%s",
+                 fw->target.late_text ? fw->target.late_text : "context deadline exceeded");
+        fe_fail(fc, err, &fc->detail);
+    } else {
+        fe_fail(fc, err, detail);
+    }
+}
+
+static void send(struct fe_forward *fw)
+{
+    struct fe_call *fc = fw->fc;
+    const int64_t left_ms = (fw->end_mono_ns - clock_mono_ns(fc->fe->clock)) / NS_PER_MS;
+
+    fw->attempts++;
+    fw->mesh_call = mesh_call(fc->loop->port, fw->target.to, fw->target.method, &fw->target.body, 1,
+                              left_ms > 0 ? left_ms : 1, forward_answered, fw);
+}
+
+static void client_gone(void *arg, struct grpc_call *call, enum grpc_cancel why)
+{
+    struct fe_forward *fw = arg;
+
+    UNUSED(call);
+    if (fw->mesh_call)
+        mesh_cancel(fw->fc->loop->port, fw->mesh_call);
+    fw->mesh_call = 0;
+    loop_timer_stop(fw->fc->loop->loop, &fw->again);
+    fe_fail(fw->fc, why == GRPC_CANCEL_DEADLINE ? ERR_TIMEOUT : ERR_CANCELED, NULL);
+}
+
+enum err fe_forward(struct fe_call *fc, const struct fe_target *target)
+{
+    struct fe_forward *fw = ARENA_NEW(fc->arena, struct fe_forward);
+    const int64_t now_ns = clock_mono_ns(fc->fe->clock);
+    const int64_t limit_ms = target->timeout_ms ? target->timeout_ms : FE_TIMEOUT_MS;
+
+    *fw = (struct fe_forward){.fc = fc,
+                              .target = *target,
+                              .first_mono_ns = now_ns,
+                              .end_mono_ns = now_ns + fe_remaining_ms(fc, limit_ms) * NS_PER_MS};
+    fw->again.fire = send_again;
+    fw->again.arg = fw;
+    fc->forward = fw;
+    if (grpc_call_canceled(fc->call) != GRPC_CANCEL_NONE)
+        return ERR_CANCELED;
+    send(fw);
+    grpc_call_on_cancel(fc->call, client_gone, fw);
+    return ERR_OK;
+}
+
+enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
+{
+    const struct slice namespace_id = slice_str(fc->ns->id);
+    const struct rpc_api api = {.namespace_id = namespace_id,
+                                .namespace_name = slice_str(fc->ns->name),
+                                .retention_s = fc->ns->retention_s,
+                                .token = fc->token_bytes,
+                                .request = to->request};
+    struct buf body;
+
+    buf_init(&body, MESH_BODY_MAX);
+    rpc_api_encode(&api, &body);
+    must(buf_ok(&body)); /* the request is bounded well below it */
+    const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
+    buf_release(&body);
+
+    const uint32_t shard = rpc_history_shard(namespace_id, slice_str(to->workflow_id),
+                                             (uint32_t)fc->fe->config->history_shards);
+    return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_HISTORY, shard),
+                                              .method = to->method,
+                                              .body = copy,
+                                              .timeout_ms = to->timeout_ms,
+                                              .repeatable = to->repeatable,
+                                              .long_poll = to->long_poll,
+                                              .late_text = to->late_text,
+                                              .reply_instead = to->reply_instead});
+}

@@ -1,0 +1,121 @@
+/* frontend.h - the gateway as one object, and an API call on its way through it.
+ *
+ * A handler gets a decoded, namespace-checked call. It validates and either answers at once
+ * (fe_reply, or an error given back) or sends it on (fe_forward) and is done: every path answers
+ * exactly once. Everything of a call lives in its gRPC call's arena and on its loop's thread. */
+#ifndef GNOMON_FRONTEND_H
+#define GNOMON_FRONTEND_H
+
+#include "api.h"
+#include "common/cluster/cluster.h"
+#include "common/config/config.h"
+#include "common/grpc/call.h"
+#include "common/grpc/router.h"
+#include "common/mesh/mesh.h"
+#include "common/metrics/metrics.h"
+#include "common/proto/errdetail.h"
+#include "common/proto/wire.h"
+#include "common/rpc/rpc.h"
+
+enum {
+    FE_ID_BYTES_MAX = 1000,              /* limit.maxIDLength */
+    FE_BLOB_BYTES_MAX = 2 * 1024 * 1024, /* limit.blobSize.error, limit.memoSize.error */
+    FE_LOOPS_MAX = 64,
+};
+
+#define FE_SERVER_VERSION "1.32.0" /* the reference's whose behaviour clients are promised */
+
+/* One loop of the gateway: its mesh port, its random numbers. */
+struct fe_loop {
+    struct loop *loop;
+    struct mesh_port *port;
+    struct rng rng;
+};
+
+struct frontend {
+    const struct config *config;
+    const struct clock *clock;
+    const struct log *log;
+    struct metrics *metrics;
+    struct cluster *cluster;
+    struct mesh *mesh;
+    struct fe_loop loops[FE_LOOPS_MAX];
+    size_t loop_count;
+    struct fe_route *routes; /* one per method, see dispatch.c */
+};
+
+/* How a method's namespace is found, before its handler runs. */
+enum fe_namespace {
+    FE_NS_NONE,  /* the method has none, or looks it up itself */
+    FE_NS_NAME,  /* the request's `namespace` field */
+    FE_NS_TOKEN, /* the task token's, which the request's field must match when set */
+};
+
+struct fe_call {
+    struct frontend *fe;
+    struct fe_loop *loop;
+    struct grpc_call *call;
+    struct arena *arena; /* the call's */
+    const struct fe_route *route;
+    void *request; /* the decoded API message */
+    const struct namespace_info *ns;
+    struct task_token token; /* FE_NS_TOKEN */
+    struct slice token_bytes;
+    struct err_detail detail;
+    int64_t started_mono_ns;
+    struct fe_forward *forward;
+};
+
+/* ERR_OK: the handler answered or has arranged for the answer. Otherwise fc->detail says why. */
+typedef enum err (*fe_handler_fn)(struct fe_call *fc);
+
+/* Add all methods (frontend/methods.def) to the router, which keeps `fe`. */
+void frontend_register(struct frontend *fe, struct grpc_router *router);
+void frontend_release(struct frontend *fe);
+
+/* The one answer. `message` lives in the call's arena or is static. */
+void fe_reply(struct fe_call *fc, struct slice message);
+void fe_reply_message(struct fe_call *fc, const void *message);
+void fe_fail(struct fe_call *fc, enum err err, const struct err_detail *detail);
+
+/* ---- forward.c ---- */
+
+struct fe_target {
+    struct mesh_target to;
+    enum mesh_method method;
+    struct slice body;
+    int64_t timeout_ms;    /* per attempt and in all: the client's deadline, or this when it is none
+                              or later; 0: FE_TIMEOUT_MS */
+    bool repeatable;       /* may be sent again when the outcome is unknown */
+    bool long_poll;        /* retries last as long as the call does; running out of time is no error
+                              but an empty answer */
+    const char *late_text; /* DEADLINE_EXCEEDED's text; NULL: the usual one */
+    struct slice reply_instead; /* when not empty: the answer to the client on success */
+};
+
+enum { FE_TIMEOUT_MS = 10000, FE_RETRY_MS = 5000, FE_NOBODY_MS = 800 };
+
+/* Send the call on and answer it with what comes back. Always ERR_OK. */
+enum err fe_forward(struct fe_call *fc, const struct fe_target *target);
+
+/* The same to the history owner of `workflow_id`: the body is an rpc_api of the call's namespace
+ * and `request` (the client's bytes). */
+struct fe_to_history {
+    enum mesh_method method;
+    const char *workflow_id;
+    struct slice request;
+    int64_t timeout_ms;
+    bool repeatable, long_poll;
+    const char *late_text;
+    struct slice reply_instead;
+};
+enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to);
+
+/* What is left of the client's time, at most `max_ms`. */
+int64_t fe_remaining_ms(const struct fe_call *fc, int64_t max_ms);
+
+/* The namespace of a name or id: ERR_NOT_FOUND with NamespaceNotFound. */
+enum err fe_namespace_by_name(struct fe_call *fc, const char *name,
+                              const struct namespace_info **out);
+
+#endif

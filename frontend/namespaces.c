@@ -1,0 +1,333 @@
+/* namespaces.c - register, describe, list and update namespaces, over the cluster store.
+ *
+ * The store keeps NamespaceInfo and NamespaceConfig as they are described; capabilities and limits
+ * are added when a namespace is shown, because they are this server's and not the namespace's. */
+#include "frontend/handlers.h"
+#include "frontend/validate.h"
+
+enum { LIST_PAGE_DEFAULT = 100, LIST_PAGE_MAX = 1000, UPDATE_TRIES = 5 };
+
+#define RETENTION_MIN_NS (INT64_C(3600) * NS_PER_S) /* system.namespaceMinRetentionLocal */
+
+static enum err check_retention(struct fe_call *fc, const pb_duration *retention)
+{
+    int64_t ns;
+
+    if (proto_duration_ns(retention, &ns) != ERR_OK)
+        ns = retention && retention->seconds > 0 ? INT64_MAX : 0;
+    if (ns < RETENTION_MIN_NS)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "A valid retention period is not set on request.");
+    return ERR_OK;
+}
+
+static int64_t retention_s_of(const pb_duration *retention)
+{
+    return proto_duration_ns_clip(retention) / NS_PER_S;
+}
+
+/* ---- showing ---- */
+
+static enum err show(struct arena *arena, const struct namespace_info *ns,
+                     api_describe_namespace_response *out, struct err_detail *detail)
+{
+    typedef api_namespace_info_capabilities capabilities_type;
+    typedef api_namespace_info_limits limits_type;
+    typedef api_namespace_replication_config replication_type;
+    typedef api_cluster_replication_config member_type;
+    api_namespace_info *info;
+    api_namespace_config *config;
+    enum err err =
+        proto_decode(arena, &api_namespace_info__desc, arena_copy(arena, ns->info), &info, detail);
+
+    if (err == ERR_OK)
+        err = proto_decode(arena, &api_namespace_config__desc, arena_copy(arena, ns->config),
+                           &config, detail);
+    if (err != ERR_OK)
+        return err_fail(detail, ERR_CORRUPT, "the stored namespace cannot be read");
+
+    info->capabilities = ARENA_NEW(arena, capabilities_type);
+    *info->capabilities = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
+    info->limits = ARENA_NEW(arena, limits_type);
+    *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
+    info->limits->blob_size_limit_error = FE_BLOB_BYTES_MAX;
+    info->limits->memo_size_limit_error = FE_BLOB_BYTES_MAX;
+
+    member_type *member = ARENA_NEW(arena, member_type);
+    *member = (member_type)API_CLUSTER_REPLICATION_CONFIG_INIT;
+    member->cluster_name = arena_str(arena, SLICE_LIT("active"));
+    replication_type *replication = ARENA_NEW(arena, replication_type);
+    *replication = (replication_type)API_NAMESPACE_REPLICATION_CONFIG_INIT;
+    replication->active_cluster_name = member->cluster_name;
+    replication->n_clusters = 1;
+    replication->clusters = ARENA_ARRAY(arena, member_type *, 1);
+    replication->clusters[0] = member;
+
+    *out = (api_describe_namespace_response)API_DESCRIBE_NAMESPACE_RESPONSE_INIT;
+    out->namespace_info = info;
+    out->config = config;
+    out->replication_config = replication;
+    out->is_global_namespace = ns->is_global;
+    return ERR_OK;
+}
+
+enum err fe_describe_namespace(struct fe_call *fc)
+{
+    const api_describe_namespace_request *req = fc->request;
+    api_describe_namespace_response response;
+    enum err err;
+
+    if (req->namespace_[0] == '\0' && req->id[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "Namespace not set on request.");
+    if (req->namespace_[0] != '\0' && req->id[0] != '\0')
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "GetNamespace operation failed. Both ID and Name specified in request.");
+    if (req->id[0] != '\0') {
+        err = cluster_namespace_by_id(fc->fe->cluster, slice_str(req->id), &fc->ns);
+        if (err == ERR_NOT_FOUND)
+            return errdetail_namespace_not_found(fc->arena, &fc->detail, req->id);
+    } else {
+        err = fe_namespace_by_name(fc, req->namespace_, &fc->ns);
+    }
+    if (err == ERR_OK)
+        err = show(fc->arena, fc->ns, &response, &fc->detail);
+    if (err == ERR_OK)
+        fe_reply_message(fc, &response);
+    return err;
+}
+
+struct list_state {
+    struct fe_call *fc;
+    api_describe_namespace_response **items;
+    size_t count;
+    enum err err;
+};
+
+static bool list_one(void *arg, const struct namespace_info *ns)
+{
+    struct list_state *list = arg;
+    struct arena *arena = list->fc->arena;
+    api_describe_namespace_response *item = ARENA_NEW(arena, api_describe_namespace_response);
+
+    list->err = show(arena, ns, item, &list->fc->detail);
+    if (list->err == ERR_OK)
+        list->items[list->count++] = item;
+    return list->err == ERR_OK;
+}
+
+/* The page token is the name of the last namespace shown. */
+enum err fe_list_namespaces(struct fe_call *fc)
+{
+    const api_list_namespaces_request *req = fc->request;
+    const struct slice after = slice_of(req->next_page_token.data, req->next_page_token.len);
+    api_list_namespaces_response response = API_LIST_NAMESPACES_RESPONSE_INIT;
+    uint32_t limit = LIST_PAGE_DEFAULT;
+
+    if (after.len > FE_ID_BYTES_MAX)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
+    if (req->page_size > 0)
+        limit = req->page_size < LIST_PAGE_MAX ? (uint32_t)req->page_size : LIST_PAGE_MAX;
+    struct list_state list = {
+        .fc = fc, .items = ARENA_ARRAY(fc->arena, api_describe_namespace_response *, limit)};
+    const enum err err = cluster_namespaces(fc->fe->cluster, after, limit, list_one, &list);
+    if (err != ERR_OK || list.err != ERR_OK)
+        return err != ERR_OK ? err : list.err;
+
+    response.n_namespaces = list.count;
+    response.namespaces = list.items;
+    if (list.count == limit) {
+        char *last = list.items[list.count - 1]->namespace_info->name;
+
+        response.next_page_token.data = (uint8_t *)last;
+        response.next_page_token.len = strlen(last);
+    }
+    fe_reply_message(fc, &response);
+    return ERR_OK;
+}
+
+/* ---- writing ---- */
+
+static enum err create(struct cluster *cluster, struct arena *arena, struct rng *rng,
+                       api_namespace_info *info, api_namespace_config *config)
+{
+    struct namespace_info ns = {.name = info->name,
+                                .retention_s =
+                                    retention_s_of(config->workflow_execution_retention_ttl)};
+
+    uuid_v4(rng, ns.id);
+    info->id = ns.id;
+    info->state = NAMESPACE_STATE_REGISTERED;
+    config->history_archival_state = ARCHIVAL_STATE_DISABLED;
+    config->visibility_archival_state = ARCHIVAL_STATE_DISABLED;
+    ns.info = proto_encode(arena, info);
+    ns.config = proto_encode(arena, config);
+    return cluster_namespace_create(cluster, &ns);
+}
+
+enum err fe_make_default_namespace(struct cluster *cluster, const struct config *config)
+{
+    api_namespace_info info = API_NAMESPACE_INFO_INIT;
+    api_namespace_config settings = API_NAMESPACE_CONFIG_INIT;
+    const struct namespace_info *there;
+    struct arena arena;
+    struct rng rng;
+
+    if (config->default_namespace[0] == '\0')
+        return ERR_OK;
+    if (cluster_namespace_by_name(cluster, slice_str(config->default_namespace), &there) ==
+        ERR_OK) {
+        cluster_namespace_unref(there);
+        return ERR_OK;
+    }
+    arena_init(&arena);
+    rng_seed_from_kernel(&rng);
+    info.name = arena_str(&arena, slice_str(config->default_namespace));
+    settings.workflow_execution_retention_ttl =
+        proto_duration(&arena, config->default_retention_hours * 3600 * NS_PER_S);
+    const enum err err = create(cluster, &arena, &rng, &info, &settings);
+    arena_release(&arena);
+    return err == ERR_EXISTS ? ERR_OK : err; /* another frontend was first */
+}
+
+enum err fe_register_namespace(struct fe_call *fc)
+{
+    const api_register_namespace_request *req = fc->request;
+    typedef api_namespace_info_data_entry data_type;
+    api_namespace_info info = API_NAMESPACE_INFO_INIT;
+    api_namespace_config config = API_NAMESPACE_CONFIG_INIT;
+    api_register_namespace_response response = API_REGISTER_NAMESPACE_RESPONSE_INIT;
+
+    if (req->namespace_[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "Namespace not set on request.");
+    enum err err = fe_check_length(fc, "Namespace", req->namespace_);
+    if (err != ERR_OK)
+        return err;
+    if (req->is_global_namespace)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Cannot register global namespace when not enabled");
+    err = check_retention(fc, req->workflow_execution_retention_period);
+    if (err != ERR_OK)
+        return err;
+
+    info.name = req->namespace_;
+    info.description = req->description;
+    info.owner_email = req->owner_email;
+    info.n_data = req->n_data;
+    info.data = ARENA_ARRAY(fc->arena, data_type *, req->n_data);
+    for (size_t i = 0; i < req->n_data; i++) {
+        info.data[i] = ARENA_NEW(fc->arena, data_type);
+        *info.data[i] = (data_type)API_NAMESPACE_INFO_DATA_ENTRY_INIT;
+        info.data[i]->key = req->data[i]->key;
+        info.data[i]->value = req->data[i]->value;
+    }
+    config.workflow_execution_retention_ttl = req->workflow_execution_retention_period;
+    err = create(fc->fe->cluster, fc->arena, &fc->loop->rng, &info, &config);
+    if (err == ERR_EXISTS)
+        return errdetail_namespace_already_exists(
+            fc->arena, &fc->detail, "Namespace \"%s\" already exists", req->namespace_);
+    if (err == ERR_OK)
+        fe_reply_message(fc, &response);
+    return err;
+}
+
+static void merge_data(struct arena *arena, api_namespace_info *info,
+                       const api_update_namespace_info *update)
+{
+    typedef api_namespace_info_data_entry data_type;
+    data_type **merged = ARENA_ARRAY(arena, data_type *, info->n_data + update->n_data);
+    size_t count = 0;
+
+    for (size_t i = 0; i < info->n_data; i++)
+        merged[count++] = info->data[i];
+    for (size_t i = 0; i < update->n_data; i++) {
+        size_t at = 0;
+
+        while (at < count && strcmp(merged[at]->key, update->data[i]->key) != 0)
+            at++;
+        if (at == count) {
+            merged[count] = ARENA_NEW(arena, data_type);
+            *merged[count++] = (data_type)API_NAMESPACE_INFO_DATA_ENTRY_INIT;
+        }
+        merged[at]->key = update->data[i]->key;
+        merged[at]->value = update->data[i]->value;
+    }
+    info->data = merged;
+    info->n_data = count;
+}
+
+static enum err apply_update(struct fe_call *fc, const api_update_namespace_request *req,
+                             api_namespace_info *info, api_namespace_config *config)
+{
+    if (req->update_info) {
+        const api_update_namespace_info *update = req->update_info;
+
+        if (update->description[0] != '\0')
+            info->description = update->description;
+        if (update->owner_email[0] != '\0')
+            info->owner_email = update->owner_email;
+        merge_data(fc->arena, info, update);
+        if (update->state == NAMESPACE_STATE_DELETED)
+            return err_fail(&fc->detail, ERR_INVALID,
+                            "a namespace is deleted with the operator service, not by an update");
+        if (update->state != NAMESPACE_STATE_UNSPECIFIED)
+            info->state = update->state;
+    }
+    if (req->config && req->config->workflow_execution_retention_ttl) {
+        const enum err err = check_retention(fc, req->config->workflow_execution_retention_ttl);
+
+        if (err != ERR_OK)
+            return err;
+        config->workflow_execution_retention_ttl = req->config->workflow_execution_retention_ttl;
+    }
+    if (req->delete_bad_binary[0] != '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "Bad binary checksum %s doesn't exists.",
+                        req->delete_bad_binary);
+    if (req->promote_namespace)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Cannot promote to a global namespace when not enabled");
+    return ERR_OK;
+}
+
+/* One compare-and-swap; ERR_ABORTED: somebody else was quicker. */
+static enum err update_once(struct fe_call *fc, const api_update_namespace_request *req,
+                            api_describe_namespace_response *shown)
+{
+    struct namespace_info changed = *fc->ns;
+    enum err err = show(fc->arena, fc->ns, shown, &fc->detail);
+
+    if (err == ERR_OK)
+        err = apply_update(fc, req, shown->namespace_info, shown->config);
+    if (err != ERR_OK)
+        return err;
+    api_namespace_info stored = *shown->namespace_info;
+    stored.capabilities = NULL;
+    stored.limits = NULL;
+    changed.info = proto_encode(fc->arena, &stored);
+    changed.config = proto_encode(fc->arena, shown->config);
+    changed.retention_s = retention_s_of(shown->config->workflow_execution_retention_ttl);
+    return cluster_namespace_update(fc->fe->cluster, &changed);
+}
+
+enum err fe_update_namespace(struct fe_call *fc)
+{
+    const api_update_namespace_request *req = fc->request;
+    api_describe_namespace_response shown;
+    api_update_namespace_response response = API_UPDATE_NAMESPACE_RESPONSE_INIT;
+    enum err err = update_once(fc, req, &shown);
+
+    for (int i = 1; err == ERR_ABORTED && i < UPDATE_TRIES; i++) {
+        cluster_namespace_unref(fc->ns);
+        fc->ns = NULL;
+        err = fe_namespace_by_name(fc, req->namespace_, &fc->ns);
+        if (err == ERR_OK)
+            err = update_once(fc, req, &shown);
+    }
+    if (err != ERR_OK)
+        return err;
+    response.namespace_info = shown.namespace_info;
+    response.config = shown.config;
+    response.replication_config = shown.replication_config;
+    response.is_global_namespace = shown.is_global_namespace;
+    fe_reply_message(fc, &response);
+    return ERR_OK;
+}

@@ -1,0 +1,59 @@
+/* polls.c - workers' long polls: handed to matching, which alone expires them; answered by history
+ * with the task, or by matching with an empty message. */
+#include "frontend/handlers.h"
+#include "frontend/validate.h"
+
+/* matching.longPollExpirationInterval, and the second that matching keeps for its answer's way. */
+enum { POLL_MS = 61000 };
+
+static enum err forward_poll(struct fe_call *fc, enum rpc_task_kind kind,
+                             const api_task_queue *queue, const char *identity)
+{
+    const bool sticky = queue->kind == TASK_QUEUE_KIND_STICKY;
+    const struct rpc_poll poll = {.kind = kind,
+                                  .namespace_id = slice_str(fc->ns->id),
+                                  .namespace_name = slice_str(fc->ns->name),
+                                  .task_queue = slice_str(queue->name),
+                                  .sticky = sticky,
+                                  .normal_queue = slice_str(sticky ? queue->normal_name : ""),
+                                  .poll_id = rng_u64(&fc->loop->rng) | 1,
+                                  .identity = slice_str(identity),
+                                  .request = fc->call->request};
+    struct buf body;
+
+    buf_init(&body, MESH_BODY_MAX);
+    rpc_poll_encode(&poll, &body);
+    must(buf_ok(&body));
+    const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
+    buf_release(&body);
+
+    const uint32_t shard = rpc_matching_shard(poll.namespace_id, poll.task_queue);
+    return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
+                                              .method = METHOD_MATCHING_POLL,
+                                              .body = copy,
+                                              .timeout_ms = POLL_MS,
+                                              .repeatable = true,
+                                              .long_poll = true});
+}
+
+enum err fe_poll_workflow_task(struct fe_call *fc)
+{
+    const api_poll_workflow_task_queue_request *req = fc->request;
+    enum err err = fe_check_long_poll(fc);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
+        (err = fe_check_task_queue(fc, req->task_queue, false)) != ERR_OK)
+        return err;
+    return forward_poll(fc, TASK_WORKFLOW, req->task_queue, req->identity);
+}
+
+enum err fe_poll_activity_task(struct fe_call *fc)
+{
+    const api_poll_activity_task_queue_request *req = fc->request;
+    enum err err = fe_check_long_poll(fc);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
+        (err = fe_check_task_queue(fc, req->task_queue, false)) != ERR_OK)
+        return err;
+    return forward_poll(fc, TASK_ACTIVITY, req->task_queue, req->identity);
+}

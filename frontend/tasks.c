@@ -1,0 +1,178 @@
+/* tasks.c - workers' answers: the task token says whose they are. Repeats after a lost reply are
+ * recognised by the token's start id. */
+#include "frontend/handlers.h"
+#include "frontend/validate.h"
+
+static enum err forward_instead(struct fe_call *fc, enum mesh_method method, struct slice request,
+                                struct slice reply)
+{
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = method,
+                                    .workflow_id = arena_str(fc->arena, fc->token.workflow_id),
+                                    .request = request,
+                                    .repeatable = true,
+                                    .reply_instead = reply});
+}
+
+static enum err forward_answer(struct fe_call *fc, enum mesh_method method, struct slice request)
+{
+    return forward_instead(fc, method, request, SLICE_EMPTY);
+}
+
+static enum err check_kind(struct fe_call *fc, enum rpc_task_kind kind)
+{
+    if (fc->token.kind != kind)
+        return err_fail(&fc->detail, ERR_INVALID, "Error deserializing task token.");
+    return ERR_OK;
+}
+
+/* A failure that stands for one past the size limit, as the reference writes it. */
+static api_failure_failure *limit_failure(struct fe_call *fc, const char *message, const api_failure_failure *cause)
+{
+    api_failure_failure *failure = ARENA_NEW(fc->arena, api_failure_failure);
+    api_server_failure_info *info = ARENA_NEW(fc->arena, api_server_failure_info);
+
+    *failure = (api_failure_failure)API_FAILURE_FAILURE_INIT;
+    *info = (api_server_failure_info)API_SERVER_FAILURE_INFO_INIT;
+    info->non_retryable = true;
+    failure->message = arena_str(fc->arena, slice_str(message));
+    failure->source = arena_str(fc->arena, SLICE_LIT("Server"));
+    failure->failure_info_case = API_FAILURE_FAILURE_INFO_SERVER_FAILURE_INFO;
+    failure->server_failure_info = info;
+    if (cause) {
+        api_failure_failure *shortened = ARENA_NEW(fc->arena, api_failure_failure);
+        const struct slice text = slice_str(cause->message);
+
+        *shortened = (api_failure_failure)API_FAILURE_FAILURE_INIT;
+        shortened->message =
+            arena_str(fc->arena, slice_of(text.ptr, text.len < 1024 ? text.len : 1024));
+        shortened->source = cause->source;
+        failure->cause = shortened;
+    }
+    return failure;
+}
+
+static bool too_large(const void *message)
+{
+    return message && protobuf_c_message_get_packed_size(message) > FE_BLOB_BYTES_MAX;
+}
+
+enum err fe_workflow_task_completed(struct fe_call *fc)
+{
+    const api_respond_workflow_task_completed_request *req = fc->request;
+    enum err err = check_kind(fc, TASK_WORKFLOW);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
+        return err;
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED, fc->call->request);
+}
+
+enum err fe_workflow_task_failed(struct fe_call *fc)
+{
+    api_respond_workflow_task_failed_request *req = fc->request;
+    enum err err = check_kind(fc, TASK_WORKFLOW);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
+        return err;
+    if (!too_large(req->failure))
+        return forward_answer(fc, METHOD_HISTORY_RESPOND_WORKFLOW_TASK_FAILED, fc->call->request);
+    req->failure = limit_failure(fc, "Failure exceeds size limit.", req->failure);
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_WORKFLOW_TASK_FAILED,
+                          proto_encode(fc->arena, req));
+}
+
+/* An activity whose answer is past the limit fails for good, with the limit as its reason. */
+static enum err fail_activity(struct fe_call *fc, const char *message, const api_failure_failure *cause,
+                              char *identity, struct slice reply)
+{
+    api_respond_activity_task_failed_request failed = API_RESPOND_ACTIVITY_TASK_FAILED_REQUEST_INIT;
+
+    failed.task_token.data = (uint8_t *)(uintptr_t)fc->token_bytes.ptr;
+    failed.task_token.len = fc->token_bytes.len;
+    failed.identity = identity;
+    failed.failure = limit_failure(fc, message, cause);
+    return forward_instead(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED,
+                           proto_encode(fc->arena, &failed), reply);
+}
+
+enum err fe_activity_completed(struct fe_call *fc)
+{
+    const api_respond_activity_task_completed_request *req = fc->request;
+    enum err err = check_kind(fc, TASK_ACTIVITY);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
+        return err;
+    if (too_large(req->result))
+        return fail_activity(fc, "Complete result exceeds size limit.", NULL, req->identity,
+                             SLICE_EMPTY);
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_COMPLETED, fc->call->request);
+}
+
+enum err fe_activity_failed(struct fe_call *fc)
+{
+    const api_respond_activity_task_failed_request *req = fc->request;
+    enum err err = check_kind(fc, TASK_ACTIVITY);
+
+    if (err != ERR_OK)
+        return err;
+    if (req->failure &&
+        req->failure->failure_info_case != API_FAILURE_FAILURE_INFO_APPLICATION_FAILURE_INFO)
+        return err_fail(&fc->detail, ERR_INVALID, "Failure must have ApplicationFailureInfo.");
+    if ((err = fe_check_identity(fc, req->identity)) != ERR_OK)
+        return err;
+    if (too_large(req->failure))
+        return fail_activity(fc, "Failure exceeds size limit.", req->failure, req->identity,
+                             SLICE_EMPTY);
+    if (too_large(req->last_heartbeat_details))
+        return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
+                             SLICE_EMPTY);
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED, fc->call->request);
+}
+
+enum err fe_activity_canceled(struct fe_call *fc)
+{
+    const api_respond_activity_task_canceled_request *req = fc->request;
+    enum err err = check_kind(fc, TASK_ACTIVITY);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
+        return err;
+    if (too_large(req->details))
+        return fail_activity(fc, "Cancel details exceed size limit.", NULL, req->identity,
+                             SLICE_EMPTY);
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_CANCELED, fc->call->request);
+}
+
+enum err fe_activity_heartbeat(struct fe_call *fc)
+{
+    const api_record_activity_task_heartbeat_request *req = fc->request;
+    enum err err = check_kind(fc, TASK_ACTIVITY);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
+        return err;
+    if (too_large(req->details)) {
+        api_record_activity_task_heartbeat_response told =
+            API_RECORD_ACTIVITY_TASK_HEARTBEAT_RESPONSE_INIT;
+
+        told.cancel_requested = true;
+        return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
+                             proto_encode(fc->arena, &told));
+    }
+    return forward_answer(fc, METHOD_HISTORY_RECORD_HEARTBEAT, fc->call->request);
+}
+
+enum err fe_query_task_completed(struct fe_call *fc)
+{
+    const api_respond_query_task_completed_request *req = fc->request;
+
+    if (fc->token.kind != TASK_QUERY)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid TaskToken.");
+    if (!too_large(req->query_result))
+        return forward_answer(fc, METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED, fc->call->request);
+
+    api_respond_query_task_completed_request failed = API_RESPOND_QUERY_TASK_COMPLETED_REQUEST_INIT;
+    failed.task_token = req->task_token;
+    failed.completed_type = QUERY_RESULT_TYPE_FAILED;
+    failed.error_message = arena_str(fc->arena, SLICE_LIT("Blob data size exceeds limit."));
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED,
+                          proto_encode(fc->arena, &failed));
+}

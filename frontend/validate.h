@@ -1,0 +1,30 @@
+/* validate.h - checks that several requests share, with the reference's codes and texts.
+ *
+ * Each fills fc->detail and gives ERR_INVALID, or ERR_OK. */
+#ifndef GNOMON_FRONTEND_VALIDATE_H
+#define GNOMON_FRONTEND_VALIDATE_H
+
+#include "frontend/frontend.h"
+
+enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution);
+enum err fe_check_workflow_id(struct fe_call *fc, const char *workflow_id);
+enum err fe_check_identity(struct fe_call *fc, const char *identity);
+/* `what` as in "RequestId": "... length exceeds limit." */
+enum err fe_check_length(struct fe_call *fc, const char *what, const char *text);
+/* limit.blobSize.error, for the encoded size of a message (NULL is fine). */
+enum err fe_check_blob(struct fe_call *fc, const void *message);
+
+/* A task queue that is named by a client; `user_defined`: not one of the server's own. */
+enum err fe_check_task_queue(struct fe_call *fc, const api_task_queue *queue, bool user_defined);
+enum err fe_check_retry_policy(struct fe_call *fc, const api_retry_policy *policy);
+/* `what` is the reference's sentence, to which " cause: ..." is added. */
+enum err fe_check_duration(struct fe_call *fc, const char *what, const pb_duration *duration);
+enum err fe_check_priority(struct fe_call *fc, const api_priority *priority);
+/* A long poll wants a deadline at least two seconds away. */
+enum err fe_check_long_poll(struct fe_call *fc);
+
+/* A request id is made up where the client gave none, so that a repeat inside is recognised:
+ * appended to the client's bytes, where protobuf's last value counts. */
+struct slice fe_with_request_id(struct fe_call *fc, const char *request_id);
+
+#endif

@@ -1,0 +1,214 @@
+/* workflows.c - start, signal, cancel, terminate, describe, read and query one workflow execution:
+ * checked here, carried out by its history owner. */
+#include "frontend/handlers.h"
+#include "frontend/validate.h"
+
+static enum err check_start(struct fe_call *fc, const api_start_workflow_execution_request *req)
+{
+    enum err err;
+
+    if ((err = fe_check_workflow_id(fc, req->workflow_id)) != ERR_OK ||
+        (err = fe_check_retry_policy(fc, req->retry_policy)) != ERR_OK)
+        return err;
+    if (req->cron_schedule[0] != '\0' && req->workflow_start_delay)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "CronSchedule and WorkflowStartDelay may not be used together.");
+    err = fe_check_duration(fc, "An invalid WorkflowStartDelaySeconds is set on request.",
+                            req->workflow_start_delay);
+    if (err != ERR_OK)
+        return err;
+    if (!req->workflow_type || req->workflow_type->name[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "WorkflowType is not set on request.");
+    if ((err = fe_check_length(fc, "WorkflowType", req->workflow_type->name)) != ERR_OK ||
+        (err = fe_check_task_queue(fc, req->task_queue, true)) != ERR_OK ||
+        (err =
+             fe_check_duration(fc, "An invalid WorkflowExecutionTimeoutSeconds is set on request.",
+                               req->workflow_execution_timeout)) != ERR_OK ||
+        (err = fe_check_duration(fc, "An invalid WorkflowRunTimeoutSeconds is set on request.",
+                                 req->workflow_run_timeout)) != ERR_OK ||
+        (err = fe_check_duration(fc, "An invalid WorkflowTaskTimeoutSeconds is set on request.",
+                                 req->workflow_task_timeout)) != ERR_OK ||
+        (err = fe_check_length(fc, "RequestId", req->request_id)) != ERR_OK ||
+        (err = fe_check_priority(fc, req->priority)) != ERR_OK)
+        return err;
+    return ERR_OK;
+}
+
+static enum err check_id_policies(struct fe_call *fc,
+                                  const api_start_workflow_execution_request *req)
+{
+    if (req->workflow_id_conflict_policy != WORKFLOW_ID_CONFLICT_POLICY_UNSPECIFIED &&
+        req->workflow_id_reuse_policy == WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Invalid WorkflowIDReusePolicy: "
+                        "WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING cannot be used together "
+                        "with a WorkflowIDConflictPolicy");
+    if (req->workflow_id_conflict_policy == WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING &&
+        req->workflow_id_reuse_policy == WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Invalid WorkflowIDReusePolicy: WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE "
+                        "cannot be used together with WorkflowIdConflictPolicy "
+                        "WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING");
+    return ERR_OK;
+}
+
+/* What a start may ask for and this server does not do yet is refused: taking the request and
+ * leaving the wish out would be a silent lie. */
+static enum err check_start_supported(struct fe_call *fc,
+                                      const api_start_workflow_execution_request *req)
+{
+    const char *wish = NULL;
+
+    if (req->cron_schedule[0] != '\0')
+        wish = "CronSchedule";
+    else if (req->workflow_start_delay && proto_duration_ns_clip(req->workflow_start_delay) > 0)
+        wish = "WorkflowStartDelay";
+    else if (req->retry_policy && req->retry_policy->maximum_attempts != 1)
+        wish = "RetryPolicy of a workflow";
+    else if (req->n_completion_callbacks > 0)
+        wish = "CompletionCallbacks";
+    else if (req->versioning_override)
+        wish = "VersioningOverride";
+    else if (req->time_skipping_config)
+        return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
+                        "The Time-Skipping feature is not enabled for namespace.");
+    if (wish)
+        return err_fail(&fc->detail, ERR_UNIMPLEMENTED, "%s is not supported by this server yet.",
+                        wish);
+    return ERR_OK;
+}
+
+enum err fe_start_workflow(struct fe_call *fc)
+{
+    const api_start_workflow_execution_request *req = fc->request;
+    enum err err = check_start(fc, req);
+
+    if (err != ERR_OK || (err = check_id_policies(fc, req)) != ERR_OK ||
+        (err = fe_check_blob(fc, req->input)) != ERR_OK)
+        return err;
+    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)
+        return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
+    if ((err = check_start_supported(fc, req)) != ERR_OK)
+        return err;
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_START_WORKFLOW,
+                                    .workflow_id = req->workflow_id,
+                                    .request = fe_with_request_id(fc, req->request_id),
+                                    .repeatable = true});
+}
+
+enum err fe_signal_workflow(struct fe_call *fc)
+{
+    const api_signal_workflow_execution_request *req = fc->request;
+    enum err err = fe_check_execution(fc, req->workflow_execution);
+
+    if (err != ERR_OK)
+        return err;
+    if (req->signal_name[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "SignalName is not set on request.");
+    if ((err = fe_check_length(fc, "SignalName", req->signal_name)) != ERR_OK ||
+        (err = fe_check_length(fc, "RequestId", req->request_id)) != ERR_OK ||
+        (err = fe_check_blob(fc, req->input)) != ERR_OK)
+        return err;
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_SIGNAL_WORKFLOW,
+                                    .workflow_id = req->workflow_execution->workflow_id,
+                                    .request = fe_with_request_id(fc, req->request_id),
+                                    .repeatable = true});
+}
+
+enum err fe_request_cancel(struct fe_call *fc)
+{
+    const api_request_cancel_workflow_execution_request *req = fc->request;
+    enum err err = fe_check_execution(fc, req->workflow_execution);
+
+    if (err != ERR_OK || (err = fe_check_length(fc, "RequestId", req->request_id)) != ERR_OK)
+        return err;
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_REQUEST_CANCEL,
+                                    .workflow_id = req->workflow_execution->workflow_id,
+                                    .request = fe_with_request_id(fc, req->request_id),
+                                    .repeatable = true});
+}
+
+enum err fe_terminate_workflow(struct fe_call *fc)
+{
+    const api_terminate_workflow_execution_request *req = fc->request;
+    enum err err = fe_check_execution(fc, req->workflow_execution);
+
+    if (err != ERR_OK || (err = fe_check_blob(fc, req->details)) != ERR_OK)
+        return err;
+    /* Not repeatable: it carries no request id, and a second one is an error. */
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_TERMINATE,
+                                    .workflow_id = req->workflow_execution->workflow_id,
+                                    .request = fc->call->request});
+}
+
+enum err fe_describe_workflow(struct fe_call *fc)
+{
+    const api_describe_workflow_execution_request *req = fc->request;
+    const enum err err = fe_check_execution(fc, req->execution);
+
+    if (err != ERR_OK)
+        return err;
+    return fe_forward_history(fc,
+                              &(struct fe_to_history){.method = METHOD_HISTORY_DESCRIBE,
+                                                      .workflow_id = req->execution->workflow_id,
+                                                      .request = fc->call->request,
+                                                      .repeatable = true});
+}
+
+/* A long poll of the reference ends, empty, after 20 s; the client's own deadline is kept. */
+enum { HISTORY_POLL_MS = 30000 };
+
+enum err fe_get_history(struct fe_call *fc)
+{
+    const api_get_workflow_execution_history_request *req = fc->request;
+    const enum err err = fe_check_execution(fc, req->execution);
+
+    if (err != ERR_OK)
+        return err;
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_GET_HISTORY,
+                                    .workflow_id = req->execution->workflow_id,
+                                    .request = fc->call->request,
+                                    .timeout_ms = req->wait_new_event ? HISTORY_POLL_MS : 0,
+                                    .repeatable = true});
+}
+
+enum err fe_query_workflow(struct fe_call *fc)
+{
+    const api_query_workflow_request *req = fc->request;
+    enum err err = fe_check_execution(fc, req->execution);
+
+    if (err != ERR_OK)
+        return err;
+    if (!req->query)
+        return err_fail(&fc->detail, ERR_INVALID, "WorkflowQuery is not set on request.");
+    if (req->query->query_type[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "QueryType is not set on request.");
+    if ((err = fe_check_blob(fc, req->query->query_args)) != ERR_OK)
+        return err;
+    return fe_forward_history(
+        fc,
+        &(struct fe_to_history){.method = METHOD_HISTORY_QUERY,
+                                .workflow_id = req->execution->workflow_id,
+                                .request = fc->call->request,
+                                .repeatable = true,
+                                .late_text = "query timed out before a worker could process it"});
+}
+
+enum err fe_reset_sticky(struct fe_call *fc)
+{
+    const api_reset_sticky_task_queue_request *req = fc->request;
+    const enum err err = fe_check_execution(fc, req->execution);
+
+    if (err != ERR_OK)
+        return err;
+    return fe_forward_history(fc,
+                              &(struct fe_to_history){.method = METHOD_HISTORY_RESET_STICKY,
+                                                      .workflow_id = req->execution->workflow_id,
+                                                      .request = fc->call->request,
+                                                      .repeatable = true});
+}
