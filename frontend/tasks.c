@@ -27,7 +27,8 @@ static enum err check_kind(struct fe_call *fc, enum rpc_task_kind kind)
 }
 
 /* A failure that stands for one past the size limit, as the reference writes it. */
-static api_failure_failure *limit_failure(struct fe_call *fc, const char *message, const api_failure_failure *cause)
+static api_failure_failure *limit_failure(struct fe_call *fc, const char *message,
+                                          const api_failure_failure *cause)
 {
     api_failure_failure *failure = ARENA_NEW(fc->arena, api_failure_failure);
     api_server_failure_info *info = ARENA_NEW(fc->arena, api_server_failure_info);
@@ -82,8 +83,8 @@ enum err fe_workflow_task_failed(struct fe_call *fc)
 }
 
 /* An activity whose answer is past the limit fails for good, with the limit as its reason. */
-static enum err fail_activity(struct fe_call *fc, const char *message, const api_failure_failure *cause,
-                              char *identity, struct slice reply)
+static enum err fail_activity(struct fe_call *fc, const char *message,
+                              const api_failure_failure *cause, char *identity, struct slice reply)
 {
     api_respond_activity_task_failed_request failed = API_RESPOND_ACTIVITY_TASK_FAILED_REQUEST_INIT;
 

@@ -1,9 +1,8 @@
 /* server.h - the gRPC listener of the frontend: one listening socket, connections on several loops.
  *
  *     router = grpc_router_new();
- *     grpc_router_add(router, "/temporal.api...WorkflowService/GetSystemInfo", GRPC_UNARY, fn, ctx);
- *     grpc_health_register(health, router);
- *     grpc_reflection_register(router);
+ *     grpc_router_add(router, "/temporal.api...WorkflowService/GetSystemInfo", GRPC_UNARY, fn,
+ * ctx); grpc_health_register(health, router); grpc_reflection_register(router);
  *     grpc_server_open(&options, &server, &detail);
  *     ...
  *     grpc_server_drain(server, 10000, stopped, arg);   and, once `stopped` was called,
@@ -29,15 +28,15 @@ struct grpc_server_options {
     const struct log *log;            /* kept; NULL: silent */
 
     /* 0 takes the default in brackets. */
-    uint32_t connections_max;      /* of the whole server [4096]; more are closed at once */
-    uint32_t streams_max;          /* open ones of a connection [4096] */
-    size_t message_bytes_max;      /* a request, also after decompression [4 MB] */
-    int64_t keepalive_idle_ms;     /* ping a silent client after [60 s] */
-    int64_t keepalive_timeout_ms;  /* and close when nothing comes within [10 s] */
-    int64_t connection_idle_ms;    /* GOAWAY when no stream was open for [120 s]; -1: never */
-    int64_t connection_age_ms;     /* GOAWAY after, give or take 10 % [300 s]; -1: never */
-    int64_t connection_grace_ms;   /* then close what is still open after [70 s] */
-    int64_t slow_peer_ms;          /* close a peer that takes no byte for [30 s] */
+    uint32_t connections_max;     /* of the whole server [4096]; more are closed at once */
+    uint32_t streams_max;         /* open ones of a connection [4096] */
+    size_t message_bytes_max;     /* a request, also after decompression [4 MB] */
+    int64_t keepalive_idle_ms;    /* ping a silent client after [60 s] */
+    int64_t keepalive_timeout_ms; /* and close when nothing comes within [10 s] */
+    int64_t connection_idle_ms;   /* GOAWAY when no stream was open for [120 s]; -1: never */
+    int64_t connection_age_ms;    /* GOAWAY after, give or take 10 % [300 s]; -1: never */
+    int64_t connection_grace_ms;  /* then close what is still open after [70 s] */
+    int64_t slow_peer_ms;         /* close a peer that takes no byte for [30 s] */
 };
 
 enum { GRPC_SERVER_LOOPS_MAX = 64 };

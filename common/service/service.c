@@ -1,0 +1,264 @@
+/* service.c - see service.h. */
+#include "common/service/service.h"
+#include "common/base/hash.h"
+#include "common/rpc/rpc.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+int service_refuse(const char *name, int code, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "gnomon-%s: %s\n", name, text);
+    return code;
+}
+
+/* ---- arguments and configuration ---- */
+
+static int usage(const char *name)
+{
+    struct buf out;
+
+    buf_init(&out, 0);
+    buf_printf(&out,
+               "usage: gnomon-%s [--config FILE]\n\n"
+               "Every key may stand in FILE (`key = value`) or in the environment (GNOMON_ and "
+               "the key\nin capitals, dots as underscores), which wins.\n\n",
+               name);
+    config_help(&out);
+    fwrite(out.ptr, 1, out.len, stdout);
+    buf_release(&out);
+    return SERVICE_EXIT_OK;
+}
+
+static int load_config(struct service *s, const char *path)
+{
+    struct buf problems;
+    int code = -1;
+
+    buf_init(&problems, 0);
+    if (config_load(&s->config, path, &problems) != ERR_OK) {
+        fwrite(problems.ptr, 1, problems.len, stderr);
+        code = SERVICE_EXIT_CONFIG;
+    } else if (256 % s->config.history_shards != 0) {
+        code = service_refuse(s->name, SERVICE_EXIT_CONFIG,
+                              "history.shards must divide 256, %lld does not",
+                              (long long)s->config.history_shards);
+    }
+    buf_release(&problems);
+    return code;
+}
+
+static int read_arguments(struct service *s, int argc, char **argv)
+{
+    const char *path = NULL;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0)
+            return usage(s->name);
+        if (strcmp(argv[i], "--config") != 0 || i + 1 == argc)
+            return service_refuse(s->name, SERVICE_EXIT_CONFIG, "unknown argument `%s`; try --help",
+                                  argv[i]);
+        path = argv[++i];
+    }
+    return load_config(s, path);
+}
+
+/* ---- folders ---- */
+
+static int make_dir(struct service *s, const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) != 0 && errno != EEXIST)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "cannot make the folder %s: %s", path,
+                              strerror(errno));
+    return -1;
+}
+
+/* Socket paths hold 107 characters, so that the folder of the sockets is not below the data folder
+ * but a short name made of the data folder's path, the same for all processes of a cluster. */
+static int choose_run_dir(struct service *s)
+{
+    char real[4096];
+    int written;
+
+    if (s->config.run_dir[0] != '\0') {
+        written = snprintf(s->run_dir, sizeof s->run_dir, "%s", s->config.run_dir);
+    } else {
+        if (!realpath(s->config.data_dir, real))
+            return service_refuse(s->name, SERVICE_EXIT_CONFIG, "cannot use data.dir %s: %s",
+                                  s->config.data_dir, strerror(errno));
+        written = snprintf(s->run_dir, sizeof s->run_dir, "/tmp/gnomon-%u-%08x", (unsigned)getuid(),
+                           (unsigned)hash_bytes(slice_str(real), 0));
+    }
+    if (written < 0 || (size_t)written >= sizeof s->run_dir - 40)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG,
+                              "run.dir %s is too long for sockets: at most %zu characters",
+                              s->config.run_dir, sizeof s->run_dir - 41);
+    return make_dir(s, s->run_dir, 0700);
+}
+
+/* Others could plant sockets in a folder that is not ours. */
+static int check_run_dir(struct service *s)
+{
+    struct stat info;
+
+    if (lstat(s->run_dir, &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid() ||
+        (info.st_mode & 022) != 0)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG,
+                              "run.dir %s must be a folder of this user that others cannot write",
+                              s->run_dir);
+    return -1;
+}
+
+/* ---- building ---- */
+
+static int64_t metrics_port(const struct service *s, enum mesh_role role)
+{
+    const int64_t ports[ROLE_COUNT] = {
+        [ROLE_FRONTEND] = s->config.frontend_metrics_port,
+        [ROLE_HISTORY] = s->config.history_metrics_port,
+        [ROLE_MATCHING] = s->config.matching_metrics_port,
+        [ROLE_TIMERS] = s->config.timers_metrics_port,
+    };
+
+    return ports[role];
+}
+
+static int open_parts(struct service *s, enum mesh_role role)
+{
+    struct err_detail detail = {0};
+    const int64_t port = metrics_port(s, role);
+
+    s->loop = loop_new("main");
+    s->metrics = metrics_new();
+    if (port != 0 && metrics_http_open(s->metrics, s->config.bind_ip, (uint16_t)port,
+                                       &s->metrics_http, &detail) != ERR_OK)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
+    if (cluster_open(s->config.data_dir, s->clock, &s->log, &s->cluster, &detail) != ERR_OK)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
+
+    const struct mesh_options options = {
+        .role = role,
+        .run_dir = s->run_dir,
+        .shard_count = {[ROLE_FRONTEND] = 1,
+                        [ROLE_HISTORY] = (uint32_t)s->config.history_shards,
+                        [ROLE_MATCHING] = MATCHING_SHARDS,
+                        [ROLE_TIMERS] = TIMERS_SHARDS},
+        .clock = s->clock,
+        .log = &s->log,
+        .metrics = s->metrics,
+        .cluster = s->cluster,
+    };
+    if (mesh_open(&options, &s->mesh, &detail) != ERR_OK)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
+    return -1;
+}
+
+int service_init(struct service *s, enum mesh_role role, int argc, char **argv)
+{
+    *s = (struct service){.name = mesh_role_name(role), .clock = &clock_real};
+    signal(SIGPIPE, SIG_IGN);
+
+    int code = read_arguments(s, argc, argv);
+    if (code >= 0)
+        return code;
+    s->log = (struct log){.fd = STDERR_FILENO, .service = s->name};
+    if (!log_level_parse(s->config.log_level, &s->log.level))
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG,
+                              "log.level must be debug, info, warn or error, not `%s`",
+                              s->config.log_level);
+    s->log.format = strcmp(s->config.log_format, "json") == 0 ? LOG_JSON : LOG_TEXT;
+
+    if ((code = make_dir(s, s->config.data_dir, 0700)) < 0 && (code = choose_run_dir(s)) < 0 &&
+        (code = check_run_dir(s)) < 0)
+        code = open_parts(s, role);
+    if (code >= 0)
+        (void)service_release(s);
+    return code;
+}
+
+/* ---- running ---- */
+
+void service_ready(struct service *s)
+{
+    static const char line[] = "ready\n";
+    const char *text = getenv("GNOMON_READY_FD");
+
+    log_info(&s->log, "serving");
+    if (!text)
+        return;
+    const int fd = atoi(text);
+    if (fd > STDERR_FILENO) {
+        if (write(fd, line, sizeof line - 1) < 0)
+            log_warn(&s->log, "nobody listens for readiness", F_STR("errno", strerror(errno)));
+        close(fd);
+    }
+    unsetenv("GNOMON_READY_FD");
+}
+
+static void begin_stop(struct service *s)
+{
+    if (s->stopping)
+        return;
+    s->stopping = true;
+    s->stop(s->stop_arg);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct service *s = handle->data;
+
+    if (s->stopping)
+        _exit(SERVICE_EXIT_FAILED); /* asked twice: no more waiting */
+    log_info(&s->log, "stopping", F_I64("signal", number));
+    begin_stop(s);
+}
+
+void service_fail(struct service *s)
+{
+    s->exit_code = SERVICE_EXIT_FAILED;
+    begin_stop(s);
+}
+
+void service_run(struct service *s, loop_fn stop, void *arg)
+{
+    uv_signal_t term, interrupt;
+
+    s->stop = stop;
+    s->stop_arg = arg;
+    must(uv_signal_init(loop_uv(s->loop), &term) == 0);
+    must(uv_signal_init(loop_uv(s->loop), &interrupt) == 0);
+    term.data = interrupt.data = s;
+    must(uv_signal_start(&term, on_signal, SIGTERM) == 0);
+    must(uv_signal_start(&interrupt, on_signal, SIGINT) == 0);
+    loop_run(s->loop);
+    uv_close((uv_handle_t *)&term, NULL);
+    uv_close((uv_handle_t *)&interrupt, NULL);
+    uv_run(loop_uv(s->loop), UV_RUN_NOWAIT); /* the handles are on this stack */
+}
+
+int service_release(struct service *s)
+{
+    if (s->mesh)
+        mesh_close(s->mesh);
+    if (s->cluster)
+        cluster_close(s->cluster);
+    if (s->metrics_http)
+        metrics_http_close(s->metrics_http);
+    if (s->metrics)
+        metrics_free(s->metrics);
+    if (s->loop)
+        loop_free(s->loop);
+    return s->exit_code;
+}

@@ -1,0 +1,131 @@
+/* main.c - the frontend process: builds the gateway, serves, drains, takes it down. */
+#include "common/grpc/health.h"
+#include "common/grpc/reflection.h"
+#include "common/service/service.h"
+#include "frontend/frontend.h"
+#include "frontend/handlers.h"
+#include "frontend/server/server.h"
+
+#include <stdio.h>
+
+enum { DRAIN_MS = 2000 };
+
+struct process {
+    struct service service;
+    struct frontend frontend;
+    struct grpc_router *router;
+    struct grpc_health *health;
+    struct grpc_server *server;
+    struct loop *loops[FE_LOOPS_MAX];
+};
+
+static void drained(void *arg)
+{
+    struct process *p = arg;
+
+    loop_stop(p->service.loop);
+}
+
+static void stop(void *arg)
+{
+    struct process *p = arg;
+
+    grpc_health_set_serving(p->health, false);
+    grpc_server_drain(p->server, DRAIN_MS, drained, p);
+}
+
+/* The gateway answers nothing that comes unasked. */
+static void ignore_request(void *arg, const struct mesh_request *request)
+{
+    UNUSED(arg);
+    UNUSED(request);
+}
+
+static void make_frontend(struct process *p)
+{
+    static const struct mesh_handlers handlers = {.request = ignore_request};
+    struct service *s = &p->service;
+
+    p->frontend = (struct frontend){.config = &s->config,
+                                    .clock = s->clock,
+                                    .log = &s->log,
+                                    .metrics = s->metrics,
+                                    .cluster = s->cluster,
+                                    .mesh = s->mesh,
+                                    .loop_count = (size_t)s->config.frontend_threads};
+    for (size_t i = 0; i < p->frontend.loop_count; i++) {
+        struct fe_loop *fl = &p->frontend.loops[i];
+
+        fl->loop = p->loops[i] = i == 0 ? s->loop : loop_new("frontend");
+        fl->port = mesh_port_new(s->mesh, fl->loop, &handlers);
+        rng_seed_from_kernel(&fl->rng);
+    }
+    p->router = grpc_router_new();
+    p->health = grpc_health_new();
+    grpc_health_add(p->health, "temporal.api.workflowservice.v1.WorkflowService");
+    grpc_health_add(p->health, "temporal.api.operatorservice.v1.OperatorService");
+    frontend_register(&p->frontend, p->router);
+    grpc_health_register(p->health, p->router);
+    grpc_reflection_register(p->router);
+}
+
+static enum err listen_on(struct process *p, struct err_detail *detail)
+{
+    const struct grpc_server_options options = {.address = p->service.config.bind_ip,
+                                                .port = (uint16_t)p->service.config.frontend_port,
+                                                .loops = p->loops,
+                                                .loop_count = p->frontend.loop_count,
+                                                .router = p->router,
+                                                .clock = p->service.clock,
+                                                .log = &p->service.log};
+
+    return grpc_server_open(&options, &p->server, detail);
+}
+
+static void release(struct process *p)
+{
+    if (p->server)
+        grpc_server_free(p->server);
+    for (size_t i = 1; i < p->frontend.loop_count; i++) {
+        loop_stop(p->loops[i]);
+        loop_join(p->loops[i]);
+    }
+    for (size_t i = 0; i < p->frontend.loop_count; i++) {
+        mesh_port_free(p->frontend.loops[i].port);
+        if (i > 0)
+            loop_free(p->loops[i]);
+    }
+    grpc_health_free(p->health);
+    grpc_router_free(p->router);
+    frontend_release(&p->frontend);
+}
+
+int main(int argc, char **argv)
+{
+    static struct process p;
+    struct service *s = &p.service;
+    struct err_detail detail = {0};
+    int code = service_init(s, ROLE_FRONTEND, argc, argv);
+
+    if (code >= 0)
+        return code;
+    make_frontend(&p);
+    enum err err = fe_make_default_namespace(s->cluster, &s->config);
+    if (err != ERR_OK)
+        (void)err_fail(&detail, err, "cannot make the namespace %s: %s",
+                       s->config.default_namespace, err_text(err));
+    if (err == ERR_OK)
+        err = listen_on(&p, &detail);
+    if (err != ERR_OK) {
+        s->exit_code = service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
+    } else {
+        for (size_t i = 1; i < p.frontend.loop_count; i++)
+            loop_start(p.loops[i]);
+        log_info(&s->log, "listening", F_STR("ip", s->config.bind_ip),
+                 F_U64("port", grpc_server_port(p.server)));
+        service_ready(s);
+        service_run(s, stop, &p);
+    }
+    release(&p);
+    return service_release(s);
+}
