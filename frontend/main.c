@@ -17,6 +17,7 @@ struct process {
     struct grpc_health *health;
     struct grpc_server *server;
     struct loop *loops[FE_LOOPS_MAX];
+    size_t started; /* loops that run on threads of their own: 1 to started - 1 */
 };
 
 static void drained(void *arg)
@@ -86,7 +87,7 @@ static void release(struct process *p)
 {
     if (p->server)
         grpc_server_free(p->server);
-    for (size_t i = 1; i < p->frontend.loop_count; i++) {
+    for (size_t i = 1; i < p->started; i++) {
         loop_stop(p->loops[i]);
         loop_join(p->loops[i]);
     }
@@ -121,6 +122,7 @@ int main(int argc, char **argv)
     } else {
         for (size_t i = 1; i < p.frontend.loop_count; i++)
             loop_start(p.loops[i]);
+        p.started = p.frontend.loop_count;
         log_info(&s->log, "listening", F_STR("ip", s->config.bind_ip),
                  F_U64("port", grpc_server_port(p.server)));
         service_ready(s);
