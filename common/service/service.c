@@ -1,6 +1,7 @@
 /* service.c - see service.h. */
 #include "common/service/service.h"
 #include "common/base/hash.h"
+#include "common/config/ready.h"
 #include "common/rpc/rpc.h"
 
 #include <errno.h>
@@ -192,19 +193,8 @@ int service_init(struct service *s, enum mesh_role role, int argc, char **argv)
 
 void service_ready(struct service *s)
 {
-    static const char line[] = "ready\n";
-    const char *text = getenv("GNOMON_READY_FD");
-
     log_info(&s->log, "serving");
-    if (!text)
-        return;
-    const int fd = atoi(text);
-    if (fd > STDERR_FILENO) {
-        if (write(fd, line, sizeof line - 1) < 0)
-            log_warn(&s->log, "nobody listens for readiness", F_STR("errno", strerror(errno)));
-        close(fd);
-    }
-    unsetenv("GNOMON_READY_FD");
+    ready_notify();
 }
 
 static void begin_stop(struct service *s)
