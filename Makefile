@@ -11,6 +11,7 @@ MAKEFLAGS += --no-builtin-rules
 include mk/flags.mk
 include mk/proto.mk
 include mk/build.mk
+include mk/embed.mk
 include mk/test.mk
 include mk/models.mk
 include mk/run.mk

@@ -1,0 +1,64 @@
+/* session.h - the server's side of one HTTP/2 connection that carries gRPC: bytes in, calls to
+ * their handlers, bytes out. No socket and no timer inside: who owns the connection feeds it.
+ *
+ * A session belongs to one thread. No function of it may be called from inside a handler or a
+ * cancel callback, but for grpc_session_ping() and grpc_session_drain(). */
+#ifndef GNOMON_GRPC_SESSION_H
+#define GNOMON_GRPC_SESSION_H
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/grpc/router.h"
+
+struct grpc_session;
+
+struct grpc_session_options {
+    const struct grpc_router *router; /* kept */
+    const struct clock *clock;        /* kept */
+    struct loop *loop;                /* what calls carry as call->loop */
+    uint32_t streams_max;             /* open streams, at least 1 */
+    size_t message_bytes_max;         /* a request, also after decompression */
+    /* There is something for grpc_session_send(). May be called often, also from handlers. */
+    void (*wants_write)(void *arg);
+    void *arg;
+};
+
+enum {
+    GRPC_HEADERS_MAX = 128,                          /* of a request */
+    GRPC_HEADER_BYTES_MAX = 64 * 1024,               /* of a request, names and values */
+    GRPC_PARTIAL_BYTES_MAX = 64 * 1024 * 1024,       /* of unfinished requests, per session */
+    GRPC_UNREAD_BYTES_MAX = 32 * 1024 * 1024,        /* of replies that the peer doesn't take */
+    GRPC_STREAM_PENDING_BYTES_MAX = 4 * 1024 * 1024, /* of one stream's unsent messages */
+    GRPC_REQUEST_TIMEOUT_MS = 60 * 1000,             /* for a request to arrive whole */
+    GRPC_REPLY_TIMEOUT_MS = 300 * 1000,              /* for a large reply to be taken */
+};
+
+/* Gives the session, its SETTINGS ready to be sent; options are copied. */
+struct grpc_session *grpc_session_new(const struct grpc_session_options *options);
+/* Cancels what is unanswered. Those calls live on until they are answered. NULL is fine. */
+void grpc_session_free(struct grpc_session *session);
+
+/* Bytes from the peer. ERR_CORRUPT: not HTTP/2, or against its rules: send what is left, close. */
+MUST_USE enum err grpc_session_recv(struct grpc_session *session, struct slice bytes);
+
+/* Append what is to be sent, until `out` holds about `limit` bytes. true: there may be more. */
+MUST_USE bool grpc_session_send(struct grpc_session *session, struct buf *out, size_t limit);
+
+/* When grpc_session_expire() has something to do; INT64_MAX: never. */
+int64_t grpc_session_next_expiry_ns(const struct grpc_session *session);
+/* End the calls whose deadline has passed. */
+void grpc_session_expire(struct grpc_session *session);
+
+void grpc_session_ping(struct grpc_session *session);
+
+/* GOAWAY in two steps, so that no call is lost: a notice and a ping, then, with the answer to the
+ * ping, the last stream that is served. Streams that are not unary end with UNAVAILABLE at once. */
+void grpc_session_drain(struct grpc_session *session);
+/* Tell all open calls UNAVAILABLE and cancel them. */
+void grpc_session_abort(struct grpc_session *session);
+
+/* Nothing more will happen: drained, or failed and everything sent. */
+bool grpc_session_is_done(const struct grpc_session *session);
+size_t grpc_session_stream_count(const struct grpc_session *session);
+
+#endif
