@@ -1,0 +1,249 @@
+/* describe.c - DescribeTaskQueue: who polls a queue, and how much waits there.
+ *
+ * Spec: WorkflowService.DescribeTaskQueue. The answer tells of the unversioned queue; its backlog
+ * is what the window holds. */
+#include "matching/matching_int.h"
+
+#include "common/proto/wire.h"
+#include "api.h"
+
+enum {
+    RESPONSE_POLLERS = 1,
+    RESPONSE_STATUS = 2,
+    RESPONSE_VERSIONS_INFO = 3,
+    RESPONSE_STATS = 5,
+    RESPONSE_EFFECTIVE_RATE_LIMIT = 7,
+    RESPONSE_STATS_BY_PRIORITY_KEY = 8,
+    MAP_KEY = 1,
+    MAP_VALUE = 2,
+    PRIORITY_DEFAULT = 3,
+    RATE_LIMIT_OF_SYSTEM = 3,
+    REACHABLE = 1,
+};
+static const double rate_limit_default = 100000;
+
+struct backlog {
+    int64_t count;
+    int64_t oldest_wall_ns;
+};
+
+static void put_double(struct buf *out, uint32_t field, double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    wire_put_fixed64(out, field, bits);
+}
+
+static void put_float(struct buf *out, uint32_t field, double value)
+{
+    const float narrow = (float)value;
+    uint32_t bits;
+
+    memcpy(&bits, &narrow, sizeof bits);
+    if (bits)
+        wire_put_fixed32(out, field, bits);
+}
+
+/* `inner` becomes one field of `out`, and is empty again. */
+static void put_inner(struct buf *out, uint32_t field, struct buf *inner)
+{
+    wire_put_bytes(out, field, buf_slice(inner));
+    out->failed = out->failed || inner->failed;
+    buf_clear(inner);
+}
+
+static void put_pollers(struct buf *out, uint32_t field, const struct queue *q)
+{
+    enum { LAST_ACCESS_TIME = 1, IDENTITY = 2, RATE_PER_SECOND = 3 };
+    struct buf inner;
+
+    if (!q)
+        return;
+    buf_init(&inner, 0);
+    for (const struct list *it = q->pollers_by_age.prev; it != &q->pollers_by_age; it = it->prev) {
+        const struct poller *poller =
+            (const struct poller *)(const void *)((const char *)it - offsetof(struct poller, node));
+
+        wire_put_timestamp(&inner, LAST_ACCESS_TIME, poller->last_access_wall_ns);
+        wire_put_bytes(&inner, IDENTITY, poller->by_identity.key);
+        put_double(&inner, RATE_PER_SECOND, poller->rate_per_second);
+        put_inner(out, field, &inner);
+    }
+    buf_release(&inner);
+}
+
+static struct backlog backlog_of(const struct queue *q, int priority)
+{
+    struct backlog backlog = {0};
+
+    for (size_t i = 0; q && i < q->tasks.count; i++) {
+        const struct task *task = CONTAINER_OF(q->tasks.nodes[i], struct task, order);
+
+        if (task->rpc.kind == TASK_QUERY ||
+            (priority >= 0 && window_priority(&task->rpc) != priority))
+            continue;
+        backlog.count++;
+        if (backlog.oldest_wall_ns == 0 || task->rpc.created_wall_ns < backlog.oldest_wall_ns)
+            backlog.oldest_wall_ns = task->rpc.created_wall_ns;
+    }
+    return backlog;
+}
+
+/* The content of one TaskQueueStats; `priority` -1 means all. */
+static void put_stats(struct matching *m, struct buf *out, const struct queue *q, int priority,
+                      int64_t now_ns)
+{
+    enum { COUNT = 1, AGE = 2, ADD_RATE = 3, DISPATCH_RATE = 4 };
+    const struct backlog backlog = backlog_of(q, priority);
+    const int64_t age_ns = backlog.count ? clock_wall_ns(m->o.clock) - backlog.oldest_wall_ns : 0;
+
+    if (backlog.count)
+        wire_put_varint(out, COUNT, (uint64_t)backlog.count);
+    wire_put_duration(out, AGE, age_ns > 0 ? age_ns : 0);
+    if (q && (priority < 0 || priority == PRIORITY_DEFAULT)) {
+        put_float(out, ADD_RATE, tq_rate_per_second(&q->added, now_ns));
+        put_float(out, DISPATCH_RATE, tq_rate_per_second(&q->dispatched, now_ns));
+    }
+}
+
+static void put_stats_by_priority(struct matching *m, struct buf *out, const struct queue *q,
+                                  int64_t now_ns)
+{
+    struct buf entry, stats;
+
+    buf_init(&entry, 0);
+    buf_init(&stats, 0);
+    for (int priority = PRIORITY_BEST; priority <= PRIORITY_WORST; priority++) {
+        if (priority != PRIORITY_DEFAULT && (!q || q->waiting_at[priority] == 0))
+            continue;
+        wire_put_varint(&entry, MAP_KEY, (uint64_t)priority);
+        put_stats(m, &stats, q, priority, now_ns);
+        put_inner(&entry, MAP_VALUE, &stats);
+        put_inner(out, RESPONSE_STATS_BY_PRIORITY_KEY, &entry);
+    }
+    buf_release(&stats);
+    buf_release(&entry);
+}
+
+static void put_status(struct buf *out, const struct queue *q)
+{
+    enum { BACKLOG_COUNT_HINT = 1, RATE_PER_SECOND = 4 };
+    const struct backlog backlog = backlog_of(q, -1);
+    struct buf inner;
+
+    buf_init(&inner, 0);
+    if (backlog.count)
+        wire_put_varint(&inner, BACKLOG_COUNT_HINT, (uint64_t)backlog.count);
+    put_double(&inner, RATE_PER_SECOND, rate_limit_default);
+    put_inner(out, RESPONSE_STATUS, &inner);
+    buf_release(&inner);
+}
+
+static void put_effective_limit(struct buf *out)
+{
+    enum { REQUESTS_PER_SECOND = 1, SOURCE = 2 };
+    struct buf inner;
+
+    buf_init(&inner, 0);
+    put_float(&inner, REQUESTS_PER_SECOND, rate_limit_default);
+    wire_put_varint(&inner, SOURCE, RATE_LIMIT_OF_SYSTEM);
+    put_inner(out, RESPONSE_EFFECTIVE_RATE_LIMIT, &inner);
+    buf_release(&inner);
+}
+
+typedef api_describe_task_queue_request describe_request;
+
+static const struct queue *queue_of(struct matching *m, const struct rpc_api *api,
+                                    const describe_request *request, int type, int64_t now_ns)
+{
+    const struct tq_spec spec = {
+        .kind = type == TASK_QUEUE_TYPE_ACTIVITY ? TASK_ACTIVITY : TASK_WORKFLOW,
+        .sticky = request->task_queue->kind == TASK_QUEUE_KIND_STICKY,
+        .namespace_id = api->namespace_id,
+        .name = slice_str(request->task_queue->name),
+    };
+    struct queue *q = spec.sticky ? tq_find(m, spec.kind, spec.namespace_id, spec.name)
+                                  : tq_get(m, &spec, now_ns);
+
+    if (q) {
+        q->last_used_ns = now_ns;
+        tq_expire_pollers(q, now_ns);
+        matching_advance(m, q, now_ns);
+    }
+    return q;
+}
+
+/* The old way to ask: each type under the unversioned build id. */
+static void put_versions_info(struct matching *m, struct buf *out, const struct rpc_api *api,
+                              const describe_request *request, int64_t now_ns)
+{
+    enum { TYPES_INFO = 1, TASK_REACHABILITY = 2, POLLERS = 1, STATS = 2, TYPES_MAX = 8 };
+    struct buf version, type_info, entry, stats;
+
+    buf_init(&version, 0);
+    buf_init(&type_info, 0);
+    buf_init(&entry, 0);
+    buf_init(&stats, 0);
+    for (size_t i = 0; i < request->n_task_queue_types && i < TYPES_MAX; i++) {
+        const int type = (int)request->task_queue_types[i];
+        const bool known = type == TASK_QUEUE_TYPE_WORKFLOW || type == TASK_QUEUE_TYPE_ACTIVITY;
+        const struct queue *q = known ? queue_of(m, api, request, type, now_ns) : NULL;
+
+        if (request->report_pollers)
+            put_pollers(&type_info, POLLERS, q);
+        if (request->report_stats) {
+            put_stats(m, &stats, q, -1, now_ns);
+            put_inner(&type_info, STATS, &stats);
+        }
+        wire_put_varint(&entry, MAP_KEY, (uint64_t)type);
+        put_inner(&entry, MAP_VALUE, &type_info);
+        put_inner(&version, TYPES_INFO, &entry);
+    }
+    if (request->report_task_reachability)
+        wire_put_varint(&version, TASK_REACHABILITY, REACHABLE);
+    wire_put_bytes(&entry, MAP_KEY, SLICE_EMPTY);
+    put_inner(&entry, MAP_VALUE, &version);
+    put_inner(out, RESPONSE_VERSIONS_INFO, &entry);
+    buf_release(&stats);
+    buf_release(&entry);
+    buf_release(&type_info);
+    buf_release(&version);
+}
+
+enum err matching_describe(struct matching *m, struct arena *arena, const struct rpc_api *api,
+                           int64_t now_ns, struct slice *out, struct err_detail *detail)
+{
+    describe_request *request;
+    enum err err =
+        proto_decode(arena, &api_describe_task_queue_request__desc, api->request, &request, detail);
+    if (err != ERR_OK)
+        return err;
+    if (!request->task_queue || !request->task_queue->name[0])
+        return err_fail(detail, ERR_INVALID, "TaskQueue is not set on request.");
+
+    struct buf buf, inner;
+    buf_init(&buf, 0);
+    buf_init(&inner, 0);
+    if (request->api_mode == DESCRIBE_TASK_QUEUE_MODE_ENHANCED) {
+        put_versions_info(m, &buf, api, request, now_ns);
+    } else {
+        const struct queue *q = queue_of(m, api, request, (int)request->task_queue_type, now_ns);
+
+        put_pollers(&buf, RESPONSE_POLLERS, q);
+        if (request->include_task_queue_status)
+            put_status(&buf, q);
+        if (request->report_stats) {
+            put_stats(m, &inner, q, -1, now_ns);
+            put_inner(&buf, RESPONSE_STATS, &inner);
+            put_stats_by_priority(m, &buf, q, now_ns);
+        }
+        put_effective_limit(&buf);
+    }
+    err = buf_ok(&buf) ? ERR_OK : ERR_NO_MEMORY;
+    if (err == ERR_OK)
+        *out = arena_copy(arena, buf_slice(&buf));
+    buf_release(&inner);
+    buf_release(&buf);
+    return err;
+}

@@ -1,0 +1,99 @@
+/* matching.h - the core: the task queue partitions of this process, without sockets or clocks.
+ *
+ * A partition holds waiting polls and a bounded window of tasks. A task that meets a poll is *in
+ * doubt* until history answers whether it started it; history alone sends the task to the poller.
+ * Nothing here is durable: tasks are rows of history's shards, polls are held calls of frontends.
+ *
+ * Threads: one thread uses a struct matching. Time: every call that needs it takes `now_ns` of the
+ * monotonic clock; matching_run_due() is to be called at matching_next_due_ns().
+ * Spec: ARCHITECTURE.md, "Matching". */
+#ifndef GNOMON_MATCHING_H
+#define GNOMON_MATCHING_H
+
+#include "common/base/clock.h"
+#include "common/log/log.h"
+#include "common/metrics/metrics.h"
+#include "common/rpc/rpc.h"
+
+struct matching;
+
+/* What the core asks of the outside. No function may call back into the core before it returns;
+ * what arguments point to lives during the call only. */
+struct matching_out {
+    void *arg;
+    /* Ask history to start the task; matching_on_started() brings the answer, exactly once. */
+    void (*start)(void *arg, uint64_t match_id, const struct rpc_start_task *start);
+    /* Ask a history shard for a page; matching_on_pulled() brings the answer, exactly once. */
+    void (*pull)(void *arg, uint64_t pull_id, uint32_t history_shard,
+                 const struct rpc_pull_tasks *pull);
+    /* Tell history that nobody polls the sticky queue that this task waits on. */
+    void (*no_sticky_poller)(void *arg, const struct rpc_task *task);
+    /* Answer a held call; `text` may be NULL. */
+    void (*reply)(void *arg, struct mesh_addr to, enum err err, const char *text,
+                  struct slice body);
+};
+
+struct matching_limits {
+    uint32_t window_tasks; /* of one queue */
+    uint32_t total_tasks;  /* of all windows; queues with waiting polls may pass it by one each */
+    uint32_t polls;
+    uint32_t queries;
+    uint32_t queues;
+    uint32_t pulls; /* in flight */
+};
+extern const struct matching_limits matching_limits_default;
+
+struct matching_options {
+    const struct matching_out *out;
+    const struct matching_limits *limits;
+    uint32_t history_shards;
+    const struct clock *clock; /* wall time, for what DescribeTaskQueue tells */
+    const struct log *log;
+    struct metrics *metrics;
+    uint64_t seed;
+};
+
+/* Keeps what `options` points to. */
+struct matching *matching_new(const struct matching_options *options);
+void matching_free(struct matching *m); /* answers nobody */
+
+/* Hold a poll until a task comes, its time is up or it is canceled. `poll->reply_to` is the held
+ * call, `deadline_ns` its end: an empty answer goes out a second earlier, or after a minute. */
+void matching_poll(struct matching *m, const struct rpc_poll *poll, int64_t deadline_ns,
+                   int64_t now_ns);
+/* A query to hand out; `from` is answered ERR_OK once it is started, ERR_STALE at once when it is
+ * for a sticky queue that nobody polls, ERR_PRECONDITION when no worker polls the queue. */
+void matching_query(struct matching *m, const struct rpc_task *query, struct mesh_addr from,
+                    int64_t deadline_ns, int64_t now_ns);
+/* Whoever waits at `from` (poll or query) is gone. */
+void matching_cancel(struct matching *m, struct mesh_addr from, int64_t now_ns);
+/* Task rows that were committed. */
+void matching_offer(struct matching *m, const struct rpc_task *tasks, uint32_t count,
+                    int64_t now_ns);
+
+void matching_on_started(struct matching *m, uint64_t match_id, enum err err, int64_t now_ns);
+/* Tasks are looked at when `err` is ERR_OK only. */
+void matching_on_pulled(struct matching *m, uint64_t pull_id, enum err err,
+                        const struct rpc_task *tasks, uint32_t count, bool has_more,
+                        int64_t now_ns);
+
+/* A process is gone, or messages of it are lost: its held calls are void. */
+void matching_process_lost(struct matching *m, uint64_t process, int64_t now_ns);
+/* What came from history may have holes: every window is pulled again. */
+void matching_history_reset(struct matching *m, int64_t now_ns);
+/* The queues of a matching shard are no longer ours: polls and queries get ERR_NOT_OWNER. */
+void matching_shard_lost(struct matching *m, uint32_t shard, int64_t now_ns);
+
+/* Polls get an empty answer, from now on at once; starts in flight are let end. */
+void matching_drain(struct matching *m, int64_t now_ns);
+bool matching_drained(const struct matching *m); /* nothing in doubt any more */
+
+int64_t matching_next_due_ns(const struct matching *m); /* INT64_MAX: never */
+void matching_run_due(struct matching *m, int64_t now_ns);
+
+/* Answer a DescribeTaskQueue request (struct rpc_api) with the encoded response. */
+MUST_USE enum err matching_describe(struct matching *m, struct arena *arena,
+                                    const struct rpc_api *api, int64_t now_ns, struct slice *out,
+                                    struct err_detail *detail);
+
+#endif

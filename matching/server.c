@@ -1,0 +1,349 @@
+/* server.c - see server.h. */
+#include "matching/server.h"
+
+#include "common/base/rng.h"
+
+#include <stdlib.h>
+
+enum { START_TIMEOUT_MS = 5000, PULL_TIMEOUT_MS = 10000, DRAIN_MS = 1000 };
+
+struct matching_server {
+    struct matching_server_options o;
+    struct matching_out out;
+    struct matching *core;
+    struct mesh_port *port;
+    bool ours[MATCHING_SHARDS];
+    struct arena arena; /* of the request or answer in hand */
+    struct buf body;
+    struct loop_msg turn_end;
+    struct loop_timer timer, drain_timer;
+    int64_t armed_ns; /* INT64_MAX: the timer stands still */
+    loop_fn drained;
+    void *drained_arg;
+};
+
+/* A question on its way to history. */
+struct asked {
+    struct matching_server *server;
+    uint64_t id;
+};
+
+static int64_t now_ns(const struct matching_server *server)
+{
+    return clock_mono_ns(server->o.clock);
+}
+
+/* The core's state may have changed: look at its time, once, at the end of the turn. */
+static void touch(struct matching_server *server)
+{
+    loop_at_turn_end(server->o.loop, &server->turn_end);
+}
+
+static void drain_check(struct matching_server *server)
+{
+    const loop_fn drained = server->drained;
+
+    if (!drained || !matching_drained(server->core))
+        return;
+    server->drained = NULL;
+    loop_timer_stop(server->o.loop, &server->drain_timer);
+    drained(server->drained_arg);
+}
+
+static void on_turn_end(void *arg)
+{
+    struct matching_server *server = arg;
+    const int64_t next_ns = matching_next_due_ns(server->core);
+
+    drain_check(server);
+    if (next_ns >= server->armed_ns)
+        return;
+    const int64_t wait_ns = next_ns - now_ns(server);
+    server->armed_ns = next_ns;
+    loop_timer_start(server->o.loop, &server->timer,
+                     wait_ns <= 0 ? 0 : (wait_ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static void on_timer(void *arg)
+{
+    struct matching_server *server = arg;
+
+    server->armed_ns = INT64_MAX;
+    matching_run_due(server->core, now_ns(server));
+    touch(server);
+}
+
+/* -- the core's questions ------------------------------------------------------------------- */
+
+static void ask(struct matching_server *server, uint64_t id, uint32_t history_shard,
+                enum mesh_method method, mesh_reply_fn reply)
+{
+    struct asked *asked = calloc(1, sizeof *asked);
+    const struct slice body = buf_slice(&server->body);
+
+    must(asked != NULL && buf_ok(&server->body));
+    asked->server = server;
+    asked->id = id;
+    mesh_call(server->port, MESH_SHARD(ROLE_HISTORY, history_shard), method, &body, 1,
+              method == METHOD_HISTORY_START_TASK ? START_TIMEOUT_MS : PULL_TIMEOUT_MS, reply,
+              asked);
+    buf_clear(&server->body);
+}
+
+static void on_started(void *arg, enum err err, const struct err_detail *detail, struct slice body)
+{
+    struct asked *asked = arg;
+    struct matching_server *server = asked->server;
+
+    UNUSED(detail);
+    UNUSED(body);
+    matching_on_started(server->core, asked->id, err, now_ns(server));
+    free(asked);
+    touch(server);
+}
+
+static void out_start(void *arg, uint64_t match_id, const struct rpc_start_task *start)
+{
+    struct matching_server *server = arg;
+
+    rpc_start_task_encode(start, &server->body);
+    ask(server, match_id, start->task.history_shard, METHOD_HISTORY_START_TASK, on_started);
+}
+
+static void on_pulled(void *arg, enum err err, const struct err_detail *detail, struct slice body)
+{
+    struct asked *asked = arg;
+    struct matching_server *server = asked->server;
+    struct arena arena;
+    struct rpc_task *tasks = NULL;
+    uint32_t count = 0;
+    bool has_more = false;
+
+    UNUSED(detail);
+    arena_init(&arena);
+    if (err == ERR_OK)
+        err = rpc_tasks_decode(&arena, body, &tasks, &count, &has_more);
+    if (err == ERR_CORRUPT)
+        log_error(server->o.log, "malformed page of tasks");
+    matching_on_pulled(server->core, asked->id, err, tasks, count, has_more, now_ns(server));
+    arena_release(&arena);
+    free(asked);
+    touch(server);
+}
+
+static void out_pull(void *arg, uint64_t pull_id, uint32_t history_shard,
+                     const struct rpc_pull_tasks *pull)
+{
+    struct matching_server *server = arg;
+
+    rpc_pull_tasks_encode(pull, &server->body);
+    ask(server, pull_id, history_shard, METHOD_HISTORY_PULL_TASKS, on_pulled);
+}
+
+static void out_no_sticky_poller(void *arg, const struct rpc_task *task)
+{
+    struct matching_server *server = arg;
+
+    rpc_task_encode(task, &server->body);
+    const struct slice body = buf_slice(&server->body);
+    must(buf_ok(&server->body));
+    (void)mesh_cast(server->port, MESH_SHARD(ROLE_HISTORY, task->history_shard),
+                    METHOD_HISTORY_NO_STICKY_POLLER, &body, 1);
+    buf_clear(&server->body);
+}
+
+static void out_reply(void *arg, struct mesh_addr to, enum err err, const char *text,
+                      struct slice body)
+{
+    struct matching_server *server = arg;
+    struct err_detail detail = {0};
+    const struct mesh_answer answer = {
+        .err = err, .detail = text ? &detail : NULL, .parts = &body, .count = 1};
+
+    if (text)
+        (void)err_fail(&detail, err, "%s", text);
+    mesh_reply(server->port, to, &answer);
+}
+
+/* -- requests ------------------------------------------------------------------------------- */
+
+static enum err take_poll(struct matching_server *server, const struct mesh_request *request)
+{
+    struct rpc_poll poll;
+    const enum err err = rpc_poll_decode(&server->arena, request->body, &poll);
+
+    if (err != ERR_OK)
+        return err;
+    poll.reply_to = request->from;
+    matching_poll(server->core, &poll, request->deadline_mono_ns, now_ns(server));
+    return ERR_OK;
+}
+
+static enum err take_query(struct matching_server *server, const struct mesh_request *request)
+{
+    struct rpc_task query;
+    const enum err err = rpc_task_decode(&server->arena, request->body, &query);
+
+    if (err != ERR_OK)
+        return err;
+    matching_query(server->core, &query, request->from, request->deadline_mono_ns, now_ns(server));
+    return ERR_OK;
+}
+
+static enum err take_offer(struct matching_server *server, const struct mesh_request *request)
+{
+    struct rpc_task *tasks;
+    uint32_t count;
+    bool has_more;
+    const enum err err = rpc_tasks_decode(&server->arena, request->body, &tasks, &count, &has_more);
+
+    if (err == ERR_OK)
+        matching_offer(server->core, tasks, count, now_ns(server));
+    return err;
+}
+
+static enum err take_describe(struct matching_server *server, const struct mesh_request *request,
+                              struct err_detail *detail)
+{
+    struct rpc_api api;
+    struct slice response;
+    enum err err = rpc_api_decode(&server->arena, request->body, &api);
+
+    if (err == ERR_OK)
+        err = matching_describe(server->core, &server->arena, &api, now_ns(server), &response,
+                                detail);
+    if (err == ERR_OK)
+        out_reply(server, request->from, ERR_OK, NULL, response);
+    return err;
+}
+
+static void on_request(void *arg, const struct mesh_request *request)
+{
+    struct matching_server *server = arg;
+    struct err_detail detail = {0};
+    enum err err = ERR_UNIMPLEMENTED;
+
+    arena_reset(&server->arena);
+    if (request->method == METHOD_MATCHING_POLL)
+        err = take_poll(server, request);
+    else if (request->method == METHOD_MATCHING_OFFER_TASKS)
+        err = take_offer(server, request);
+    else if (request->method == METHOD_MATCHING_DISPATCH_QUERY)
+        err = take_query(server, request);
+    else if (request->method == METHOD_MATCHING_DESCRIBE_TASK_QUEUE)
+        err = take_describe(server, request, &detail);
+
+    if (err != ERR_OK && request->from.call != 0) {
+        const struct mesh_answer answer = {.err = err, .detail = &detail};
+        mesh_reply(server->port, request->from, &answer);
+    } else if (err != ERR_OK) {
+        log_warn(server->o.log, "cast refused", F_ERR(err),
+                 F_STR("method", mesh_method_name(request->method)));
+    }
+    touch(server);
+}
+
+static void on_canceled(void *arg, uint32_t shard, struct mesh_addr from)
+{
+    struct matching_server *server = arg;
+
+    UNUSED(shard);
+    matching_cancel(server->core, from, now_ns(server));
+    touch(server);
+}
+
+static void follow_assignment(struct matching_server *server)
+{
+    for (uint32_t shard = 0; shard < MATCHING_SHARDS; shard++) {
+        const bool ours = mesh_is_ours(server->o.mesh, shard);
+
+        if (ours && !server->ours[shard]) {
+            mesh_bind(server->port, shard);
+        } else if (!ours && server->ours[shard]) {
+            mesh_unbind(server->port, shard);
+            matching_shard_lost(server->core, shard, now_ns(server));
+        }
+        server->ours[shard] = ours;
+    }
+}
+
+static void on_peer(void *arg, enum mesh_role role, uint64_t process, bool up)
+{
+    struct matching_server *server = arg;
+
+    if (role == ROLE_MATCHING)
+        follow_assignment(server);
+    if (!up)
+        matching_process_lost(server->core, process, now_ns(server));
+    if (role == ROLE_HISTORY)
+        matching_history_reset(server->core, now_ns(server));
+    touch(server);
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+struct matching_server *matching_server_new(const struct matching_server_options *options)
+{
+    struct matching_server *server = calloc(1, sizeof *server);
+    struct rng rng;
+
+    must(server != NULL);
+    rng_seed_from_kernel(&rng);
+    server->o = *options;
+    arena_init(&server->arena);
+    buf_init(&server->body, MESH_BODY_MAX);
+    server->turn_end = (struct loop_msg){.run = on_turn_end, .arg = server};
+    server->timer = (struct loop_timer){.fire = on_timer, .arg = server};
+    server->armed_ns = INT64_MAX;
+    server->out = (struct matching_out){.arg = server,
+                                        .start = out_start,
+                                        .pull = out_pull,
+                                        .no_sticky_poller = out_no_sticky_poller,
+                                        .reply = out_reply};
+    const struct matching_options core = {.out = &server->out,
+                                          .limits = &matching_limits_default,
+                                          .history_shards = options->history_shards,
+                                          .clock = options->clock,
+                                          .log = options->log,
+                                          .metrics = options->metrics,
+                                          .seed = rng_u64(&rng)};
+    server->core = matching_new(&core);
+    const struct mesh_handlers handlers = {
+        .request = on_request, .canceled = on_canceled, .peer = on_peer, .arg = server};
+    server->port = mesh_port_new(options->mesh, options->loop, &handlers);
+    follow_assignment(server);
+    return server;
+}
+
+static void drain_late(void *arg)
+{
+    struct matching_server *server = arg;
+    const loop_fn drained = server->drained;
+
+    server->drained = NULL;
+    if (drained)
+        drained(server->drained_arg);
+}
+
+void matching_server_drain(struct matching_server *server, loop_fn done, void *arg)
+{
+    server->drained = done;
+    server->drained_arg = arg;
+    server->drain_timer = (struct loop_timer){.fire = drain_late, .arg = server};
+    loop_timer_start(server->o.loop, &server->drain_timer, DRAIN_MS);
+    matching_drain(server->core, now_ns(server));
+    touch(server);
+}
+
+void matching_server_free(struct matching_server *server)
+{
+    if (!server)
+        return;
+    mesh_port_free(server->port);
+    loop_timer_stop(server->o.loop, &server->timer);
+    loop_timer_stop(server->o.loop, &server->drain_timer);
+    matching_free(server->core);
+    buf_release(&server->body);
+    arena_release(&server->arena);
+    free(server);
+}
