@@ -1,0 +1,328 @@
+"""harness.py - real processes, clients and workers for the tests.
+
+Cluster starts the executables on free ports with a data folder of its own; External is a server
+that already runs (GNOMON_TEST_ADDRESS), for trying the tests on another implementation.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import uuid
+
+import grpc
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryRequest,
+    ListWorkflowExecutionsRequest,
+)
+from temporalio.client import Client, Interceptor, OutboundInterceptor
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+import history_checker
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("GNOMON_TEST_BIN", ROOT / "build" / "release"))
+CLI = pathlib.Path(os.environ.get("GNOMON_TEST_CLI", ROOT / "build" / "tools" / "temporal"))
+EXTERNAL = os.environ.get("GNOMON_TEST_ADDRESS")
+SERVICES = ("history", "matching", "timers", "frontend")
+NAMESPACE = "default"
+
+
+def unique(prefix):
+    return f"{prefix}-{uuid.uuid4().hex[:12]}"
+
+
+def free_ports(count):
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for _ in range(count):
+            s = stack.enter_context(socket.socket())
+            s.bind(("127.0.0.1", 0))
+            ports.append(s.getsockname()[1])
+        return ports
+
+
+def wait_until(condition, seconds, what):
+    """Poll `condition` until it holds; gives its value. Fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+async def eventually(condition, seconds, what):
+    """The same for coroutines."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = await condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children_of(pid):
+    """Process ids by service name, read from /proc."""
+    found = {}
+    try:
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for child in children:
+        try:
+            words = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        for word in words[:2]:  # a script's interpreter comes first
+            name = os.path.basename(word.decode())
+            if name.startswith("gnomon-") and name != "gnomon-run" and is_alive(int(child)):
+                found[name.removeprefix("gnomon-")] = int(child)
+    return found
+
+
+class External:
+    """A server that somebody else started."""
+
+    own = False
+
+    def __init__(self, address):
+        self.address = address
+
+    def log_size(self):
+        return 0
+
+    def log_since(self, offset):
+        return ""
+
+    def stop(self):
+        pass
+
+
+class Cluster:
+    """Four processes under gnomon-run on free ports of loopback."""
+
+    own = True
+
+    def __init__(self, bin_dir=BIN, environment=None, wait=True):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-"))
+        self.bin = pathlib.Path(bin_dir)
+        ports = free_ports(5)
+        self.port = ports[0]
+        self.address = f"127.0.0.1:{self.port}"
+        self.log_path = self.folder / "log"
+        self.environment = {
+            **os.environ,
+            "GNOMON_DATA_DIR": str(self.folder / "data"),
+            "GNOMON_RUN_DIR": str(self.folder / "run"),
+            "GNOMON_FRONTEND_PORT": str(ports[0]),
+            "GNOMON_FRONTEND_METRICS_PORT": str(ports[1]),
+            "GNOMON_HISTORY_METRICS_PORT": str(ports[2]),
+            "GNOMON_MATCHING_METRICS_PORT": str(ports[3]),
+            "GNOMON_TIMERS_METRICS_PORT": str(ports[4]),
+            **(environment or {}),
+        }
+        self.metrics_ports = dict(zip(("frontend", "history", "matching", "timers"), ports[1:]))
+        self.process = None
+        self.start()
+        if wait:
+            self.wait_ready()
+
+    def start(self):
+        self.ready_from = self.log_size()
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [str(BIN / "gnomon-run"), "--bin", str(self.bin)],
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def log_size(self):
+        return self.log_path.stat().st_size if self.log_path.exists() else 0
+
+    def log_since(self, offset):
+        with open(self.log_path, "rb") as log:
+            log.seek(offset)
+            return log.read().decode(errors="replace")
+
+    def wait_ready(self, seconds=30):
+        def ready():
+            ended = self.process.poll()
+            assert ended is None, f"gnomon-run ended with {ended}:\n{self.log_since(0)[-4000:]}"
+            return "Gnomon is ready." in self.log_since(self.ready_from)
+
+        try:
+            wait_until(ready, seconds, "all four ready")
+        except AssertionError as error:
+            self.kill_all()
+            raise AssertionError(f"{error}\n{self.log_since(0)[-4000:]}") from None
+
+    def pids(self):
+        return children_of(self.process.pid)
+
+    def kill(self, service, sig=signal.SIGKILL):
+        """Ends one service; gives its old process id."""
+        pid = self.pids()[service]
+        os.kill(pid, sig)
+        return pid
+
+    def wait_restarted(self, service, old_pid, seconds=20):
+        return wait_until(
+            lambda: self.pids().get(service) not in (None, old_pid), seconds, f"new {service}"
+        )
+
+    def interrupt(self, sig=signal.SIGINT, seconds=30):
+        """Asks for an orderly end; gives the exit status."""
+        self.process.send_signal(sig)
+        return self.process.wait(seconds)
+
+    def kill_all(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def stop(self):
+        try:
+            if self.process.poll() is None:
+                status = self.interrupt()
+                assert status == 0, f"gnomon-run ended with {status}\n{self.log_since(0)[-4000:]}"
+        finally:
+            self.kill_all()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# -- clients and workers ------------------------------------------------------------------------
+
+
+class _Recorder(Interceptor):
+    """Notes every run that a client starts, so that its history is checked after the test."""
+
+    def __init__(self, started):
+        self.started = started
+
+    def intercept_client(self, next):
+        started = self.started
+
+        class Outbound(OutboundInterceptor):
+            async def start_workflow(self, input):
+                handle = await super().start_workflow(input)
+                started.append((handle.id, handle.first_execution_run_id or ""))
+                return handle
+
+        return Outbound(super().intercept_client(next))
+
+
+class Session:
+    """One test's view of the server: a client, workers, and what it started."""
+
+    def __init__(self, server):
+        self.server = server
+        self.started = []
+        self.client = None
+
+    async def connect(self, **options):
+        client = await Client.connect(
+            self.server.address, namespace=NAMESPACE, interceptors=[_Recorder(self.started)], **options
+        )
+        self.client = self.client or client
+        return client
+
+    def worker(self, queue, workflows=(), activities=(), **options):
+        options.setdefault("workflow_runner", UnsandboxedWorkflowRunner())
+        options.setdefault("max_concurrent_activities", 100)
+        return Worker(
+            self.client, task_queue=queue, workflows=workflows, activities=activities, **options
+        )
+
+    async def events(self, workflow_id, run_id="", page_size=0):
+        return await history_of(self.client, workflow_id, run_id, page_size)
+
+    async def check_histories(self):
+        for workflow_id, run_id in self.started:
+            events = await self.events(workflow_id, run_id, page_size=7)
+            history_checker.check(events, what=f"{workflow_id} {run_id}")
+
+
+async def history_of(client, workflow_id, run_id="", page_size=0):
+    request = GetWorkflowExecutionHistoryRequest(
+        namespace=client.namespace,
+        execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
+        maximum_page_size=page_size,
+    )
+    events = []
+    while True:
+        response = await client.workflow_service.get_workflow_execution_history(request)
+        events += response.history.events
+        if not response.next_page_token:
+            return events
+        request.next_page_token = response.next_page_token
+
+
+async def all_executions(client):
+    request = ListWorkflowExecutionsRequest(namespace=client.namespace, page_size=100)
+    while True:
+        response = await client.workflow_service.list_workflow_executions(request)
+        for info in response.executions:
+            yield info
+        if not response.next_page_token:
+            return
+        request.next_page_token = response.next_page_token
+
+
+@contextlib.contextmanager
+def raw_channel(address):
+    """Calls with bytes of the test's own making: call(method, bytes) gives bytes."""
+    with grpc.insecure_channel(
+        address, options=[("grpc.max_send_message_length", 64 << 20)]
+    ) as channel:
+
+        def call(method, body, timeout=20, **options):
+            return channel.unary_unary(method)(body, timeout=timeout, **options)
+
+        yield call
+
+
+# -- the temporal CLI ---------------------------------------------------------------------------
+
+
+class Cli:
+    def __init__(self, address):
+        self.address = address
+
+    def run(self, *words, ok=True, seconds=60):
+        done = subprocess.run(
+            [str(CLI), *words, "--address", self.address, "--color", "never"],
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env={**os.environ, "TEMPORAL_CONFIG_FILE": "/nonexistent", "HOME": "/nonexistent"},
+        )
+        if ok:
+            assert done.returncode == 0, f"temporal {words}: {done.stderr}\n{done.stdout}"
+        else:
+            assert done.returncode != 0, f"temporal {words} did not fail: {done.stdout}"
+        return done.stdout if ok else done.stderr
+
+    def json(self, *words):
+        return json.loads(self.run(*words, "--output", "json"))

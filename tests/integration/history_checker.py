@@ -1,0 +1,210 @@
+"""history_checker.py - the laws that every event history keeps, whatever the workflow did.
+
+1. Ids are contiguous from 1; every event has a time and the attributes of its type.
+2. WorkflowExecutionStarted comes first and once; at most one close event, and it is the last.
+3. One workflow task at a time: Scheduled, Started, then Completed, Failed or TimedOut, each naming
+   the events before it; nothing comes between Started and its end (it is buffered).
+4. Activities and timers: scheduled (started), then closed once, each naming its own events.
+5. What a command made names the WorkflowTaskCompleted event that carried it.
+"""
+
+from temporalio.api.enums.v1 import EventType
+
+CLOSE = {
+    "WORKFLOW_EXECUTION_COMPLETED",
+    "WORKFLOW_EXECUTION_FAILED",
+    "WORKFLOW_EXECUTION_TIMED_OUT",
+    "WORKFLOW_EXECUTION_CANCELED",
+    "WORKFLOW_EXECUTION_TERMINATED",
+    "WORKFLOW_EXECUTION_CONTINUED_AS_NEW",
+}
+TASK_ENDS = {"WORKFLOW_TASK_COMPLETED", "WORKFLOW_TASK_FAILED", "WORKFLOW_TASK_TIMED_OUT"}
+ACTIVITY_ENDS = {
+    "ACTIVITY_TASK_COMPLETED",
+    "ACTIVITY_TASK_FAILED",
+    "ACTIVITY_TASK_TIMED_OUT",
+    "ACTIVITY_TASK_CANCELED",
+}
+OF_COMMANDS = {
+    "ACTIVITY_TASK_SCHEDULED",
+    "ACTIVITY_TASK_CANCEL_REQUESTED",
+    "TIMER_STARTED",
+    "TIMER_CANCELED",
+    "MARKER_RECORDED",
+    "WORKFLOW_EXECUTION_COMPLETED",
+    "WORKFLOW_EXECUTION_FAILED",
+    "WORKFLOW_EXECUTION_CANCELED",
+    "WORKFLOW_EXECUTION_CONTINUED_AS_NEW",
+    "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+    "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES",
+    "WORKFLOW_PROPERTIES_MODIFIED",
+}
+
+
+def type_name(event):
+    return EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
+
+
+class _Checker:
+    def __init__(self):
+        self.problems = []
+        self.types = {}  # event id -> type name
+        self.task = None  # (scheduled id, started id or 0) of the open workflow task
+        self.activities = {}  # scheduled id -> [activity id, started id, open]
+        self.timers = {}  # started id -> [timer id, open]
+        self.closed = False
+
+    def wrong(self, event, text):
+        self.problems.append(f"event {event.event_id} {self.types.get(event.event_id)}: {text}")
+
+    def expect(self, event, ok, text):
+        if not ok:
+            self.wrong(event, text)
+
+    def refers_to(self, event, event_id, type_):
+        self.expect(
+            event,
+            0 < event_id < event.event_id and self.types.get(event_id) == type_,
+            f"names event {event_id} as {type_}, which is {self.types.get(event_id)}",
+        )
+
+    # -- one event ------------------------------------------------------------------------------
+
+    def event(self, event, position):
+        name = type_name(event)
+        self.types[event.event_id] = name
+        self.expect(event, event.event_id == position, f"should have id {position}")
+        self.expect(event, event.event_time.seconds > 0, "has no time")
+        attributes = event.WhichOneof("attributes")
+        self.expect(
+            event,
+            attributes == name.lower() + "_event_attributes",
+            f"has the attributes {attributes}",
+        )
+        if attributes is None:
+            return
+        a = getattr(event, attributes)
+        self.expect(event, not self.closed, "follows a close event")
+        self.expect(
+            event,
+            (position == 1) == (name == "WORKFLOW_EXECUTION_STARTED"),
+            "WorkflowExecutionStarted is the first event and no other",
+        )
+        if self.task and self.task[1] and name not in TASK_ENDS:
+            self.wrong(event, "comes while a workflow task is started")
+        if name in OF_COMMANDS:
+            self.refers_to(event, a.workflow_task_completed_event_id, "WORKFLOW_TASK_COMPLETED")
+        if name.startswith("WORKFLOW_TASK_"):
+            self.workflow_task(event, name, a)
+        elif name.startswith("ACTIVITY_TASK_"):
+            self.activity(event, name, a)
+        elif name.startswith("TIMER_"):
+            self.timer(event, name, a)
+        if name in CLOSE:
+            self.closed = True
+
+    def workflow_task(self, event, name, a):
+        if name == "WORKFLOW_TASK_SCHEDULED":
+            self.expect(event, self.task is None, "a workflow task is open already")
+            self.expect(event, bool(a.task_queue.name), "names no task queue")
+            self.expect(event, a.attempt >= 1, "its attempt is below 1")
+            self.task = (event.event_id, 0)
+            return
+        self.refers_to(event, a.scheduled_event_id, "WORKFLOW_TASK_SCHEDULED")
+        if self.task is None:
+            self.wrong(event, "no workflow task is open")
+            return
+        scheduled, started = self.task
+        self.expect(
+            event, a.scheduled_event_id == scheduled, f"the open task was scheduled by {scheduled}"
+        )
+        if name == "WORKFLOW_TASK_STARTED":
+            self.expect(event, started == 0, "the task is started already")
+            self.task = (scheduled, event.event_id)
+            return
+        self.expect(
+            event,
+            a.started_event_id == started,
+            f"names {a.started_event_id} as started, which is {started}",
+        )
+        if name != "WORKFLOW_TASK_TIMED_OUT":
+            self.expect(event, started != 0, "the task was never started")
+        self.task = None
+
+    def activity(self, event, name, a):
+        if name == "ACTIVITY_TASK_SCHEDULED":
+            self.expect(
+                event,
+                a.activity_id
+                and all(x[0] != a.activity_id for x in self.activities.values() if x[2]),
+                f"activity id {a.activity_id!r} is empty or in use",
+            )
+            self.expect(event, bool(a.activity_type.name), "has no activity type")
+            self.activities[event.event_id] = [a.activity_id, 0, True]
+            return
+        self.refers_to(event, a.scheduled_event_id, "ACTIVITY_TASK_SCHEDULED")
+        state = self.activities.get(a.scheduled_event_id)
+        if state is None:
+            return
+        if name == "ACTIVITY_TASK_CANCEL_REQUESTED":
+            self.expect(event, state[2], "its activity is closed")
+        elif name == "ACTIVITY_TASK_STARTED":
+            self.expect(event, state[2] and state[1] == 0, "its activity is started or closed")
+            self.expect(event, a.attempt >= 1, "its attempt is below 1")
+            state[1] = event.event_id
+        else:
+            self.expect(event, name in ACTIVITY_ENDS, "is no known activity event")
+            self.expect(event, state[2], "its activity is closed already")
+            self.expect(
+                event,
+                a.started_event_id == state[1],
+                f"names {a.started_event_id} as started, which is {state[1]}",
+            )
+            if name in ("ACTIVITY_TASK_COMPLETED", "ACTIVITY_TASK_FAILED"):
+                self.expect(event, state[1] != 0, "its activity was never started")
+            state[2] = False
+
+    def timer(self, event, name, a):
+        if name == "TIMER_STARTED":
+            self.expect(
+                event,
+                a.timer_id and all(t[0] != a.timer_id for t in self.timers.values() if t[1]),
+                f"timer id {a.timer_id!r} is empty or in use",
+            )
+            self.timers[event.event_id] = [a.timer_id, True]
+            return
+        self.refers_to(event, a.started_event_id, "TIMER_STARTED")
+        state = self.timers.get(a.started_event_id)
+        if state is None:
+            return
+        self.expect(event, state[1], "its timer is closed already")
+        self.expect(event, state[0] == a.timer_id, f"its timer is {state[0]!r}")
+        state[1] = False
+
+
+def problems_of(events, closed=None):
+    """Every law that `events` breaks, as text; `closed` says whether the run must be closed."""
+    checker = _Checker()
+    if not events:
+        return ["no events"]
+    for position, event in enumerate(events, 1):
+        checker.event(event, position)
+    if closed is not None and checker.closed != closed:
+        checker.problems.append(f"closed is {checker.closed}, should be {closed}")
+    return checker.problems
+
+
+def render(events):
+    return "\n".join(f"{event.event_id:4} {type_name(event)}" for event in events)
+
+
+def check(events, closed=None, what=""):
+    problems = problems_of(events, closed)
+    assert not problems, f"{what}: " + "; ".join(problems) + "\n" + render(events)
+
+
+def types_of(events):
+    """The types in CamelCase, as the API's documents write them."""
+    return ["".join(w.capitalize() for w in type_name(e).split("_")) for e in events]

@@ -1,0 +1,121 @@
+"""test_history_checker.py - the checker finds what it is there to find."""
+
+import copy
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+
+from history_checker import problems_of
+
+
+def event(event_id, name, **attributes):
+    made = HistoryEvent(
+        event_id=event_id, event_type=EventType.Value("EVENT_TYPE_" + name)
+    )
+    made.event_time.seconds = 1700000000
+    target = getattr(made, name.lower() + "_event_attributes")
+    target.SetInParent()
+    for key, value in attributes.items():
+        at = target
+        *path, last = key.split("__")
+        for part in path:
+            at = getattr(at, part)
+        setattr(at, last, value)
+    return made
+
+
+def good():
+    return [
+        event(1, "WORKFLOW_EXECUTION_STARTED"),
+        event(2, "WORKFLOW_TASK_SCHEDULED", task_queue__name="q", attempt=1),
+        event(3, "WORKFLOW_TASK_STARTED", scheduled_event_id=2),
+        event(4, "WORKFLOW_TASK_COMPLETED", scheduled_event_id=2, started_event_id=3),
+        event(
+            5,
+            "ACTIVITY_TASK_SCHEDULED",
+            activity_id="a",
+            activity_type__name="t",
+            workflow_task_completed_event_id=4,
+        ),
+        event(6, "TIMER_STARTED", timer_id="t", workflow_task_completed_event_id=4),
+        event(7, "ACTIVITY_TASK_STARTED", scheduled_event_id=5, attempt=1),
+        event(8, "ACTIVITY_TASK_COMPLETED", scheduled_event_id=5, started_event_id=7),
+        event(9, "WORKFLOW_TASK_SCHEDULED", task_queue__name="q", attempt=1),
+        event(10, "TIMER_FIRED", timer_id="t", started_event_id=6),
+        event(11, "WORKFLOW_TASK_STARTED", scheduled_event_id=9),
+        event(12, "WORKFLOW_TASK_COMPLETED", scheduled_event_id=9, started_event_id=11),
+        event(13, "WORKFLOW_EXECUTION_COMPLETED", workflow_task_completed_event_id=12),
+    ]
+
+
+def test_a_good_history_has_no_problem():
+    assert problems_of(good(), closed=True) == []
+    assert problems_of(good()[:3], closed=False) == []
+
+
+def drop(n):
+    return lambda events: events.pop(n - 1)
+
+
+def renumber(events):
+    for n, e in enumerate(events, 1):
+        e.event_id = n
+
+
+def swap(a, b):
+    def change(events):
+        events[a - 1], events[b - 1] = events[b - 1], events[a - 1]
+        renumber(events)
+
+    return change
+
+
+def repeat(n):
+    def change(events):
+        events.insert(n, copy.deepcopy(events[n - 1]))
+
+    return change
+
+
+def set_attribute(n, name, value):
+    def change(events):
+        e = events[n - 1]
+        setattr(getattr(e, e.WhichOneof("attributes")), name, value)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        drop(2),
+        drop(7),
+        drop(10),
+        repeat(8),
+        repeat(13),
+        swap(3, 4),
+        swap(10, 12),
+        swap(12, 13),
+        swap(1, 2),
+        set_attribute(4, "started_event_id", 2),
+        set_attribute(8, "started_event_id", 0),
+        set_attribute(8, "scheduled_event_id", 6),
+        set_attribute(10, "timer_id", "other"),
+        set_attribute(5, "workflow_task_completed_event_id", 3),
+        set_attribute(5, "activity_id", ""),
+        set_attribute(13, "workflow_task_completed_event_id", 0),
+        lambda events: events[6].ClearField("event_time"),
+        lambda events: events[6].ClearField("activity_task_started_event_attributes"),
+        lambda events: events.clear(),
+    ],
+)
+def test_a_changed_history_has_one(change):
+    events = good()
+    change(events)
+    assert problems_of(events)
+
+
+def test_open_and_closed_are_told_apart():
+    assert problems_of(good()[:12], closed=True)
+    assert problems_of(good(), closed=False)
