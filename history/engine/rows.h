@@ -45,8 +45,8 @@ void row_key_node(struct row_key *key, uint8_t tablet, const char *run_id, int64
 void row_key_queue(struct row_key *key, uint8_t tablet, struct slice namespace_id,
                    struct slice task_queue, enum rpc_task_kind kind);
 void row_key_task(struct row_key *key, uint8_t tablet, struct slice namespace_id,
-                  struct slice task_queue, enum rpc_task_kind kind, bool sticky,
-                  int32_t priority, uint64_t row_seq);
+                  struct slice task_queue, enum rpc_task_kind kind, bool sticky, int32_t priority,
+                  uint64_t row_seq);
 void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
 void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,
                         int64_t close_ns, int64_t start_ns, const char *run_id);
@@ -62,6 +62,10 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
 /* The current-run row. */
 MUST_USE enum err row_current_decode(struct arena *arena, struct slice value,
                                      struct current_run *out);
+
+/* A visibility row's WorkflowExecutionInfo, encoded. */
+MUST_USE enum err row_visibility_decode(struct arena *arena, struct slice value,
+                                        struct slice *info);
 
 /* Read one run whole (execution row and items). ERR_NOT_FOUND; ERR_CORRUPT. On a reader thread. */
 MUST_USE enum err run_load(struct store_snapshot *snapshot, uint8_t tablet,

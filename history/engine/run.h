@@ -40,18 +40,18 @@ struct workflow_task {
     /* derived */
     int64_t scheduled_event_id, started_event_id; /* of a transient task: ids that they would get */
     int64_t scheduled_ns, started_ns;
-    int64_t timeout_ns;            /* start to close */
-    int32_t attempt;               /* from 1; > 1: transient, its events are not written */
-    bool sticky;                   /* scheduled on the sticky queue */
+    int64_t timeout_ns; /* start to close */
+    int32_t attempt;    /* from 1; > 1: transient, its events are not written */
+    bool sticky;        /* scheduled on the sticky queue */
     /* durable-only */
     int64_t original_scheduled_ns; /* of the first of a chain of heartbeating tasks */
-    uint64_t row_seq;  /* of its task row while scheduled; 0: none */
-    bool row_sticky;   /* that row is on the sticky queue */
-    bool inline_start; /* started by the answer to the task before it */
-    uint64_t start_id; /* of the present start; 0 when not started */
-    uint64_t poll_id;  /* of the poll that it was started for: starts are idempotent by it */
+    uint64_t row_seq;              /* of its task row while scheduled; 0: none */
+    bool row_sticky;               /* that row is on the sticky queue */
+    bool inline_start;             /* started by the answer to the task before it */
+    uint64_t start_id;             /* of the present start; 0 when not started */
+    uint64_t poll_id;      /* of the poll that it was started for: starts are idempotent by it */
     struct bytes identity; /* of the worker that has it */
-    int64_t history_size_bytes;    /* as written into Started */
+    int64_t history_size_bytes; /* as written into Started */
     bool suggest_continue_as_new;
 };
 
@@ -76,38 +76,38 @@ struct run {
     int64_t run_expires_ns;         /* when the run times out; 0: never */
     int64_t first_task_due_ns;      /* end of the first workflow task's back-off; 0: scheduled */
     int32_t attempt;
-    struct slice retry_policy;      /* encoded, may be empty */
+    struct slice retry_policy; /* encoded, may be empty */
     struct slice cron;
     struct slice memo, search_attributes; /* encoded Memo, SearchAttributes as started */
     struct slice priority, user_metadata; /* encoded */
-    int64_t retention_ns;           /* of the namespace when the run started */
+    int64_t retention_ns;                 /* of the namespace when the run started */
     char start_request_id[256];
     struct slice start_identity;
 
     /* derived: progress */
-    int32_t status;                 /* WORKFLOW_EXECUTION_STATUS_RUNNING, ... */
+    int32_t status; /* WORKFLOW_EXECUTION_STATUS_RUNNING, ... */
     int64_t close_ns;
-    int64_t next_event_id;          /* of the next event to be written */
-    int64_t last_started_event_id;  /* Started event of the last completed workflow task; 0: none */
+    int64_t next_event_id;         /* of the next event to be written */
+    int64_t last_started_event_id; /* Started event of the last completed workflow task; 0: none */
     int64_t last_completed_ns;
     int64_t completion_event_batch_id;
     bool cancel_requested;
     struct bytes cancel_request_id;
     int64_t signal_count;
     struct workflow_task wft;
-    struct map activities;          /* struct activity by scheduled event id */
-    struct map timers;              /* struct timer by timer id */
+    struct map activities; /* struct activity by scheduled event id */
+    struct map timers;     /* struct timer by timer id */
 
     /* durable-only */
     int64_t history_size_bytes;
     int64_t state_transition_count;
-    struct bytes sticky_queue;      /* empty: not sticky */
+    struct bytes sticky_queue; /* empty: not sticky */
     int64_t sticky_schedule_to_start_ns;
-    bool close_attempted;           /* the last task failed to close the run: UNHANDLED_COMMAND */
-    struct bytes worker_identity;   /* of the last completed workflow task */
+    bool close_attempted;         /* the last task failed to close the run: UNHANDLED_COMMAND */
+    struct bytes worker_identity; /* of the last completed workflow task */
     struct bytes worker_version_stamp; /* encoded WorkerVersionStamp of the same */
-    struct bytes buffered;          /* events that wait for the task's end: repeated field 1 of
-                                       History, their ids still 0 */
+    struct bytes buffered;             /* events that wait for the task's end: repeated field 1 of
+                                          History, their ids still 0 */
     uint32_t buffered_count;
     uint64_t completed_start_ids[COMPLETED_RING]; /* answers repeated after a lost reply */
     uint32_t completed_next;
@@ -117,8 +117,8 @@ struct run {
                                        0: it has none */
 
     /* bookkeeping of one transition, empty between two */
-    bool dirty;                     /* the execution row must be written */
-    struct list dropped_items;      /* struct dropped_item: rows of ended activities, timers */
+    bool dirty;                /* the execution row must be written */
+    struct list dropped_items; /* struct dropped_item: rows of ended activities, timers */
 };
 
 struct signal_request {

@@ -13,16 +13,16 @@
 #include "history/engine/run.h"
 
 struct engine_limits {
-    uint32_t id_bytes_max;              /* 1000 */
-    size_t blob_bytes_max;              /* 2 MiB: limit.blobSize.error */
-    size_t memo_bytes_max;              /* 2 MiB */
-    uint32_t pending_activities_max;    /* 2000 */
-    int64_t signals_max;                /* 10000: history.maximumSignalsPerExecution */
-    int64_t history_events_max;         /* 51200: limit.historyCount.error */
-    int64_t history_bytes_max;          /* 50 MiB */
-    int64_t suggest_events, suggest_bytes; /* 4096, 4 MiB: suggest continue-as-new */
-    int64_t sticky_poller_ns;           /* 10 s */
-    int64_t wft_heartbeat_timeout_ns;   /* 30 min: history.workflowTaskHeartbeatTimeout */
+    uint32_t id_bytes_max;                   /* 1000 */
+    size_t blob_bytes_max;                   /* 2 MiB: limit.blobSize.error */
+    size_t memo_bytes_max;                   /* 2 MiB */
+    uint32_t pending_activities_max;         /* 2000 */
+    int64_t signals_max;                     /* 10000: history.maximumSignalsPerExecution */
+    int64_t history_events_max;              /* 51200: limit.historyCount.error */
+    int64_t history_bytes_max;               /* 50 MiB */
+    int64_t suggest_events, suggest_bytes;   /* 4096, 4 MiB: suggest continue-as-new */
+    int64_t sticky_poller_ns;                /* 10 s */
+    int64_t wft_heartbeat_timeout_ns;        /* 30 min: history.workflowTaskHeartbeatTimeout */
     int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
 };
 extern const struct engine_limits engine_limits_default;
@@ -33,7 +33,7 @@ struct task_change {
     enum rpc_task_kind kind;
     bool sticky;
     uint64_t row_seq;
-    struct slice task_queue;     /* in the transition's arena */
+    struct slice task_queue; /* in the transition's arena */
     int64_t scheduled_event_id;
     int32_t attempt, priority;
 };
@@ -53,27 +53,27 @@ struct transition {
     struct arena *arena; /* memory of everything below; lives until the effects are carried out */
     int64_t now_ns;
     struct rng *rng;
-    uint64_t *row_seq;   /* the shard's counter of task rows: ++*row_seq is a fresh one */
+    uint64_t *row_seq; /* the shard's counter of task rows: ++*row_seq is a fresh one */
     uint32_t history_shard;
     const struct engine_limits *limits;
     struct err_detail *detail;
 
     /* out */
-    struct buf events;          /* the new events: repeated field 1 of History; a heap buffer */
-    int64_t first_event_id;     /* of `events`; 0: none */
+    struct buf events;      /* the new events: repeated field 1 of History; a heap buffer */
+    int64_t first_event_id; /* of `events`; 0: none */
     uint32_t event_count;
     struct task_change *changes;
     size_t change_count, change_cap;
-    bool visibility_changed;    /* started, closed, or an attribute that List shows */
+    bool visibility_changed; /* started, closed, or an attribute that List shows */
     bool closed;
-    struct slice reply;         /* the encoded API response */
-    enum err reply_err;         /* the step commits, and the caller gets this error (and *detail) */
+    struct slice reply; /* the encoded API response */
+    enum err reply_err; /* the step commits, and the caller gets this error (and *detail) */
     struct started_workflow_task *started; /* a workflow task started in this step */
     api_poll_activity_task_queue_response *started_activity;
-    bool wft_completed;         /* a workflow task completed: `query_results` answers queries */
-    bool wft_failed;            /* a workflow task failed or timed out: its queries wait again */
+    bool wft_completed; /* a workflow task completed: `query_results` answers queries */
+    bool wft_failed;    /* a workflow task failed or timed out: its queries wait again */
     api_respond_workflow_task_completed_request *completed_request; /* for query_results */
-    bool commands_running;      /* needs for a workflow task are collected, not served at once */
+    bool commands_running; /* needs for a workflow task are collected, not served at once */
     bool workflow_task_needed;
     const api_command *command; /* its metadata goes into the first event that it makes */
     bool started_rides;         /* only a workflow task's Started was recorded: exempt from waiting

@@ -1,0 +1,91 @@
+/* close.c - a run ends: what was pending goes with it. */
+#include "history/engine/engine_int.h"
+
+#include "history/engine/rows.h"
+
+void run_close(struct transition *t, int32_t status)
+{
+    struct run *run = t->run;
+
+    must(run_is_open(run) && status != WORKFLOW_EXECUTION_STATUS_RUNNING);
+    wft_drop_row(t);
+    wft_clear_sticky(run);
+    bytes_clear(&run->wft.identity);
+    run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
+    bytes_clear(&run->buffered);
+    run->buffered_count = 0;
+    run->first_task_due_ns = 0;
+    run->close_attempted = false;
+    engine_drop_activities(t);
+    engine_drop_timers(t);
+    run->status = status;
+    run->close_ns = t->now_ns;
+    run->completion_event_batch_id = t->first_event_id;
+    run->dirty = true;
+    t->closed = true;
+    t->visibility_changed = true;
+}
+
+/* A worker that has the task learns that it is gone: its task fails first. */
+static void fail_started_task(struct transition *t)
+{
+    const struct wft_failure failure = {.cause = WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+                                        .identity = ENGINE_IDENTITY};
+
+    if (t->run->wft.state != WFT_STARTED)
+        return;
+    wft_fail(t, &failure);
+    wft_flush_buffered(t);
+}
+
+void run_terminate(struct transition *t, const char *reason, api_payloads *details,
+                   const char *identity, size_t link_count, api_common_link **links)
+{
+    api_history_event *event;
+
+    fail_started_task(t);
+    api_workflow_execution_terminated_event_attributes *a =
+        engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED, &event);
+    a->reason = transition_str(t, slice_str(reason));
+    a->details = details;
+    a->identity = transition_str(t, slice_str(identity));
+    event->n_links = link_count;
+    event->links = links;
+    transition_event(t, event);
+    run_close(t, WORKFLOW_EXECUTION_STATUS_TERMINATED);
+}
+
+void run_time_out(struct transition *t)
+{
+    api_history_event *event;
+
+    fail_started_task(t);
+    api_workflow_execution_timed_out_event_attributes *a =
+        engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, &event);
+    const int64_t execution_ns = run_execution_expiry_ns(t->run);
+    if (execution_ns != 0 && execution_ns <= t->now_ns)
+        a->retry_state = RETRY_STATE_TIMEOUT;
+    else if (t->run->retry_policy.len == 0)
+        a->retry_state = RETRY_STATE_RETRY_POLICY_NOT_SET;
+    else
+        a->retry_state = RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED; /* policies allow one, see start.c */
+    transition_event(t, event);
+    run_close(t, WORKFLOW_EXECUTION_STATUS_TIMED_OUT);
+}
+
+bool run_enforce_limits(struct transition *t)
+{
+    const struct run *run = t->run;
+    const char *reason = NULL;
+
+    if (!run_is_open(run))
+        return false;
+    if (run->history_size_bytes > t->limits->history_bytes_max)
+        reason = "Workflow history size exceeds limit.";
+    else if (run->next_event_id - 1 > t->limits->history_events_max)
+        reason = "Workflow history count exceeds limit.";
+    if (!reason)
+        return false;
+    run_terminate(t, reason, NULL, ENGINE_IDENTITY, 0, NULL);
+    return true;
+}

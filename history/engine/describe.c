@@ -1,0 +1,149 @@
+/* describe.c - what a run looks like from outside: Describe, and the row that List shows. */
+#include "history/engine/engine_int.h"
+
+#include "common/proto/wire.h"
+#include "history/engine/message_splice.h"
+
+static pb_timestamp *timestamp(struct arena *arena, int64_t ns)
+{
+    return ns ? proto_timestamp(arena, ns) : NULL;
+}
+
+static api_common_workflow_execution *execution_of(const struct run *run, struct arena *arena)
+{
+    api_common_workflow_execution *execution =
+        engine_message(arena, &api_common_workflow_execution__desc);
+
+    execution->workflow_id = arena_str(arena, run->workflow_id);
+    execution->run_id = arena_str(arena, slice_str(run->run_id));
+    return execution;
+}
+
+/* A stored message goes in as the bytes that it is; an absent one as an empty message. */
+static void splice(struct arena *arena, ProtobufCMessage *message, const char *field_name,
+                   struct slice bytes)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, field_name);
+
+    must(field != NULL);
+    message_splice(arena, message, field->id, bytes);
+}
+
+static api_workflow_execution_info *info_of(const struct run *run, struct arena *arena)
+{
+    api_workflow_execution_info *info = engine_message(arena, &api_workflow_execution_info__desc);
+
+    info->execution = execution_of(run, arena);
+    info->type = engine_message(arena, &api_workflow_type__desc);
+    info->type->name = arena_str(arena, run->workflow_type);
+    info->start_time = timestamp(arena, run->start_ns);
+    info->execution_time = timestamp(arena, run->execution_ns);
+    info->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)run->status;
+    info->task_queue = arena_str(arena, run->task_queue);
+    info->root_execution = info->execution;
+    if (run->close_ns != 0) {
+        info->close_time = timestamp(arena, run->close_ns);
+        info->execution_duration = proto_duration(arena, run->close_ns - run->execution_ns);
+    }
+    if (run->memo.len > 0)
+        splice(arena, &info->base, "memo", run->memo);
+    else
+        info->memo = engine_message(arena, &api_memo__desc);
+    if (run->search_attributes.len > 0)
+        splice(arena, &info->base, "search_attributes", run->search_attributes);
+    else
+        info->search_attributes = engine_message(arena, &api_search_attributes__desc);
+    splice(arena, &info->base, "priority", run->priority);
+    return info;
+}
+
+static void add_counts(const struct run *run, api_workflow_execution_info *info)
+{
+    info->history_length = run->next_event_id - 1;
+    info->history_size_bytes = run->history_size_bytes;
+    info->state_transition_count = run->state_transition_count;
+}
+
+struct slice engine_execution_info(const struct run *run, struct arena *arena)
+{
+    api_workflow_execution_info *info = info_of(run, arena);
+
+    if (!run_is_open(run)) /* of an open run they would be out of date at once */
+        add_counts(run, info);
+    return proto_encode(arena, info);
+}
+
+static api_workflow_execution_config *config_of(const struct run *run, struct arena *arena)
+{
+    api_workflow_execution_config *config =
+        engine_message(arena, &api_workflow_execution_config__desc);
+
+    config->task_queue = engine_message(arena, &api_task_queue__desc);
+    config->task_queue->name = arena_str(arena, run->task_queue);
+    config->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
+    config->workflow_execution_timeout = proto_duration(arena, run->execution_timeout_ns);
+    config->workflow_run_timeout = proto_duration(arena, run->run_timeout_ns);
+    config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
+    splice(arena, &config->base, "user_metadata", run->user_metadata);
+    return config;
+}
+
+static api_pending_workflow_task_info *pending_task_of(const struct run *run, struct arena *arena)
+{
+    const struct workflow_task *wft = &run->wft;
+
+    if (wft->state == WFT_NONE)
+        return NULL;
+    api_pending_workflow_task_info *pending =
+        engine_message(arena, &api_pending_workflow_task_info__desc);
+    pending->state = PENDING_WORKFLOW_TASK_STATE_SCHEDULED;
+    pending->scheduled_time = timestamp(arena, wft->scheduled_ns);
+    pending->original_scheduled_time = timestamp(arena, wft->original_scheduled_ns);
+    pending->attempt = wft->attempt;
+    if (wft->state == WFT_STARTED) {
+        pending->state = PENDING_WORKFLOW_TASK_STATE_STARTED;
+        pending->started_time = timestamp(arena, wft->started_ns);
+    }
+    return pending;
+}
+
+static api_workflow_execution_extended_info *extended_of(const struct run *run, struct arena *arena)
+{
+    typedef Temporal__Api__Workflow__V1__WorkflowExecutionExtendedInfo__RequestIdInfosEntry entry;
+    api_workflow_execution_extended_info *extended =
+        engine_message(arena, &api_workflow_execution_extended_info__desc);
+    entry *start = engine_message(
+        arena,
+        &temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry__descriptor);
+
+    extended->execution_expiration_time = timestamp(arena, run_execution_expiry_ns(run));
+    extended->run_expiration_time = timestamp(arena, run->run_expires_ns);
+    extended->original_start_time = timestamp(arena, run->start_ns);
+    extended->cancel_requested = run->cancel_requested;
+    start->key = arena_str(arena, slice_str(run->start_request_id));
+    start->value = engine_message(arena, &api_request_id_info__desc);
+    start->value->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_STARTED;
+    start->value->event_id = 1;
+    extended->n_request_id_infos = 1;
+    extended->request_id_infos = ARENA_ARRAY(arena, entry *, 1);
+    extended->request_id_infos[0] = start;
+    return extended;
+}
+
+struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_ns)
+{
+    api_describe_workflow_execution_response *out =
+        engine_message(arena, &api_describe_workflow_execution_response__desc);
+
+    out->execution_config = config_of(run, arena);
+    out->workflow_execution_info = info_of(run, arena);
+    add_counts(run, out->workflow_execution_info);
+    out->workflow_execution_info->first_run_id = arena_str(arena, slice_str(run->first_run_id));
+    splice(arena, &out->workflow_execution_info->base, "most_recent_worker_version_stamp",
+           bytes_slice(run->worker_version_stamp));
+    out->pending_workflow_task = pending_task_of(run, arena);
+    out->workflow_extended_info = extended_of(run, arena);
+    engine_describe_activities(run, arena, now_ns, out);
+    return proto_encode(arena, out);
+}

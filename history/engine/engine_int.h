@@ -1,0 +1,109 @@
+/* engine_int.h - what the files of the engine share among themselves. */
+#ifndef GNOMON_ENGINE_INT_H
+#define GNOMON_ENGINE_INT_H
+
+#include "history/engine/engine.h"
+#include "history/engine/transition.h"
+
+#define ENGINE_IDENTITY "history-service" /* of events that the server itself causes */
+
+enum {
+    BUFFERED_EVENTS_MAX = 100, /* then the workflow task is failed */
+    BUFFERED_BYTES_MAX = 2 * 1024 * 1024,
+    PRIORITY_DEFAULT = 3,
+};
+
+/* -- messages (transition.c) ----------------------------------------------------------------- */
+
+/* An initialised message in the arena. */
+void *engine_message(struct arena *arena, const ProtobufCMessageDescriptor *desc);
+/* Decode bytes of ours (of a row, of the run) into the arena; NULL: malformed. */
+void *engine_decode(struct arena *arena, const ProtobufCMessageDescriptor *desc,
+                    struct slice bytes);
+/* An event with empty attributes, which are given back. */
+void *engine_event(struct transition *t, int32_t type, api_history_event **event);
+/* The attributes of any event; NULL when it has none. */
+void *engine_event_attributes(const api_history_event *event);
+api_payloads *engine_payloads_of_text(struct arena *arena, const char *text);
+/* The events of a history node or of the buffer: repeated field 1 of History. NULL: malformed. */
+api_history_event **engine_decode_events(struct arena *arena, struct slice events, size_t *count);
+/* The short name of an enum value: "UnhandledCommand". */
+const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor *desc,
+                             const char *prefix, int32_t value);
+static inline struct slice engine_str(const char *text)
+{
+    return slice_str(text);
+}
+
+/* -- run (run.c, close.c) -------------------------------------------------------------------- */
+
+void run_signal_request_add(struct run *run, struct slice request_id, bool dirty);
+int32_t run_priority(const struct run *run);
+int64_t run_execution_expiry_ns(const struct run *run); /* of the whole execution; 0: never */
+int64_t run_expiry_ns(const struct run *run);           /* of this run; 0: never */
+/* A link to the event that a request made in this run. */
+api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
+                                        int32_t event_type);
+/* The close event was written: the run has ended, with all that was pending. */
+void run_close(struct transition *t, int32_t status);
+/* Terminate: fails a started workflow task first. */
+void run_terminate(struct transition *t, const char *reason, api_payloads *details,
+                   const char *identity, size_t link_count, api_common_link **links);
+/* The run has used up its time. */
+void run_time_out(struct transition *t);
+/* A history past its limits is terminated. true: it was. */
+bool run_enforce_limits(struct transition *t);
+
+/* A mark to return to while the commands of a task are tried. */
+struct run_mark;
+struct run_mark *run_mark(struct transition *t,
+                          const api_respond_workflow_task_completed_request *request);
+void run_return_to(struct transition *t, const struct run_mark *mark);
+
+/* -- workflow tasks (workflow_task.c) -------------------------------------------------------- */
+
+struct wft_start {
+    struct slice identity;
+    api_worker_version_stamp *stamp;
+    uint64_t poll_id;
+    bool by_completion; /* started inline by the answer to the task before */
+};
+struct wft_failure {
+    int32_t cause;
+    api_failure_failure *failure;
+    const char *identity;
+    const char *binary_checksum;
+};
+/* Schedule a task; none may be pending. `offer`: write its row (not when it starts at once).
+ * `original_ns`: of the first of a chain of heartbeats; 0: it is the first. */
+void wft_schedule(struct transition *t, bool offer, int64_t original_ns);
+void wft_start(struct transition *t, const struct wft_start *start);
+void wft_fail(struct transition *t, const struct wft_failure *failure);
+void wft_time_out(struct transition *t, int32_t timeout_type);
+void wft_drop_row(struct transition *t);
+void wft_flush_buffered(struct transition *t);
+void wft_clear_sticky(struct run *run);
+/* When the pending task is due to time out; 0: never. */
+int64_t wft_deadline_ns(const struct run *run);
+/* Events of a task that has none in the history: Scheduled and Started. */
+void wft_write_transient(struct transition *t, const char *identity,
+                         api_worker_version_stamp *stamp);
+struct started_workflow_task *wft_response(struct transition *t);
+bool wft_token_matches(const struct run *run, const struct task_token *token);
+bool wft_token_answered(const struct run *run, const struct task_token *token);
+void wft_remember_answer(struct run *run, uint64_t start_id);
+
+/* -- commands (commands.c) ------------------------------------------------------------------- */
+
+/* ERR_INVALID: a bad sequence, nothing may be tried. */
+enum err commands_check_sequence(struct transition *t, size_t count, api_command *const *commands);
+enum err commands_run(struct transition *t, struct command_context *ctx, size_t count,
+                      api_command *const *commands);
+/* `cause` and "Cause: text" for a bad command. */
+enum err command_bad(struct transition *t, struct command_context *ctx, int32_t cause,
+                     const char *format, ...) PRINTF_LIKE(4, 5);
+/* The same, and the run is terminated: past a size limit. */
+enum err command_too_large(struct transition *t, struct command_context *ctx, int32_t cause,
+                           const char *text);
+
+#endif

@@ -1,0 +1,58 @@
+/* fire.c - time: when anything of a run is due next, and what happens then. */
+#include "history/engine/engine_int.h"
+
+#include "history/engine/activity.h"
+#include "history/engine/timer.h"
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    if (a == 0 || b == 0)
+        return a ? a : b;
+    return a < b ? a : b;
+}
+
+int64_t engine_deadline_ns(const struct run *run)
+{
+    int64_t due = 0;
+
+    if (!run_is_open(run))
+        return 0;
+    due = earlier(due, run->run_expires_ns);
+    due = earlier(due, run->first_task_due_ns);
+    due = earlier(due, wft_deadline_ns(run));
+    for (struct map_node *it = map_next(&run->activities, NULL); it;
+         it = map_next(&run->activities, it))
+        due = earlier(due, activity_deadline_ns(CONTAINER_OF(it, struct activity, node)));
+    for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it))
+        due = earlier(due, CONTAINER_OF(it, struct timer, node)->fire_ns);
+    return due;
+}
+
+static bool due(const struct transition *t, int64_t at_ns)
+{
+    return at_ns != 0 && at_ns <= t->now_ns;
+}
+
+enum err engine_fire(struct transition *t)
+{
+    struct run *run = t->run;
+
+    if (!run_is_open(run))
+        return ERR_OK;
+    if (due(t, run->run_expires_ns)) {
+        run_time_out(t);
+        return ERR_OK;
+    }
+    if (due(t, wft_deadline_ns(run))) {
+        wft_time_out(t, run->wft.state == WFT_STARTED ? TIMEOUT_TYPE_START_TO_CLOSE
+                                                      : TIMEOUT_TYPE_SCHEDULE_TO_START);
+        transition_need_workflow_task(t);
+    }
+    if (due(t, run->first_task_due_ns))
+        transition_need_workflow_task(t);
+    engine_fire_activities(t);
+    if (run_is_open(run))
+        engine_fire_timers(t);
+    (void)run_enforce_limits(t);
+    return ERR_OK;
+}

@@ -1,0 +1,447 @@
+/* rows.c - a run's rows: their keys, and what one transition writes. */
+#include "history/engine/rows.h"
+
+#include "common/base/hash.h"
+#include "common/pack/record.h"
+#include "history/engine/activity.h"
+#include "history/engine/engine_int.h"
+#include "history/engine/run_codec.h"
+#include "history/engine/timer.h"
+
+/* -- keys ------------------------------------------------------------------------------------ */
+
+static void add_bytes(struct row_key *key, const void *bytes, size_t len)
+{
+    must(key->len + len <= sizeof(key->bytes));
+    if (len > 0)
+        memcpy(key->bytes + key->len, bytes, len);
+    key->len += len;
+}
+
+static void add_byte(struct row_key *key, uint8_t byte)
+{
+    add_bytes(key, &byte, 1);
+}
+
+static void add_u64(struct row_key *key, uint64_t value)
+{
+    uint8_t bytes[8];
+
+    be64_put(bytes, value);
+    add_bytes(key, bytes, sizeof(bytes));
+}
+
+static void add_uuid(struct row_key *key, struct slice text)
+{
+    uint8_t uuid[16];
+
+    must(uuid_parse(text, uuid)); /* checked where it came in */
+    add_bytes(key, uuid, sizeof(uuid));
+}
+
+static void begin(struct row_key *key, uint8_t tablet, char family)
+{
+    key->len = 0;
+    add_byte(key, tablet);
+    add_byte(key, (uint8_t)family);
+}
+
+void row_key_current(struct row_key *key, uint8_t tablet, enum execution_kind kind,
+                     struct slice namespace_id, struct slice workflow_id)
+{
+    begin(key, tablet, 'C');
+    add_byte(key, (uint8_t)kind);
+    add_uuid(key, namespace_id);
+    add_bytes(key, workflow_id.ptr, workflow_id.len);
+}
+
+void row_key_execution(struct row_key *key, uint8_t tablet, const char *run_id)
+{
+    begin(key, tablet, 'X');
+    add_uuid(key, slice_str(run_id));
+}
+
+void row_key_items(struct row_key *key, uint8_t tablet, const char *run_id)
+{
+    begin(key, tablet, 'P');
+    add_uuid(key, slice_str(run_id));
+}
+
+static void row_key_item(struct row_key *key, const struct run *run, enum row_item kind,
+                         struct slice id)
+{
+    row_key_items(key, run->tablet, run->run_id);
+    add_byte(key, (uint8_t)kind);
+    add_bytes(key, id.ptr, id.len);
+}
+
+void row_key_node(struct row_key *key, uint8_t tablet, const char *run_id, int64_t event_id)
+{
+    begin(key, tablet, 'N');
+    add_uuid(key, slice_str(run_id));
+    add_u64(key, (uint64_t)event_id);
+}
+
+void row_key_queue(struct row_key *key, uint8_t tablet, struct slice namespace_id,
+                   struct slice task_queue, enum rpc_task_kind kind)
+{
+    begin(key, tablet, 'T');
+    add_u64(key, hash_bytes(task_queue, hash_bytes(namespace_id, 0)));
+    add_byte(key, (uint8_t)kind);
+}
+
+void row_key_task(struct row_key *key, uint8_t tablet, struct slice namespace_id,
+                  struct slice task_queue, enum rpc_task_kind kind, bool sticky, int32_t priority,
+                  uint64_t row_seq)
+{
+    must(priority >= 1 && priority <= 5);
+    row_key_queue(key, tablet, namespace_id, task_queue, kind);
+    add_byte(key, sticky ? 1 : 0);
+    add_byte(key, (uint8_t)priority);
+    add_u64(key, 0); /* the pass: one for all until fairness keys are served */
+    add_u64(key, row_seq);
+}
+
+void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id)
+{
+    begin(key, tablet, 'D');
+    add_u64(key, (uint64_t)due_ns);
+    add_uuid(key, slice_str(run_id));
+}
+
+void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,
+                        int64_t close_ns, int64_t start_ns, const char *run_id)
+{
+    key->len = 0;
+    add_byte(key, tablet);
+    add_uuid(key, namespace_id);
+    add_u64(key, ~(uint64_t)(close_ns ? close_ns : INT64_MAX)); /* open runs come first */
+    add_u64(key, ~(uint64_t)start_ns);
+    add_uuid(key, slice_str(run_id));
+}
+
+/* -- values ---------------------------------------------------------------------------------- */
+
+enum { ROW_VERSION = 1, KEY_VERSION = 1 };
+
+enum task_row_key {
+    TASK_KIND = 2,
+    TASK_STICKY,
+    TASK_SHARD,
+    TASK_ROW_SEQ,
+    TASK_NAMESPACE,
+    TASK_QUEUE,
+    TASK_WORKFLOW_ID,
+    TASK_RUN_ID,
+    TASK_SCHEDULED_ID,
+    TASK_ATTEMPT,
+    TASK_PRIORITY,
+    TASK_CREATED,
+};
+
+static void task_row(const struct transition *t, const struct task_change *change, struct buf *out)
+{
+    struct rec_writer w;
+
+    rec_begin(&w, out);
+    rec_put_u64(&w, KEY_VERSION, ROW_VERSION);
+    rec_put_u64(&w, TASK_KIND, (uint64_t)change->kind);
+    rec_put_bool(&w, TASK_STICKY, change->sticky);
+    rec_put_u64(&w, TASK_SHARD, t->history_shard);
+    rec_put_u64(&w, TASK_ROW_SEQ, change->row_seq);
+    rec_put_bytes(&w, TASK_NAMESPACE, t->run->namespace_id);
+    rec_put_bytes(&w, TASK_QUEUE, change->task_queue);
+    rec_put_bytes(&w, TASK_WORKFLOW_ID, t->run->workflow_id);
+    rec_put_str(&w, TASK_RUN_ID, t->run->run_id);
+    rec_put_i64(&w, TASK_SCHEDULED_ID, change->scheduled_event_id);
+    rec_put_i64(&w, TASK_ATTEMPT, change->attempt);
+    rec_put_i64(&w, TASK_PRIORITY, change->priority);
+    rec_put_i64(&w, TASK_CREATED, t->now_ns);
+    rec_end(&w);
+}
+
+enum err row_task_decode(struct arena *arena, struct slice value, struct rpc_task *out)
+{
+    struct rec r;
+    const enum err err = rec_decode(arena, value, &r);
+
+    if (err != ERR_OK)
+        return err;
+    const uint64_t kind = rec_u64(&r, TASK_KIND, 0);
+    const int64_t attempt = rec_i64(&r, TASK_ATTEMPT, 0), priority = rec_i64(&r, TASK_PRIORITY, 0);
+    *out = (struct rpc_task){
+        .kind = (enum rpc_task_kind)kind,
+        .sticky = rec_bool(&r, TASK_STICKY, false),
+        .history_shard = (uint32_t)rec_u64(&r, TASK_SHARD, 0),
+        .row_seq = rec_u64(&r, TASK_ROW_SEQ, 0),
+        .namespace_id = rec_bytes(&r, TASK_NAMESPACE),
+        .task_queue = rec_bytes(&r, TASK_QUEUE),
+        .workflow_id = rec_bytes(&r, TASK_WORKFLOW_ID),
+        .run_id = rec_bytes(&r, TASK_RUN_ID),
+        .scheduled_event_id = rec_i64(&r, TASK_SCHEDULED_ID, 0),
+        .attempt = (int32_t)attempt,
+        .priority = (int32_t)priority,
+        .created_wall_ns = rec_i64(&r, TASK_CREATED, 0),
+    };
+    if (r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 ||
+        (kind != TASK_WORKFLOW && kind != TASK_ACTIVITY) || attempt < 1 || attempt > INT32_MAX ||
+        priority < 1 || priority > 5 || out->row_seq == 0)
+        return ERR_CORRUPT;
+    return ERR_OK;
+}
+
+enum current_row_key {
+    CURRENT_RUN_ID = 2,
+    CURRENT_STATUS,
+    CURRENT_REQUEST_ID,
+    CURRENT_START,
+    CURRENT_CLOSE,
+    CURRENT_FIRST_RUN_ID,
+};
+
+static void current_row(const struct run *run, struct buf *out)
+{
+    struct rec_writer w;
+
+    rec_begin(&w, out);
+    rec_put_u64(&w, KEY_VERSION, ROW_VERSION);
+    rec_put_str(&w, CURRENT_RUN_ID, run->run_id);
+    rec_put_i64(&w, CURRENT_STATUS, run->status);
+    rec_put_str(&w, CURRENT_REQUEST_ID, run->start_request_id);
+    rec_put_i64(&w, CURRENT_START, run->start_ns);
+    rec_put_i64(&w, CURRENT_CLOSE, run->close_ns);
+    rec_put_str(&w, CURRENT_FIRST_RUN_ID, run->first_run_id);
+    rec_end(&w);
+}
+
+static bool copy_text(struct slice text, char *out, size_t size)
+{
+    if (text.len >= size)
+        return false;
+    if (text.len > 0)
+        memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+    return true;
+}
+
+enum err row_current_decode(struct arena *arena, struct slice value, struct current_run *out)
+{
+    struct rec r;
+    const enum err err = rec_decode(arena, value, &r);
+
+    if (err != ERR_OK)
+        return err;
+    memset(out, 0, sizeof(*out));
+    const int64_t status = rec_i64(&r, CURRENT_STATUS, 0);
+    out->status = (int32_t)status;
+    out->start_ns = rec_i64(&r, CURRENT_START, 0);
+    out->close_ns = rec_i64(&r, CURRENT_CLOSE, 0);
+    if (!copy_text(rec_bytes(&r, CURRENT_RUN_ID), out->run_id, sizeof(out->run_id)) ||
+        !copy_text(rec_bytes(&r, CURRENT_FIRST_RUN_ID), out->first_run_id,
+                   sizeof(out->first_run_id)) ||
+        !copy_text(rec_bytes(&r, CURRENT_REQUEST_ID), out->start_request_id,
+                   sizeof(out->start_request_id)) ||
+        r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 || strlen(out->run_id) != UUID_TEXT_LEN ||
+        status < WORKFLOW_EXECUTION_STATUS_RUNNING || status > INT32_MAX)
+        return ERR_CORRUPT;
+    return ERR_OK;
+}
+
+enum visibility_row_key { VISIBILITY_INFO = 2 };
+
+static void visibility_row(struct transition *t, struct buf *out)
+{
+    struct rec_writer w;
+
+    rec_begin(&w, out);
+    rec_put_u64(&w, KEY_VERSION, ROW_VERSION);
+    rec_put_bytes(&w, VISIBILITY_INFO, engine_execution_info(t->run, t->arena));
+    rec_end(&w);
+}
+
+enum err row_visibility_decode(struct arena *arena, struct slice value, struct slice *info)
+{
+    struct rec r;
+    const enum err err = rec_decode(arena, value, &r);
+
+    if (err != ERR_OK)
+        return err;
+    *info = rec_bytes(&r, VISIBILITY_INFO);
+    return r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 ? ERR_CORRUPT : ERR_OK;
+}
+
+/* -- the operations of a transition ---------------------------------------------------------- */
+
+struct op_list {
+    struct transition *t;
+    struct store_op *ops;
+    size_t count, cap;
+};
+
+static void add_op(struct op_list *list, enum store_op_kind kind, enum store_family family,
+                   const struct row_key *key, struct slice value)
+{
+    struct arena *arena = list->t->arena;
+
+    if (list->count == list->cap) {
+        const size_t cap = list->cap ? list->cap * 2 : 16;
+        struct store_op *more = ARENA_ARRAY(arena, struct store_op, cap);
+        if (list->count > 0)
+            memcpy(more, list->ops, list->count * sizeof(*more));
+        list->ops = more;
+        list->cap = cap;
+    }
+    list->ops[list->count++] = (struct store_op){.kind = kind,
+                                                 .family = family,
+                                                 .key = arena_copy(arena, row_key_slice(key)),
+                                                 .value = value};
+}
+
+/* The value moves from a scratch buffer into the arena. */
+static struct slice keep(struct op_list *list, struct buf *buf)
+{
+    must(buf_ok(buf));
+    const struct slice value = arena_copy(list->t->arena, buf_slice(buf));
+    buf_clear(buf);
+    return value;
+}
+
+static void add_items(struct op_list *list, struct buf *buf)
+{
+    struct run *run = list->t->run;
+    struct row_key key;
+
+    LIST_EACH(it, &run->dropped_items)
+    {
+        const struct dropped_item *item = CONTAINER_OF(it, struct dropped_item, node);
+        row_key_item(&key, run, item->kind, item->id);
+        add_op(list, STORE_DELETE, STORE_MAIN, &key, SLICE_EMPTY);
+    }
+    list_init(&run->dropped_items);
+    for (struct map_node *it = map_next(&run->activities, NULL); it;
+         it = map_next(&run->activities, it)) {
+        struct activity *activity = CONTAINER_OF(it, struct activity, node);
+        uint8_t id[8];
+        if (!activity->dirty)
+            continue;
+        be64_put(id, (uint64_t)activity->scheduled_event_id);
+        row_key_item(&key, run, ITEM_ACTIVITY, slice_of(id, sizeof(id)));
+        activity_encode(activity, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        activity->dirty = false;
+    }
+    for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it)) {
+        struct timer *timer = CONTAINER_OF(it, struct timer, node);
+        if (!timer->dirty)
+            continue;
+        row_key_item(&key, run, ITEM_TIMER, bytes_slice(timer->timer_id));
+        timer_encode(timer, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        timer->dirty = false;
+    }
+    for (struct map_node *it = map_next(&run->signal_request_ids, NULL); it;
+         it = map_next(&run->signal_request_ids, it)) {
+        struct signal_request *signal = CONTAINER_OF(it, struct signal_request, node);
+        static const uint8_t present[] = {ROW_VERSION};
+        if (!signal->dirty)
+            continue;
+        row_key_item(&key, run, ITEM_SIGNAL_REQUEST, signal->id);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, slice_of(present, sizeof(present)));
+        signal->dirty = false;
+    }
+}
+
+static void add_tasks(struct op_list *list, struct buf *buf)
+{
+    const struct transition *t = list->t;
+    struct row_key key;
+
+    for (size_t i = 0; i < t->change_count; i++) {
+        const struct task_change *change = &t->changes[i];
+        row_key_task(&key, t->run->tablet, t->run->namespace_id, change->task_queue, change->kind,
+                     change->sticky, change->priority, change->row_seq);
+        if (change->add) {
+            task_row(t, change, buf);
+            add_op(list, STORE_INSERT, STORE_MAIN, &key, keep(list, buf));
+        } else {
+            add_op(list, STORE_DELETE, STORE_MAIN, &key, SLICE_EMPTY);
+        }
+    }
+}
+
+/* A later deadline leaves the row where it is, unless that one has come: firing it does nothing. */
+static void move_deadline(struct op_list *list)
+{
+    struct run *run = list->t->run;
+    const int64_t due = engine_deadline_ns(run), row = run->deadline_row_ns;
+    static const uint8_t present[] = {ROW_VERSION};
+    struct row_key key;
+
+    if (due == row || (row != 0 && due != 0 && due > row && row > list->t->now_ns))
+        return;
+    if (row != 0) {
+        row_key_deadline(&key, run->tablet, row, run->run_id);
+        add_op(list, STORE_DELETE, STORE_MAIN, &key, SLICE_EMPTY);
+    }
+    if (due != 0) {
+        row_key_deadline(&key, run->tablet, due, run->run_id);
+        add_op(list, STORE_INSERT, STORE_MAIN, &key, slice_of(present, sizeof(present)));
+    }
+    run->deadline_row_ns = due;
+    run->dirty = true;
+}
+
+static void add_visibility(struct op_list *list, struct buf *buf)
+{
+    struct run *run = list->t->run;
+    struct row_key key;
+
+    if (run->visibility_order_ns[1] != 0) {
+        row_key_visibility(&key, run->tablet, run->namespace_id, run->visibility_order_ns[0],
+                           run->visibility_order_ns[1], run->run_id);
+        add_op(list, STORE_DELETE, STORE_VISIBILITY, &key, SLICE_EMPTY);
+    }
+    run->visibility_order_ns[0] = run->close_ns;
+    run->visibility_order_ns[1] = run->start_ns;
+    row_key_visibility(&key, run->tablet, run->namespace_id, run->close_ns, run->start_ns,
+                       run->run_id);
+    visibility_row(list->t, buf);
+    add_op(list, STORE_PUT, STORE_VISIBILITY, &key, keep(list, buf));
+    run->dirty = true;
+}
+
+void rows_of_transition(struct transition *t, bool make_current, struct store_op **ops,
+                        size_t *count)
+{
+    struct run *run = t->run;
+    struct op_list list = {.t = t};
+    struct row_key key;
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    if (t->event_count > 0) {
+        row_key_node(&key, run->tablet, run->run_id, t->first_event_id);
+        add_op(&list, STORE_INSERT, STORE_MAIN, &key, arena_copy(t->arena, buf_slice(&t->events)));
+    }
+    add_items(&list, &buf);
+    add_tasks(&list, &buf);
+    move_deadline(&list);
+    if (run->dirty || list.count > 0)
+        run->state_transition_count++;
+    if (t->visibility_changed)
+        add_visibility(&list, &buf);
+    if (make_current || t->closed) {
+        row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
+        current_row(run, &buf);
+        add_op(&list, STORE_PUT, STORE_MAIN, &key, keep(&list, &buf));
+    }
+    if (run->dirty || list.count > 0) {
+        row_key_execution(&key, run->tablet, run->run_id);
+        run_encode(run, &buf);
+        add_op(&list, STORE_PUT, STORE_MAIN, &key, keep(&list, &buf));
+        run->dirty = false;
+    }
+    buf_release(&buf);
+    *ops = list.ops;
+    *count = list.count;
+}

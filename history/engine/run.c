@@ -1,0 +1,88 @@
+/* run.c - the life of a run's mutable state in memory. */
+#include "history/engine/run.h"
+
+#include "history/engine/activity.h"
+#include "history/engine/engine_int.h"
+#include "history/engine/timer.h"
+
+#include <stdlib.h>
+
+enum { MAP_SEED = 0x5eed };
+
+struct run *run_new(void)
+{
+    struct run *run = calloc(1, sizeof(*run));
+
+    must(run != NULL);
+    arena_init(&run->arena);
+    run->kind = EXECUTION_WORKFLOW;
+    map_init(&run->activities, MAP_SEED);
+    map_init(&run->timers, MAP_SEED);
+    map_init(&run->signal_request_ids, MAP_SEED);
+    list_init(&run->dropped_items);
+    run->next_event_id = 1;
+    run->wft.attempt = 1;
+    return run;
+}
+
+static void free_items(struct run *run)
+{
+    for (struct map_node *it = map_next(&run->activities, NULL), *next; it; it = next) {
+        next = map_next(&run->activities, it);
+        activity_free(CONTAINER_OF(it, struct activity, node));
+    }
+    for (struct map_node *it = map_next(&run->timers, NULL), *next; it; it = next) {
+        next = map_next(&run->timers, it);
+        timer_free(CONTAINER_OF(it, struct timer, node));
+    }
+    for (struct map_node *it = map_next(&run->signal_request_ids, NULL), *next; it; it = next) {
+        next = map_next(&run->signal_request_ids, it);
+        free(CONTAINER_OF(it, struct signal_request, node));
+    }
+}
+
+void run_free(struct run *run)
+{
+    if (!run)
+        return;
+    free_items(run);
+    map_release(&run->activities);
+    map_release(&run->timers);
+    map_release(&run->signal_request_ids);
+    bytes_clear(&run->wft.identity);
+    bytes_clear(&run->cancel_request_id);
+    bytes_clear(&run->sticky_queue);
+    bytes_clear(&run->worker_identity);
+    bytes_clear(&run->worker_version_stamp);
+    bytes_clear(&run->buffered);
+    arena_release(&run->arena);
+    free(run);
+}
+
+size_t run_bytes(const struct run *run)
+{
+    size_t bytes = sizeof(*run) + run->arena.used_bytes + run->wft.identity.len +
+                   run->sticky_queue.len + run->worker_identity.len +
+                   run->worker_version_stamp.len + run->buffered.len;
+
+    for (struct map_node *it = map_next(&run->activities, NULL); it;
+         it = map_next(&run->activities, it))
+        bytes += activity_bytes(CONTAINER_OF(it, struct activity, node));
+    bytes += run->timers.count * (sizeof(struct timer) + 64);
+    bytes += run->signal_request_ids.count * (sizeof(struct signal_request) + 64);
+    return bytes;
+}
+
+void run_signal_request_add(struct run *run, struct slice request_id, bool dirty)
+{
+    struct signal_request *signal = malloc(sizeof(*signal) + request_id.len);
+
+    must(signal != NULL);
+    memset(signal, 0, sizeof(*signal));
+    uint8_t *copy = (uint8_t *)(signal + 1);
+    if (request_id.len > 0)
+        memcpy(copy, request_id.ptr, request_id.len);
+    signal->id = slice_of(copy, request_id.len);
+    signal->dirty = dirty;
+    map_put(&run->signal_request_ids, signal->id, &signal->node);
+}

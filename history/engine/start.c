@@ -1,0 +1,283 @@
+/* start.c - a run begins: WorkflowExecutionStarted, and its first workflow task unless delayed. */
+#include "history/engine/engine_int.h"
+
+#include "common/base/hash.h"
+#include "common/proto/wire.h"
+
+static const int64_t TASK_TIMEOUT_DEFAULT_NS = 10 * NS_PER_S;
+static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
+
+struct timeouts {
+    int64_t execution_ns, run_ns, task_ns, delay_ns;
+};
+
+static int64_t min_ns(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static enum err read_timeouts(struct transition *t,
+                              const api_start_workflow_execution_request *request,
+                              struct timeouts *out)
+{
+    const struct {
+        const pb_duration *duration;
+        int64_t *ns;
+        const char *name;
+    } fields[] = {
+        {request->workflow_execution_timeout, &out->execution_ns,
+         "WorkflowExecutionTimeoutSeconds"},
+        {request->workflow_run_timeout, &out->run_ns, "WorkflowRunTimeoutSeconds"},
+        {request->workflow_task_timeout, &out->task_ns, "WorkflowTaskTimeoutSeconds"},
+        {request->workflow_start_delay, &out->delay_ns, "WorkflowStartDelay"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        if (proto_duration_ns(fields[i].duration, fields[i].ns) != ERR_OK || *fields[i].ns < 0)
+            return err_fail(t->detail, ERR_INVALID, "invalid %s: negative or out of range",
+                            fields[i].name);
+    if (out->execution_ns > 0)
+        out->run_ns = out->run_ns > 0 ? min_ns(out->run_ns, out->execution_ns) : out->execution_ns;
+    if (out->task_ns == 0)
+        out->task_ns = TASK_TIMEOUT_DEFAULT_NS;
+    out->task_ns = min_ns(out->task_ns, TASK_TIMEOUT_MAX_NS);
+    if (out->run_ns > 0)
+        out->task_ns = min_ns(out->task_ns, out->run_ns);
+    return ERR_OK;
+}
+
+/* What comes with later issues is refused, not ignored. */
+static enum err check_supported(struct transition *t,
+                                const api_start_workflow_execution_request *request)
+{
+    if (request->cron_schedule[0])
+        return err_fail(t->detail, ERR_UNIMPLEMENTED,
+                        "this server does not support CronSchedule yet");
+    if (request->retry_policy && request->retry_policy->maximum_attempts != 1)
+        return err_fail(t->detail, ERR_UNIMPLEMENTED,
+                        "this server does not support a workflow RetryPolicy yet");
+    if (request->n_completion_callbacks > 0)
+        return err_fail(t->detail, ERR_UNIMPLEMENTED,
+                        "this server does not support CompletionCallbacks yet");
+    if (request->versioning_override)
+        return err_fail(t->detail, ERR_UNIMPLEMENTED,
+                        "this server does not support VersioningOverride yet");
+    if (request->time_skipping_config)
+        return err_fail(t->detail, ERR_UNIMPLEMENTED,
+                        "this server does not support TimeSkippingConfig yet");
+    return ERR_OK;
+}
+
+static enum err check_request(struct transition *t,
+                              const api_start_workflow_execution_request *request)
+{
+    const size_t id_max = t->limits->id_bytes_max;
+
+    if (!request->request_id[0])
+        return err_fail(t->detail, ERR_INVALID, "Missing request ID.");
+    if (strlen(request->request_id) >= sizeof(t->run->start_request_id))
+        return err_fail(t->detail, ERR_INVALID, "RequestId length exceeds limit.");
+    if (!request->task_queue || !request->task_queue->name[0])
+        return err_fail(t->detail, ERR_INVALID, "Missing Taskqueue.");
+    if (!request->workflow_type || !request->workflow_type->name[0])
+        return err_fail(t->detail, ERR_INVALID, "Missing WorkflowType.");
+    if (strlen(request->workflow_id) > id_max)
+        return err_fail(t->detail, ERR_INVALID, "WorkflowId exceeds length limit.");
+    if (strlen(request->task_queue->name) > id_max)
+        return err_fail(t->detail, ERR_INVALID, "TaskQueue exceeds length limit.");
+    if (strlen(request->workflow_type->name) > id_max)
+        return err_fail(t->detail, ERR_INVALID, "WorkflowType exceeds length limit.");
+    if (request->input &&
+        protobuf_c_message_get_packed_size(&request->input->base) > t->limits->blob_bytes_max)
+        return err_fail(t->detail, ERR_INVALID, "Blob data size exceeds limit.");
+    if (request->memo &&
+        protobuf_c_message_get_packed_size(&request->memo->base) > t->limits->memo_bytes_max)
+        return err_fail(t->detail, ERR_INVALID, "Memo size exceeds limit.");
+    return check_supported(t, request);
+}
+
+static struct slice keep(struct run *run, const char *text)
+{
+    return arena_copy(&run->arena, slice_str(text));
+}
+
+static struct slice keep_message(struct transition *t, const void *message)
+{
+    return message ? arena_copy(&t->run->arena, proto_encode(t->arena, message)) : SLICE_EMPTY;
+}
+
+static void fill_run(struct transition *t, const struct engine_start *start,
+                     const struct timeouts *timeouts)
+{
+    struct run *run = t->run;
+    const api_start_workflow_execution_request *request = start->request;
+
+    run->namespace_id = arena_copy(&run->arena, start->namespace_id);
+    run->namespace_name = arena_copy(&run->arena, start->namespace_name);
+    run->workflow_id = keep(run, request->workflow_id);
+    run->tablet = hash_tablet(run->namespace_id, run->workflow_id);
+    memcpy(run->run_id, start->run_id, sizeof(run->run_id));
+    memcpy(run->first_run_id, start->run_id, sizeof(run->first_run_id));
+    run->workflow_type = keep(run, request->workflow_type->name);
+    run->task_queue = keep(run, request->task_queue->name);
+    run->execution_timeout_ns = timeouts->execution_ns;
+    run->run_timeout_ns = timeouts->run_ns;
+    run->task_timeout_ns = timeouts->task_ns;
+    run->start_ns = t->now_ns;
+    run->execution_ns = t->now_ns + timeouts->delay_ns;
+    run->first_task_due_ns = timeouts->delay_ns > 0 ? run->execution_ns : 0;
+    run->run_expires_ns = run_expiry_ns(run);
+    run->attempt = 1;
+    run->retry_policy = keep_message(t, request->retry_policy);
+    run->memo = keep_message(t, request->memo);
+    run->search_attributes = keep_message(t, request->search_attributes);
+    run->priority = keep_message(t, request->priority);
+    run->user_metadata = keep_message(t, request->user_metadata);
+    run->retention_ns = start->retention_s * NS_PER_S;
+    memcpy(run->start_request_id, request->request_id, strlen(request->request_id) + 1);
+    run->start_identity = keep(run, request->identity);
+    run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
+}
+
+int64_t run_execution_expiry_ns(const struct run *run)
+{
+    if (run->execution_timeout_ns == 0)
+        return 0;
+    return (run->start_ns + run->execution_timeout_ns + NS_PER_MS / 2) / NS_PER_MS * NS_PER_MS;
+}
+
+int64_t run_expiry_ns(const struct run *run)
+{
+    const int64_t execution = run_execution_expiry_ns(run);
+
+    if (run->run_timeout_ns == 0)
+        return 0;
+    /* The run's time begins after the delay of its first task: execution_ns includes it. */
+    const int64_t expiry = run->execution_ns + run->run_timeout_ns;
+    return execution ? min_ns(expiry, execution) : expiry;
+}
+
+static void write_started(struct transition *t, const struct engine_start *start,
+                          const struct timeouts *timeouts)
+{
+    struct run *run = t->run;
+    const api_start_workflow_execution_request *request = start->request;
+    api_history_event *event;
+    api_workflow_execution_started_event_attributes *a =
+        engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_STARTED, &event);
+
+    a->workflow_type = request->workflow_type;
+    a->task_queue = engine_message(t->arena, &api_task_queue__desc);
+    *a->task_queue = *request->task_queue;
+    if (a->task_queue->kind == TASK_QUEUE_KIND_UNSPECIFIED)
+        a->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
+    a->header = request->header;
+    a->input = request->input;
+    a->workflow_execution_timeout = transition_duration(t, timeouts->execution_ns);
+    a->workflow_run_timeout = transition_duration(t, timeouts->run_ns);
+    a->workflow_task_timeout = transition_duration(t, timeouts->task_ns);
+    a->identity = request->identity;
+    a->retry_policy = request->retry_policy;
+    a->attempt = 1;
+    a->workflow_execution_expiration_time = transition_timestamp(t, run_execution_expiry_ns(run));
+    a->last_completion_result = request->last_completion_result;
+    a->continued_failure = request->continued_failure;
+    a->first_workflow_task_backoff = transition_duration(t, timeouts->delay_ns);
+    a->first_execution_run_id = transition_str(t, slice_str(run->run_id));
+    a->original_execution_run_id = a->first_execution_run_id;
+    a->memo = request->memo;
+    a->search_attributes = request->search_attributes;
+    a->workflow_id = request->workflow_id;
+    a->priority = request->priority;
+    event->user_metadata = request->user_metadata;
+    event->n_links = request->n_links;
+    event->links = request->links;
+    transition_event(t, event);
+}
+
+enum err engine_start(struct transition *t, const struct engine_start *start)
+{
+    struct timeouts timeouts = {0};
+    struct run *run = t->run;
+
+    must(run->next_event_id == 1 && start->request != NULL);
+    enum err err = check_request(t, start->request);
+    if (err == ERR_OK)
+        err = read_timeouts(t, start->request, &timeouts);
+    if (err != ERR_OK)
+        return err;
+    fill_run(t, start, &timeouts);
+    write_started(t, start, &timeouts);
+    if (run->first_task_due_ns == 0)
+        wft_schedule(t, true, 0);
+    t->visibility_changed = true;
+    t->reply = engine_start_reply(t->arena, run->run_id, run->namespace_name, run->workflow_id,
+                                  run->status, true);
+    return ERR_OK;
+}
+
+/* -- links ----------------------------------------------------------------------------------- */
+
+static api_common_link *link_of(struct arena *arena, struct slice namespace_name,
+                                struct slice workflow_id, const char *run_id,
+                                api_link_workflow_event **out)
+{
+    api_common_link *link = engine_message(arena, &api_common_link__desc);
+    api_link_workflow_event *event = engine_message(arena, &api_link_workflow_event__desc);
+
+    event->namespace_ = arena_str(arena, namespace_name);
+    event->workflow_id = arena_str(arena, workflow_id);
+    event->run_id = arena_str(arena, slice_str(run_id));
+    link->variant_case = TEMPORAL__API__COMMON__V1__LINK__VARIANT_WORKFLOW_EVENT;
+    link->workflow_event = event;
+    *out = event;
+    return link;
+}
+
+static api_common_link *link_to_start(struct arena *arena, struct slice namespace_name,
+                                      struct slice workflow_id, const char *run_id)
+{
+    api_link_workflow_event *event;
+    api_common_link *link = link_of(arena, namespace_name, workflow_id, run_id, &event);
+    api_link_workflow_event_event_reference *ref =
+        engine_message(arena, &api_link_workflow_event_event_reference__desc);
+
+    ref->event_id = 1;
+    ref->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_STARTED;
+    event->reference_case = TEMPORAL__API__COMMON__V1__LINK__WORKFLOW_EVENT__REFERENCE_EVENT_REF;
+    event->event_ref = ref;
+    return link;
+}
+
+api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
+                                        int32_t event_type)
+{
+    const struct run *run = t->run;
+    api_link_workflow_event *event;
+    api_common_link *link =
+        link_of(t->arena, run->namespace_name, run->workflow_id, run->run_id, &event);
+    api_link_workflow_event_request_id_reference *ref =
+        engine_message(t->arena, &api_link_workflow_event_request_id_reference__desc);
+
+    ref->request_id = arena_str(t->arena, slice_str(request_id));
+    ref->event_type = (Temporal__Api__Enums__V1__EventType)event_type;
+    event->reference_case =
+        TEMPORAL__API__COMMON__V1__LINK__WORKFLOW_EVENT__REFERENCE_REQUEST_ID_REF;
+    event->request_id_ref = ref;
+    return link;
+}
+
+struct slice engine_start_reply(struct arena *arena, const char *run_id,
+                                struct slice namespace_name, struct slice workflow_id,
+                                int32_t status, bool started)
+{
+    api_start_workflow_execution_response *reply =
+        engine_message(arena, &api_start_workflow_execution_response__desc);
+
+    reply->run_id = arena_str(arena, slice_str(run_id));
+    reply->first_execution_run_id = reply->run_id; /* no chains of runs: each is its first */
+    reply->started = started;
+    reply->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)status;
+    reply->link = link_to_start(arena, namespace_name, workflow_id, run_id);
+    return proto_encode(arena, reply);
+}

@@ -1,0 +1,329 @@
+/* transition.c - one step of a run: its events, its task changes, its messages. */
+#include "history/engine/engine_int.h"
+
+#include "common/proto/wire.h"
+#include "history/engine/rows.h"
+
+#include <stdarg.h>
+
+const struct engine_limits engine_limits_default = {
+    .id_bytes_max = 1000,
+    .blob_bytes_max = 2 * 1024 * 1024,
+    .memo_bytes_max = 2 * 1024 * 1024,
+    .pending_activities_max = 2000,
+    .signals_max = 10000,
+    .history_events_max = 51200,
+    .history_bytes_max = 50 * 1024 * 1024,
+    .suggest_events = 4096,
+    .suggest_bytes = 4 * 1024 * 1024,
+    .sticky_poller_ns = 10 * NS_PER_S,
+    .wft_heartbeat_timeout_ns = 1800 * NS_PER_S,
+    .wft_retry_backoff_after_attempt = 3,
+};
+
+void transition_init(struct transition *t, struct run *run, struct arena *arena)
+{
+    memset(t, 0, sizeof(*t));
+    t->run = run;
+    t->arena = arena;
+    t->limits = &engine_limits_default;
+    buf_init(&t->events, 0);
+}
+
+void transition_release(struct transition *t)
+{
+    buf_release(&t->events);
+}
+
+/* -- messages -------------------------------------------------------------------------------- */
+
+void *engine_message(struct arena *arena, const ProtobufCMessageDescriptor *desc)
+{
+    void *message = arena_alloc(arena, desc->sizeof_message);
+
+    protobuf_c_message_init(desc, message);
+    return message;
+}
+
+void *engine_decode(struct arena *arena, const ProtobufCMessageDescriptor *desc, struct slice bytes)
+{
+    ProtobufCAllocator allocator = proto_allocator(arena);
+
+    return protobuf_c_message_unpack(desc, &allocator, bytes.len, bytes.ptr);
+}
+
+struct slice transition_pack(struct transition *t, const void *message)
+{
+    return proto_encode(t->arena, message);
+}
+
+pb_timestamp *transition_timestamp(struct transition *t, int64_t ns)
+{
+    return ns ? proto_timestamp(t->arena, ns) : NULL;
+}
+
+pb_duration *transition_duration(struct transition *t, int64_t ns)
+{
+    return proto_duration(t->arena, ns);
+}
+
+char *transition_str(struct transition *t, struct slice text)
+{
+    return arena_str(t->arena, text);
+}
+
+const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor *desc,
+                             const char *prefix, int32_t value)
+{
+    const ProtobufCEnumValue *found = protobuf_c_enum_descriptor_get_value(desc, value);
+    const size_t skip = strlen(prefix);
+
+    if (!found || strncmp(found->name, prefix, skip) != 0)
+        return arena_printf(arena, "%d", value);
+    const char *from = found->name + skip;
+    char *name = arena_alloc(arena, strlen(from) + 1), *to = name;
+    bool first = true;
+    for (; *from; from++) {
+        if (*from == '_') {
+            first = true;
+            continue;
+        }
+        const bool upper = *from >= 'A' && *from <= 'Z';
+        *to++ = !first && upper ? (char)(*from - 'A' + 'a') : *from;
+        first = false;
+    }
+    *to = '\0';
+    return name;
+}
+
+api_payloads *engine_payloads_of_text(struct arena *arena, const char *text)
+{
+    api_payloads *payloads = engine_message(arena, &api_payloads__desc);
+    api_payload *payload = engine_message(arena, &api_payload__desc);
+    api_payload_metadata_entry *encoding = engine_message(arena, &api_payload_metadata_entry__desc);
+    char *json = arena_printf(arena, "\"%s\"", text); /* our own texts: nothing to escape */
+    static uint8_t plain[] = {'j', 's', 'o', 'n', '/', 'p', 'l', 'a', 'i', 'n'};
+    static char key[] = "encoding";
+
+    encoding->key = key;
+    encoding->value = (ProtobufCBinaryData){sizeof(plain), plain};
+    payload->n_metadata = 1;
+    payload->metadata = ARENA_ARRAY(arena, api_payload_metadata_entry *, 1);
+    payload->metadata[0] = encoding;
+    payload->data = (ProtobufCBinaryData){strlen(json), (uint8_t *)json};
+    payloads->n_payloads = 1;
+    payloads->payloads = ARENA_ARRAY(arena, api_payload *, 1);
+    payloads->payloads[0] = payload;
+    return payloads;
+}
+
+/* -- events ---------------------------------------------------------------------------------- */
+
+/* The member of HistoryEvent's `attributes` that belongs to a type. */
+#define CASE(TYPE)                                                                                 \
+    [EVENT_TYPE_##TYPE] =                                                                          \
+        TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_##TYPE##_EVENT_ATTRIBUTES
+static const uint8_t attributes_case[] = {
+    CASE(WORKFLOW_EXECUTION_STARTED),
+    CASE(WORKFLOW_EXECUTION_COMPLETED),
+    CASE(WORKFLOW_EXECUTION_FAILED),
+    CASE(WORKFLOW_EXECUTION_TIMED_OUT),
+    CASE(WORKFLOW_EXECUTION_CANCELED),
+    CASE(WORKFLOW_EXECUTION_TERMINATED),
+    CASE(WORKFLOW_EXECUTION_SIGNALED),
+    CASE(WORKFLOW_EXECUTION_CANCEL_REQUESTED),
+    CASE(WORKFLOW_TASK_SCHEDULED),
+    CASE(WORKFLOW_TASK_STARTED),
+    CASE(WORKFLOW_TASK_COMPLETED),
+    CASE(WORKFLOW_TASK_TIMED_OUT),
+    CASE(WORKFLOW_TASK_FAILED),
+    CASE(ACTIVITY_TASK_SCHEDULED),
+    CASE(ACTIVITY_TASK_STARTED),
+    CASE(ACTIVITY_TASK_COMPLETED),
+    CASE(ACTIVITY_TASK_FAILED),
+    CASE(ACTIVITY_TASK_TIMED_OUT),
+    CASE(ACTIVITY_TASK_CANCEL_REQUESTED),
+    CASE(ACTIVITY_TASK_CANCELED),
+    CASE(TIMER_STARTED),
+    CASE(TIMER_FIRED),
+    CASE(TIMER_CANCELED),
+    CASE(MARKER_RECORDED),
+};
+#undef CASE
+
+api_history_event *transition_event_new(struct transition *t, int32_t type)
+{
+    api_history_event *event = engine_message(t->arena, &api_history_event__desc);
+
+    must(type > 0 && (size_t)type < COUNT_OF(attributes_case) && attributes_case[type] != 0);
+    event->event_type = (Temporal__Api__Enums__V1__EventType)type;
+    event->attributes_case =
+        (Temporal__Api__History__V1__HistoryEvent__AttributesCase)attributes_case[type];
+    return event;
+}
+
+void *engine_event(struct transition *t, int32_t type, api_history_event **event)
+{
+    *event = transition_event_new(t, type);
+    const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(
+        &api_history_event__desc, (unsigned)(*event)->attributes_case);
+    must(field != NULL);
+    void *attributes = engine_message(t->arena, field->descriptor);
+    /* Every member of the union is a pointer to a message. */
+    (*event)->workflow_execution_started_event_attributes = attributes;
+    return attributes;
+}
+
+void *engine_event_attributes(const api_history_event *event)
+{
+    return event->attributes_case ? event->workflow_execution_started_event_attributes : NULL;
+}
+
+static size_t put_event(struct buf *out, const api_history_event *event)
+{
+    const size_t before = out->len;
+
+    proto_put(out, 1, event);
+    must(buf_ok(out));
+    return out->len - before;
+}
+
+int64_t transition_event(struct transition *t, api_history_event *event)
+{
+    struct run *run = t->run;
+
+    must(run_is_open(run));
+    event->event_id = run->next_event_id++;
+    if (!event->event_time)
+        event->event_time = proto_timestamp(t->arena, t->now_ns);
+    event->version = 0;
+    event->task_id = (int64_t)++ * t->row_seq;
+    if (t->command) {
+        if (!event->user_metadata)
+            event->user_metadata = t->command->user_metadata;
+        event->n_event_group_markers = t->command->n_event_group_markers;
+        event->event_group_markers = t->command->event_group_markers;
+        t->command = NULL;
+    }
+    run->history_size_bytes += (int64_t)put_event(&t->events, event);
+    if (t->event_count++ == 0)
+        t->first_event_id = event->event_id;
+    run->dirty = true;
+    return event->event_id;
+}
+
+int64_t transition_event_or_buffer(struct transition *t, api_history_event *event)
+{
+    struct run *run = t->run;
+    struct buf buffered;
+
+    if (run->wft.state != WFT_STARTED)
+        return transition_event(t, event);
+    must(run_is_open(run));
+    event->event_id = 0;
+    if (!event->event_time)
+        event->event_time = proto_timestamp(t->arena, t->now_ns);
+    buf_init(&buffered, 0);
+    buf_append_slice(&buffered, bytes_slice(run->buffered));
+    put_event(&buffered, event);
+    bytes_set(&run->buffered, buf_slice(&buffered));
+    buf_release(&buffered);
+    run->buffered_count++;
+    run->dirty = true;
+    return 0;
+}
+
+api_history_event **engine_decode_events(struct arena *arena, struct slice events, size_t *count)
+{
+    api_history *history = engine_decode(arena, &api_history__desc, events);
+
+    if (!history)
+        return NULL;
+    *count = history->n_events;
+    return history->n_events ? history->events : ARENA_ARRAY(arena, api_history_event *, 1);
+}
+
+bool transition_unbuffer_timer_fired(struct transition *t, struct slice timer_id)
+{
+    struct run *run = t->run;
+    size_t count, at = 0;
+    struct buf rest;
+
+    if (run->buffered_count == 0)
+        return false;
+    api_history_event **events = engine_decode_events(t->arena, bytes_slice(run->buffered), &count);
+    must(events != NULL);
+    while (at < count &&
+           !(events[at]->event_type == EVENT_TYPE_TIMER_FIRED &&
+             slice_eq(slice_str(events[at]->timer_fired_event_attributes->timer_id), timer_id)))
+        at++;
+    if (at == count)
+        return false;
+    buf_init(&rest, 0);
+    for (size_t i = 0; i < count; i++)
+        if (i != at)
+            put_event(&rest, events[i]);
+    bytes_set(&run->buffered, buf_slice(&rest));
+    buf_release(&rest);
+    run->buffered_count--;
+    run->dirty = true;
+    return true;
+}
+
+/* -- tasks ----------------------------------------------------------------------------------- */
+
+void transition_task_add(struct transition *t, const struct task_change *change)
+{
+    if (t->change_count == t->change_cap) {
+        const size_t cap = t->change_cap ? t->change_cap * 2 : 4;
+        struct task_change *more = ARENA_ARRAY(t->arena, struct task_change, cap);
+        if (t->change_count > 0)
+            memcpy(more, t->changes, t->change_count * sizeof(*more));
+        t->changes = more;
+        t->change_cap = cap;
+    }
+    struct task_change *copy = &t->changes[t->change_count++];
+    *copy = *change;
+    copy->task_queue = arena_copy(t->arena, change->task_queue);
+    if (copy->priority == 0)
+        copy->priority = PRIORITY_DEFAULT;
+}
+
+void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
+                          uint64_t row_seq, struct slice task_queue, int32_t priority)
+{
+    /* A task that came in this very step leaves no trace. */
+    for (size_t i = 0; i < t->change_count; i++) {
+        if (t->changes[i].add && t->changes[i].row_seq == row_seq) {
+            memmove(&t->changes[i], &t->changes[i + 1],
+                    (t->change_count - i - 1) * sizeof(t->changes[0]));
+            t->change_count--;
+            return;
+        }
+    }
+    const struct task_change change = {.add = false,
+                                       .kind = kind,
+                                       .sticky = sticky,
+                                       .row_seq = row_seq,
+                                       .task_queue = task_queue,
+                                       .priority = priority};
+    transition_task_add(t, &change);
+}
+
+void run_drop_item(struct transition *t, enum row_item kind, struct slice id)
+{
+    struct dropped_item *item = ARENA_NEW(t->arena, struct dropped_item);
+
+    item->kind = kind;
+    item->id = arena_copy(t->arena, id);
+    list_push_back(&t->run->dropped_items, &item->node);
+    t->run->dirty = true;
+}
+
+int32_t run_priority(const struct run *run)
+{
+    /* Priority{priority_key = 1, ...} */
+    const uint64_t key = wire_find_number(run->priority, 1);
+
+    return key >= 1 && key <= 5 ? (int32_t)key : PRIORITY_DEFAULT;
+}

@@ -1,0 +1,255 @@
+/* wft_completed.c - a worker answers a workflow task: completed with commands, or failed.
+ *
+ * 1. Either all commands of an answer are applied or none: then the task has failed, the caller
+ *    gets InvalidArgument, and the next task follows.
+ * 2. An answer counts once: the start id in its token is that of the present start. An answer
+ *    repeated after a lost reply is found among the remembered start ids and answered alike. */
+#include "history/engine/engine_int.h"
+
+#include "common/proto/errdetail.h"
+#include "common/proto/wire.h"
+#include "history/engine/failure.h"
+
+static void empty_reply(struct transition *t, const ProtobufCMessageDescriptor *desc)
+{
+    t->reply = transition_pack(t, engine_message(t->arena, desc));
+}
+
+static enum err check_answer(struct transition *t,
+                             const api_respond_workflow_task_completed_request *request)
+{
+    const api_worker_deployment_options *options = request->deployment_options;
+
+    if (request->intermediate_page || request->page_number > 0)
+        return err_fail(
+            t->detail, ERR_PRECONDITION,
+            "workflow task completion pagination is disabled for this namespace " SLICE_FMT,
+            SLICE_ARG(t->run->namespace_name));
+    if (request->versioning_behavior != VERSIONING_BEHAVIOR_UNSPECIFIED && !request->deployment &&
+        (!options || options->worker_versioning_mode != WORKER_VERSIONING_MODE_VERSIONED))
+        return err_fail(t->detail, ERR_INVALID,
+                        "versioning behavior cannot be specified without deployment options being "
+                        "set with versioned mode");
+    if (request->n_messages > 0)
+        return err_fail(t->detail, ERR_INVALID,
+                        "this server does not support protocol messages yet");
+    return commands_check_sequence(t, request->n_commands, request->commands);
+}
+
+static void write_completed(struct transition *t,
+                            const api_respond_workflow_task_completed_request *request)
+{
+    const struct workflow_task *wft = &t->run->wft;
+    const api_worker_deployment_options *options = request->deployment_options;
+    const bool versioned =
+        options && options->worker_versioning_mode == WORKER_VERSIONING_MODE_VERSIONED;
+    api_history_event *event;
+    api_workflow_task_completed_event_attributes *a =
+        engine_event(t, EVENT_TYPE_WORKFLOW_TASK_COMPLETED, &event);
+
+    a->scheduled_event_id = wft->scheduled_event_id;
+    a->started_event_id = wft->started_event_id;
+    a->identity = request->identity;
+    a->binary_checksum = request->binary_checksum;
+    a->worker_version = request->worker_version_stamp;
+    a->sdk_metadata = request->sdk_metadata;
+    a->metering_metadata = request->metering_metadata;
+    if (options)
+        a->worker_deployment_name = options->deployment_name;
+    if (!a->worker_deployment_name[0] && request->deployment)
+        a->worker_deployment_name = request->deployment->series_name;
+    if (versioned && options->deployment_name[0] && options->build_id[0]) {
+        a->deployment_version = engine_message(t->arena, &api_worker_deployment_version__desc);
+        a->deployment_version->deployment_name = options->deployment_name;
+        a->deployment_version->build_id = options->build_id;
+    }
+    if (!options || versioned)
+        a->versioning_behavior = request->versioning_behavior;
+    transition_event(t, event);
+}
+
+static void set_sticky(struct transition *t,
+                       const api_respond_workflow_task_completed_request *request)
+{
+    const api_sticky_execution_attributes *sticky = request->sticky_attributes;
+    struct run *run = t->run;
+
+    if (!sticky || !sticky->worker_task_queue || !sticky->worker_task_queue->name[0]) {
+        wft_clear_sticky(run);
+        return;
+    }
+    bytes_set(&run->sticky_queue, slice_str(sticky->worker_task_queue->name));
+    const int64_t ns = proto_duration_ns_clip(sticky->schedule_to_start_timeout);
+    run->sticky_schedule_to_start_ns = ns > 0 ? ns : 0;
+}
+
+/* The task is over: its events are written, the run is between two tasks. Gives the id of the
+ * Completed event. */
+static int64_t complete_task(struct transition *t,
+                             const api_respond_workflow_task_completed_request *request)
+{
+    struct run *run = t->run;
+    struct workflow_task *wft = &run->wft;
+
+    if (wft->attempt > 1)
+        wft_write_transient(t, request->identity, request->worker_version_stamp);
+    const int64_t completed_id = run->next_event_id;
+    write_completed(t, request);
+    run->last_started_event_id = wft->started_event_id;
+    run->last_completed_ns = t->now_ns;
+    wft_remember_answer(run, wft->start_id);
+    bytes_clear(&wft->identity);
+    run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
+    run->close_attempted = false;
+    bytes_set(&run->worker_identity, slice_str(request->identity));
+    bytes_set(&run->worker_version_stamp, request->worker_version_stamp
+                                              ? transition_pack(t, request->worker_version_stamp)
+                                              : SLICE_EMPTY);
+    set_sticky(t, request);
+    return completed_id;
+}
+
+static void fail_task(struct transition *t, const struct command_context *ctx,
+                      const api_respond_workflow_task_completed_request *request)
+{
+    const struct wft_failure failure = {
+        .cause = ctx->cause,
+        .failure = failure_server(t->arena, transition_str(t, slice_str(t->detail->text)), false),
+        .identity = request->identity,
+        .binary_checksum = request->binary_checksum,
+    };
+
+    wft_fail(t, &failure);
+    t->reply_err = ERR_INVALID;
+    if (ctx->terminate) {
+        wft_flush_buffered(t);
+        run_terminate(t, t->detail->text, NULL, ENGINE_IDENTITY, 0, NULL);
+    } else if (ctx->cause == WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) {
+        t->run->close_attempted = true;
+    }
+}
+
+/* Only heartbeats for too long: the task times out, as if the worker had been silent. */
+static bool heartbeat_expired(const struct transition *t, bool heartbeat)
+{
+    const struct workflow_task *wft = &t->run->wft;
+
+    return heartbeat && wft->original_scheduled_ns > 0 &&
+           t->now_ns > wft->original_scheduled_ns + t->limits->wft_heartbeat_timeout_ns;
+}
+
+static enum err expire_heartbeat(struct transition *t)
+{
+    wft_time_out(t, TIMEOUT_TYPE_START_TO_CLOSE);
+    wft_schedule(t, true, 0);
+    t->reply_err = errdetail_not_found(t->arena, t->detail, "workflow task heartbeat timeout");
+    return ERR_OK;
+}
+
+/* The next task, when there is something to do; at once with this worker if it asks for it. */
+static void next_task(struct transition *t,
+                      const api_respond_workflow_task_completed_request *request, bool failed,
+                      int64_t heartbeat_since_ns, uint64_t answered_start_id)
+{
+    struct run *run = t->run;
+    const bool inline_start = request->return_new_workflow_task && !failed;
+
+    if (!run_is_open(run) || run->wft.state != WFT_NONE)
+        return;
+    if (!failed && !request->force_create_new_workflow_task && run->buffered_count == 0 &&
+        !t->workflow_task_needed)
+        return;
+    wft_schedule(t, !inline_start, heartbeat_since_ns);
+    if (!inline_start)
+        return;
+    const struct wft_start start = {.identity = slice_str(request->identity),
+                                    .stamp = request->worker_version_stamp,
+                                    .poll_id = answered_start_id,
+                                    .by_completion = true};
+    wft_start(t, &start);
+    t->started = wft_response(t);
+}
+
+static enum err repeat_reply(struct transition *t, const struct task_token *token)
+{
+    const struct workflow_task *wft = &t->run->wft;
+
+    empty_reply(t, &api_respond_workflow_task_completed_response__desc);
+    if (wft->state == WFT_STARTED && wft->inline_start && wft->poll_id == token->start_id)
+        t->started = wft_response(t);
+    return ERR_OK;
+}
+
+enum err
+engine_respond_workflow_task_completed(struct transition *t, const struct task_token *token,
+                                       api_respond_workflow_task_completed_request *request)
+{
+    struct run *run = t->run;
+    const struct workflow_task before = run->wft;
+    const bool heartbeat = request->force_create_new_workflow_task && request->n_commands == 0 &&
+                           request->n_messages == 0;
+
+    must(t->detail != NULL);
+    if (wft_token_answered(run, token))
+        return repeat_reply(t, token);
+    if (!wft_token_matches(run, token))
+        return errdetail_not_found(t->arena, t->detail, "Workflow task not found.");
+    enum err err = check_answer(t, request);
+    if (err != ERR_OK)
+        return err;
+    if (heartbeat_expired(t, heartbeat))
+        return expire_heartbeat(t);
+
+    const struct run_mark *mark = run_mark(t, request);
+    struct command_context ctx = {.identity = request->identity};
+    ctx.completed_event_id = complete_task(t, request);
+    err = commands_run(t, &ctx, request->n_commands, request->commands);
+    if (err != ERR_OK) {
+        run_return_to(t, mark);
+        /* A worker that fails again and again is left to its time-out. */
+        if (before.attempt > 1 && ctx.cause != WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND)
+            return err;
+        fail_task(t, &ctx, request);
+    } else {
+        t->wft_completed = true;
+        t->completed_request = request;
+    }
+    next_task(t, request, err != ERR_OK, heartbeat ? before.original_scheduled_ns : 0,
+              before.start_id);
+    if (run_enforce_limits(t))
+        t->started = NULL;
+    empty_reply(t, &api_respond_workflow_task_completed_response__desc);
+    return ERR_OK;
+}
+
+enum err
+engine_respond_workflow_task_failed(struct transition *t, const struct task_token *token,
+                                    const api_respond_workflow_task_failed_request *request)
+{
+    struct run *run = t->run;
+    const struct wft_failure failure = {.cause = (int32_t)request->cause,
+                                        .failure = request->failure,
+                                        .identity = request->identity,
+                                        .binary_checksum = request->binary_checksum};
+
+    empty_reply(t, &api_respond_workflow_task_failed_response__desc);
+    if (wft_token_answered(run, token))
+        return ERR_OK;
+    if (!run_is_open(run))
+        return errdetail_not_found(t->arena, t->detail, "workflow execution already completed");
+    if (!wft_token_matches(run, token))
+        return errdetail_not_found(t->arena, t->detail, "Workflow task not found.");
+    wft_remember_answer(run, token->start_id);
+    if (request->cause == WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE) {
+        run_terminate(
+            t,
+            engine_enum_name(t->arena,
+                             &temporal__api__enums__v1__workflow_task_failed_cause__descriptor,
+                             "WORKFLOW_TASK_FAILED_CAUSE_", (int32_t)request->cause),
+            NULL, ENGINE_IDENTITY, 0, NULL);
+        return ERR_OK;
+    }
+    wft_fail(t, &failure);
+    transition_need_workflow_task(t);
+    return ERR_OK;
+}
