@@ -102,7 +102,7 @@ static enum err namespace_of_name(struct fe_call *fc)
     const char *name = request_namespace(fc);
 
     if (name[0] == '\0')
-        return err_fail(&fc->detail, ERR_INVALID, "Namespace not set on request.");
+        return err_fail(&fc->detail, ERR_INVALID, "Namespace is empty.");
     if (strlen(name) > FE_ID_BYTES_MAX)
         return err_fail(&fc->detail, ERR_INVALID, "Namespace length exceeds limit.");
     return fe_namespace_by_name(fc, name, &fc->ns);
