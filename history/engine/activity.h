@@ -17,29 +17,30 @@ struct activity {
     /* derived: from the ActivityTaskScheduled event */
     int64_t scheduled_event_id;
     struct bytes activity_id, activity_type, task_queue;
-    int64_t schedule_to_close_ns, schedule_to_start_ns, start_to_close_ns, heartbeat_ns; /* 0: none */
+    int64_t schedule_to_close_ns, schedule_to_start_ns; /* 0: none; so with the next two */
+    int64_t start_to_close_ns, heartbeat_ns;
     int64_t retry_initial_ns, retry_max_interval_ns; /* the policy, defaults filled in */
     double retry_coefficient;
-    int32_t retry_max_attempts;         /* 0: no bound */
+    int32_t retry_max_attempts; /* 0: no bound */
     bool has_retry;
-    struct bytes retry_policy;          /* encoded RetryPolicy as written into the event */
-    struct bytes input, header;         /* encoded Payloads, Header: what a poll response needs */
+    struct bytes retry_policy;  /* encoded RetryPolicy as written into the event */
+    struct bytes input, header; /* encoded Payloads, Header: what a poll response needs */
     struct bytes priority;
-    int64_t first_scheduled_ns;         /* event time */
-    int64_t cancel_requested_event_id;  /* 0: not requested */
+    int64_t first_scheduled_ns;        /* event time */
+    int64_t cancel_requested_event_id; /* 0: not requested */
 
     /* durable-only */
     enum activity_state state;
-    int32_t attempt;                    /* from 1 */
-    int64_t scheduled_ns;               /* of this attempt (end of its back-off) */
+    int32_t attempt;      /* from 1 */
+    int64_t scheduled_ns; /* of this attempt (end of its back-off) */
     int64_t started_ns, last_heartbeat_ns, last_attempt_complete_ns;
-    uint64_t row_seq;                   /* of its task row while dispatchable; 0: none */
-    uint64_t start_id, poll_id;         /* of the present start */
-    struct bytes identity;              /* of the worker that has it */
+    uint64_t row_seq;           /* of its task row while dispatchable; 0: none */
+    uint64_t start_id, poll_id; /* of the present start */
+    struct bytes identity;      /* of the worker that has it */
     struct bytes last_identity;
-    struct bytes heartbeat_details;     /* encoded Payloads */
-    struct bytes last_failure;          /* encoded Failure */
-    uint32_t stamp;                     /* room for pause and option updates */
+    struct bytes heartbeat_details; /* encoded Payloads */
+    struct bytes last_failure;      /* encoded Failure */
+    uint32_t stamp;                 /* room for pause and option updates */
 };
 
 struct activity *activity_new(int64_t scheduled_event_id);
@@ -48,7 +49,8 @@ struct activity *run_activity(const struct run *run, int64_t scheduled_event_id)
 struct activity *run_activity_by_id(const struct run *run, struct slice activity_id);
 size_t activity_bytes(const struct activity *activity);
 
-/* The next moment at which something of this activity is due (time-outs, end of back-off); 0: none. */
+/* The next moment at which something of this activity is due: time-out, end of back-off; 0: none.
+ */
 int64_t activity_deadline_ns(const struct activity *activity);
 
 /* The stored form of a pending item. */

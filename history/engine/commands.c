@@ -312,5 +312,7 @@ enum err commands_run(struct transition *t, struct command_context *ctx, size_t 
         t->command = NULL;
     }
     t->commands_running = false;
+    if (err == ERR_OK)
+        transition_buffer_deferred(t);
     return err;
 }

@@ -185,5 +185,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     t->closed = t->visibility_changed = false;
     t->workflow_task_needed = false;
     t->commands_running = false;
+    t->deferred = SLICE_EMPTY;
+    t->deferred_count = 0;
     t->command = NULL;
 }

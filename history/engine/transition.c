@@ -212,25 +212,51 @@ int64_t transition_event(struct transition *t, api_history_event *event)
     return event->event_id;
 }
 
+static void buffer_append(struct run *run, struct slice events, uint32_t count)
+{
+    struct buf buffered;
+
+    buf_init(&buffered, 0);
+    buf_append_slice(&buffered, bytes_slice(run->buffered));
+    buf_append_slice(&buffered, events);
+    must(buf_ok(&buffered));
+    bytes_set(&run->buffered, buf_slice(&buffered));
+    buf_release(&buffered);
+    run->buffered_count += count;
+    run->dirty = true;
+}
+
 int64_t transition_event_or_buffer(struct transition *t, api_history_event *event)
 {
     struct run *run = t->run;
-    struct buf buffered;
+    struct buf later;
 
-    if (run->wft.state != WFT_STARTED)
+    if (run->wft.state != WFT_STARTED && !t->commands_running)
         return transition_event(t, event);
     must(run_is_open(run));
     event->event_id = 0;
     if (!event->event_time)
         event->event_time = proto_timestamp(t->arena, t->now_ns);
-    buf_init(&buffered, 0);
-    buf_append_slice(&buffered, bytes_slice(run->buffered));
-    put_event(&buffered, event);
-    bytes_set(&run->buffered, buf_slice(&buffered));
-    buf_release(&buffered);
-    run->buffered_count++;
-    run->dirty = true;
+    buf_init(&later, 0);
+    if (t->commands_running)
+        buf_append_slice(&later, t->deferred);
+    put_event(&later, event);
+    if (t->commands_running) {
+        t->deferred = arena_copy(t->arena, buf_slice(&later));
+        t->deferred_count++;
+    } else {
+        buffer_append(run, buf_slice(&later), 1);
+    }
+    buf_release(&later);
     return 0;
+}
+
+void transition_buffer_deferred(struct transition *t)
+{
+    if (t->deferred_count > 0 && run_is_open(t->run))
+        buffer_append(t->run, t->deferred, t->deferred_count);
+    t->deferred = SLICE_EMPTY;
+    t->deferred_count = 0;
 }
 
 api_history_event **engine_decode_events(struct arena *arena, struct slice events, size_t *count)

@@ -74,6 +74,9 @@ struct transition {
     bool wft_failed;    /* a workflow task failed or timed out: its queries wait again */
     api_respond_workflow_task_completed_request *completed_request; /* for query_results */
     bool commands_running; /* needs for a workflow task are collected, not served at once */
+    struct slice deferred; /* events of these commands that come after all commands' events, as in
+                              run.buffered; gone when a command closes the run */
+    uint32_t deferred_count;
     bool workflow_task_needed;
     const api_command *command; /* its metadata goes into the first event that it makes */
     bool started_rides;         /* only a workflow task's Started was recorded: exempt from waiting
@@ -88,8 +91,11 @@ void transition_release(struct transition *t); /* the heap buffer */
 int64_t transition_event(struct transition *t, api_history_event *event);
 
 /* The same for an event that comes from outside while a workflow task may be started: then it
- * joins the run's buffered events (id 0 is given) until the task ends. */
+ * joins the run's buffered events (id 0 is given) until the task ends. While commands run it is
+ * deferred until all of them are carried out. */
 int64_t transition_event_or_buffer(struct transition *t, api_history_event *event);
+/* All commands are carried out: what was deferred joins the run's buffered events. */
+void transition_buffer_deferred(struct transition *t);
 
 /* An empty event of a type in t->arena; its attributes are the caller's to set. */
 api_history_event *transition_event_new(struct transition *t, int32_t type);

@@ -1,0 +1,427 @@
+/* activity.c - pending activities: life, stored form, what is due when, their task rows. */
+#include "history/engine/activity.h"
+
+#include "common/proto/wire.h"
+#include "history/engine/activity_int.h"
+
+#include <stdlib.h>
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+struct activity *activity_new(int64_t scheduled_event_id)
+{
+    struct activity *activity = calloc(1, sizeof *activity);
+
+    must(activity != NULL);
+    activity->scheduled_event_id = scheduled_event_id;
+    activity->state = ACTIVITY_SCHEDULED;
+    activity->attempt = 1;
+    return activity;
+}
+
+/* Every struct bytes of an activity: to free and to count them. */
+#define ACTIVITY_BYTES(X)                                                                          \
+    X(activity_id)                                                                                 \
+    X(activity_type)                                                                               \
+    X(task_queue)                                                                                  \
+    X(retry_policy)                                                                                \
+    X(input)                                                                                       \
+    X(header)                                                                                      \
+    X(priority)                                                                                    \
+    X(identity)                                                                                    \
+    X(last_identity)                                                                               \
+    X(heartbeat_details)                                                                           \
+    X(last_failure)
+
+void activity_free(struct activity *activity)
+{
+    if (!activity)
+        return;
+#define CLEAR(field) bytes_clear(&activity->field);
+    ACTIVITY_BYTES(CLEAR)
+#undef CLEAR
+    free(activity);
+}
+
+size_t activity_bytes(const struct activity *activity)
+{
+    size_t sum = sizeof *activity;
+
+#define ADD(field) sum += activity->field.len;
+    ACTIVITY_BYTES(ADD)
+#undef ADD
+    return sum;
+}
+
+struct activity *run_activity(const struct run *run, int64_t scheduled_event_id)
+{
+    struct map_node *node = map_get_u64(&run->activities, (uint64_t)scheduled_event_id);
+
+    return node ? CONTAINER_OF(node, struct activity, node) : NULL;
+}
+
+struct activity *run_activity_by_id(const struct run *run, struct slice activity_id)
+{
+    for (struct map_node *node = map_next(&run->activities, NULL); node;
+         node = map_next(&run->activities, node)) {
+        struct activity *activity = CONTAINER_OF(node, struct activity, node);
+
+        if (slice_eq(bytes_slice(activity->activity_id), activity_id))
+            return activity;
+    }
+    return NULL;
+}
+
+/* -- policy and priority -------------------------------------------------------------------- */
+
+static void retry_policy_read(struct activity *activity, const api_retry_policy *policy)
+{
+    activity->has_retry = true;
+    activity->retry_initial_ns = proto_duration_ns_clip(policy->initial_interval);
+    activity->retry_max_interval_ns = proto_duration_ns_clip(policy->maximum_interval);
+    activity->retry_coefficient = policy->backoff_coefficient;
+    activity->retry_max_attempts = policy->maximum_attempts;
+}
+
+void activity_set_retry_policy(struct activity *activity, struct arena *scratch,
+                               const api_retry_policy *policy)
+{
+    bytes_set(&activity->retry_policy, proto_encode(scratch, policy));
+    retry_policy_read(activity, policy);
+}
+
+api_retry_policy *activity_retry_policy(struct arena *arena, const struct activity *activity)
+{
+    api_retry_policy *policy = NULL;
+
+    if (activity->retry_policy.len == 0)
+        return NULL;
+    const enum err err = proto_decode(arena, &api_retry_policy__desc,
+                                      bytes_slice(activity->retry_policy), &policy, NULL);
+    must(err == ERR_OK);
+    return policy;
+}
+
+api_priority *activity_priority(struct arena *arena, struct slice encoded)
+{
+    api_priority *priority = NULL;
+
+    if (encoded.len == 0)
+        return NULL;
+    const enum err err = proto_decode(arena, &api_priority__desc, encoded, &priority, NULL);
+    must(err == ERR_OK);
+    return priority;
+}
+
+api_priority *activity_effective_priority(struct arena *arena, const struct run *run,
+                                          const struct activity *activity)
+{
+    api_priority *base = activity_priority(arena, run->priority);
+    api_priority *own = activity_priority(arena, bytes_slice(activity->priority));
+
+    if (!base || !own)
+        return base ? base : own;
+    if (own->priority_key == 0)
+        own->priority_key = base->priority_key;
+    if (own->fairness_key[0] == '\0')
+        own->fairness_key = base->fairness_key;
+    if (!(own->fairness_weight > 0))
+        own->fairness_weight = base->fairness_weight;
+    return own;
+}
+
+/* -- time ----------------------------------------------------------------------------------- */
+
+static int64_t due_after(int64_t from_ns, int64_t span_ns)
+{
+    int64_t due_ns = 0;
+
+    if (span_ns <= 0)
+        return 0;
+    return __builtin_add_overflow(from_ns, span_ns, &due_ns) ? INT64_MAX : due_ns;
+}
+
+int64_t activity_timeout_due_ns(const struct activity *activity, int32_t timeout_type)
+{
+    const bool started = activity->state == ACTIVITY_STARTED;
+
+    switch (timeout_type) {
+    case TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
+        return due_after(activity->first_scheduled_ns, activity->schedule_to_close_ns);
+    case TIMEOUT_TYPE_SCHEDULE_TO_START: /* of a later attempt: from the end of its back-off */
+        return started ? 0 : due_after(activity->scheduled_ns, activity->schedule_to_start_ns);
+    case TIMEOUT_TYPE_START_TO_CLOSE:
+        return started ? due_after(activity->started_ns, activity->start_to_close_ns) : 0;
+    default: {
+        const int64_t last_ns = activity->last_heartbeat_ns > activity->started_ns
+                                    ? activity->last_heartbeat_ns
+                                    : activity->started_ns;
+
+        must(timeout_type == TIMEOUT_TYPE_HEARTBEAT);
+        return started ? due_after(last_ns, activity->heartbeat_ns) : 0;
+    }
+    }
+}
+
+int64_t activity_deadline_ns(const struct activity *activity)
+{
+    int64_t next_ns = activity->state == ACTIVITY_BACKING_OFF ? activity->scheduled_ns : 0;
+
+    for (int32_t type = TIMEOUT_TYPE_START_TO_CLOSE; type <= TIMEOUT_TYPE_HEARTBEAT; type++) {
+        const int64_t due_ns = activity_timeout_due_ns(activity, type);
+
+        if (due_ns != 0 && (next_ns == 0 || due_ns < next_ns))
+            next_ns = due_ns;
+    }
+    return next_ns;
+}
+
+/* -- task rows, and the end ----------------------------------------------------------------- */
+
+static int32_t task_priority(struct transition *t, const struct activity *activity)
+{
+    enum { PRIORITY_LAST = 5 };
+    const api_priority *priority = activity_effective_priority(t->arena, t->run, activity);
+
+    if (!priority || priority->priority_key == 0)
+        return PRIORITY_DEFAULT;
+    return priority->priority_key > PRIORITY_LAST ? PRIORITY_LAST : priority->priority_key;
+}
+
+void activity_task_add(struct transition *t, struct activity *activity)
+{
+    must(activity->row_seq == 0 && activity->state != ACTIVITY_STARTED);
+    activity->state = ACTIVITY_SCHEDULED;
+    activity->row_seq = ++*t->row_seq;
+    activity->dirty = true;
+    transition_task_add(t,
+                        &(struct task_change){
+                            .add = true,
+                            .kind = TASK_ACTIVITY,
+                            .row_seq = activity->row_seq,
+                            .task_queue = arena_copy(t->arena, bytes_slice(activity->task_queue)),
+                            .scheduled_event_id = activity->scheduled_event_id,
+                            .attempt = activity->attempt,
+                            .priority = task_priority(t, activity),
+                        });
+}
+
+void activity_task_drop(struct transition *t, struct activity *activity)
+{
+    if (activity->row_seq == 0)
+        return;
+    transition_task_drop(t, TASK_ACTIVITY, false, activity->row_seq,
+                         arena_copy(t->arena, bytes_slice(activity->task_queue)),
+                         task_priority(t, activity));
+    activity->row_seq = 0;
+    activity->dirty = true;
+}
+
+void activity_end(struct transition *t, struct activity *activity)
+{
+    uint8_t *id = arena_alloc(t->arena, sizeof(uint64_t));
+
+    activity_task_drop(t, activity);
+    be64_put(id, (uint64_t)activity->scheduled_event_id);
+    run_drop_item(t, ITEM_ACTIVITY, slice_of(id, sizeof(uint64_t)));
+    map_remove(&t->run->activities, &activity->node);
+    activity_free(activity);
+}
+
+void engine_drop_activities(struct transition *t)
+{
+    struct map_node *next = NULL;
+
+    for (struct map_node *node = map_next(&t->run->activities, NULL); node; node = next) {
+        next = map_next(&t->run->activities, node);
+        activity_end(t, CONTAINER_OF(node, struct activity, node));
+    }
+}
+
+int64_t activity_write_started(struct transition *t, struct activity *activity)
+{
+    char request_id[UUID_TEXT_LEN + 1];
+    uint8_t id[16];
+
+    if (activity->state != ACTIVITY_STARTED)
+        return 0;
+    api_history_event *event = NULL;
+    api_activity_task_started_event_attributes *a =
+        engine_event(t, EVENT_TYPE_ACTIVITY_TASK_STARTED, &event);
+    a->scheduled_event_id = activity->scheduled_event_id;
+    a->identity = transition_str(t, bytes_slice(activity->identity));
+    a->attempt = activity->attempt;
+    if (activity->poll_id != 0) { /* completed by its id before it started: there was no poll */
+        be64_put(id, activity->poll_id);
+        be64_put(id + 8, activity->start_id);
+        uuid_format(id, request_id);
+        a->request_id = transition_str(t, slice_str(request_id));
+    }
+    message_splice(t->arena, &a->base, FIELD_STARTED_LAST_FAILURE,
+                   bytes_slice(activity->last_failure));
+    event->event_time = transition_timestamp(t, activity->started_ns);
+    return transition_event_or_buffer(t, event);
+}
+
+void activity_write_canceled(struct transition *t, struct activity *activity, api_payloads *details,
+                             char *identity)
+{
+    api_history_event *event = NULL;
+    api_activity_task_canceled_event_attributes *a =
+        engine_event(t, EVENT_TYPE_ACTIVITY_TASK_CANCELED, &event);
+
+    must(activity->cancel_requested_event_id != 0);
+    a->details = details;
+    a->latest_cancel_requested_event_id = activity->cancel_requested_event_id;
+    a->started_event_id = activity_write_started(t, activity);
+    a->scheduled_event_id = activity->scheduled_event_id;
+    if (identity)
+        a->identity = identity;
+    (void)transition_event_or_buffer(t, event);
+}
+
+/* -- stored form ---------------------------------------------------------------------------- */
+
+enum activity_key {
+    KEY_SCHEDULED_EVENT_ID = 1,
+    KEY_ACTIVITY_ID = 2,
+    KEY_ACTIVITY_TYPE = 3,
+    KEY_TASK_QUEUE = 4,
+    KEY_SCHEDULE_TO_CLOSE = 5,
+    KEY_SCHEDULE_TO_START = 6,
+    KEY_START_TO_CLOSE = 7,
+    KEY_HEARTBEAT = 8,
+    KEY_RETRY_POLICY = 9,
+    KEY_INPUT = 10,
+    KEY_HEADER = 11,
+    KEY_PRIORITY = 12,
+    KEY_FIRST_SCHEDULED = 13,
+    KEY_CANCEL_REQUESTED_EVENT_ID = 14,
+    KEY_STATE = 15, /* enum activity_state + 1 */
+    KEY_ATTEMPT = 16,
+    KEY_SCHEDULED = 17,
+    KEY_STARTED = 18,
+    KEY_LAST_HEARTBEAT = 19,
+    KEY_LAST_ATTEMPT_COMPLETE = 20,
+    KEY_ROW_SEQ = 21,
+    KEY_START_ID = 22,
+    KEY_POLL_ID = 23,
+    KEY_IDENTITY = 24,
+    KEY_LAST_IDENTITY = 25,
+    KEY_HEARTBEAT_DETAILS = 26,
+    KEY_LAST_FAILURE = 27,
+    KEY_STAMP = 28,
+};
+
+static const struct {
+    enum activity_key key;
+    size_t offset;
+} bytes_fields[] =
+    {
+        {KEY_ACTIVITY_ID, offsetof(struct activity, activity_id)},
+        {KEY_ACTIVITY_TYPE, offsetof(struct activity, activity_type)},
+        {KEY_TASK_QUEUE, offsetof(struct activity, task_queue)},
+        {KEY_RETRY_POLICY, offsetof(struct activity, retry_policy)},
+        {KEY_INPUT, offsetof(struct activity, input)},
+        {KEY_HEADER, offsetof(struct activity, header)},
+        {KEY_PRIORITY, offsetof(struct activity, priority)},
+        {KEY_IDENTITY, offsetof(struct activity, identity)},
+        {KEY_LAST_IDENTITY, offsetof(struct activity, last_identity)},
+        {KEY_HEARTBEAT_DETAILS, offsetof(struct activity, heartbeat_details)},
+        {KEY_LAST_FAILURE, offsetof(struct activity, last_failure)},
+},
+  i64_fields[] = {
+      {KEY_SCHEDULED_EVENT_ID, offsetof(struct activity, scheduled_event_id)},
+      {KEY_SCHEDULE_TO_CLOSE, offsetof(struct activity, schedule_to_close_ns)},
+      {KEY_SCHEDULE_TO_START, offsetof(struct activity, schedule_to_start_ns)},
+      {KEY_START_TO_CLOSE, offsetof(struct activity, start_to_close_ns)},
+      {KEY_HEARTBEAT, offsetof(struct activity, heartbeat_ns)},
+      {KEY_FIRST_SCHEDULED, offsetof(struct activity, first_scheduled_ns)},
+      {KEY_CANCEL_REQUESTED_EVENT_ID, offsetof(struct activity, cancel_requested_event_id)},
+      {KEY_SCHEDULED, offsetof(struct activity, scheduled_ns)},
+      {KEY_STARTED, offsetof(struct activity, started_ns)},
+      {KEY_LAST_HEARTBEAT, offsetof(struct activity, last_heartbeat_ns)},
+      {KEY_LAST_ATTEMPT_COMPLETE, offsetof(struct activity, last_attempt_complete_ns)},
+};
+
+/* Fields that are empty or 0 are left out. */
+void activity_encode(const struct activity *activity, struct buf *out)
+{
+    struct rec_writer w;
+    const char *base = (const char *)activity;
+
+    must(activity->scheduled_event_id > 0 && activity->attempt >= 1);
+    rec_begin(&w, out);
+    for (size_t i = 0; i < COUNT_OF(i64_fields); i++) {
+        const int64_t *value = (const void *)(base + i64_fields[i].offset);
+
+        if (*value != 0)
+            rec_put_i64(&w, i64_fields[i].key, *value);
+    }
+    for (size_t i = 0; i < COUNT_OF(bytes_fields); i++) {
+        const struct bytes *value = (const void *)(base + bytes_fields[i].offset);
+
+        if (value->len != 0)
+            rec_put_bytes(&w, bytes_fields[i].key, bytes_slice(*value));
+    }
+    rec_put_u64(&w, KEY_STATE, (uint64_t)activity->state + 1);
+    rec_put_i64(&w, KEY_ATTEMPT, activity->attempt);
+    if (activity->row_seq)
+        rec_put_u64(&w, KEY_ROW_SEQ, activity->row_seq);
+    if (activity->start_id)
+        rec_put_u64(&w, KEY_START_ID, activity->start_id);
+    if (activity->poll_id)
+        rec_put_u64(&w, KEY_POLL_ID, activity->poll_id);
+    if (activity->stamp)
+        rec_put_u64(&w, KEY_STAMP, activity->stamp);
+    rec_end(&w);
+}
+
+static bool decoded_ok(const struct activity *activity)
+{
+    const struct slice policy = bytes_slice(activity->retry_policy);
+    const struct slice priority = bytes_slice(activity->priority);
+
+    return activity->scheduled_event_id > 0 && activity->attempt >= 1 &&
+           proto_scan(&api_retry_policy__desc, policy, NULL) == ERR_OK &&
+           proto_scan(&api_priority__desc, priority, NULL) == ERR_OK;
+}
+
+enum err activity_decode(struct arena *scratch, struct slice bytes, struct activity **out)
+{
+    struct rec r;
+    const enum err err = rec_decode(scratch, bytes, &r);
+    if (err != ERR_OK)
+        return err;
+
+    struct activity *activity = activity_new(0);
+    char *base = (char *)activity;
+    for (size_t i = 0; i < COUNT_OF(i64_fields); i++)
+        *(int64_t *)(void *)(base + i64_fields[i].offset) = rec_i64(&r, i64_fields[i].key, 0);
+    for (size_t i = 0; i < COUNT_OF(bytes_fields); i++)
+        bytes_set((struct bytes *)(void *)(base + bytes_fields[i].offset),
+                  rec_bytes(&r, bytes_fields[i].key));
+    const uint64_t state = rec_u64(&r, KEY_STATE, 0);
+    const int64_t attempt = rec_i64(&r, KEY_ATTEMPT, 0);
+    const uint64_t stamp = rec_u64(&r, KEY_STAMP, 0);
+    activity->row_seq = rec_u64(&r, KEY_ROW_SEQ, 0);
+    activity->start_id = rec_u64(&r, KEY_START_ID, 0);
+    activity->poll_id = rec_u64(&r, KEY_POLL_ID, 0);
+    if (state < 1 || state > ACTIVITY_STARTED + 1 || attempt > INT32_MAX || stamp > UINT32_MAX ||
+        r.malformed)
+        goto corrupt;
+    activity->state = (enum activity_state)(state - 1);
+    activity->attempt = (int32_t)attempt;
+    activity->stamp = (uint32_t)stamp;
+    if (!decoded_ok(activity))
+        goto corrupt;
+    const api_retry_policy *policy = activity_retry_policy(scratch, activity);
+    if (policy)
+        retry_policy_read(activity, policy);
+    *out = activity;
+    return ERR_OK;
+
+corrupt:
+    activity_free(activity);
+    return ERR_CORRUPT;
+}

@@ -1,0 +1,56 @@
+/* activity_int.h - what the activity_*.c files share. Nobody else includes it. */
+#ifndef GNOMON_ACTIVITY_INT_H
+#define GNOMON_ACTIVITY_INT_H
+
+#include "history/engine/activity.h"
+#include "history/engine/engine_int.h"
+#include "history/engine/failure.h"
+#include "history/engine/message_splice.h"
+#include "history/engine/rows.h"
+
+/* Field numbers of messages that take stored bytes as they are. */
+enum {
+    FIELD_POLL_HEADER = 7,
+    FIELD_POLL_INPUT = 8,
+    FIELD_POLL_HEARTBEAT_DETAILS = 9,
+    FIELD_STARTED_LAST_FAILURE = 5,
+    FIELD_TIMEOUT_INFO_HEARTBEAT_DETAILS = 2,
+    FIELD_FAILURE_CAUSE = 4,
+    FIELD_PENDING_HEARTBEAT_DETAILS = 4,
+    FIELD_PENDING_LAST_FAILURE = 11,
+};
+
+/* -- activity.c ---------------------------------------------------------------------------- */
+
+/* Keep a policy whose defaults are filled in, and what follows from it. */
+void activity_set_retry_policy(struct activity *activity, struct arena *scratch,
+                               const api_retry_policy *policy);
+/* A stored message in `arena`; NULL for empty bytes. Stored bytes were checked when they came. */
+api_retry_policy *activity_retry_policy(struct arena *arena, const struct activity *activity);
+api_priority *activity_priority(struct arena *arena, struct slice encoded);
+/* The activity's priority over its workflow's, field by field; NULL: neither has one. */
+api_priority *activity_effective_priority(struct arena *arena, const struct run *run,
+                                          const struct activity *activity);
+
+/* When its time-outs are due; 0: that one does not run at present. */
+int64_t activity_timeout_due_ns(const struct activity *activity, int32_t timeout_type);
+
+/* Make the activity dispatchable: a task row of its own. */
+void activity_task_add(struct transition *t, struct activity *activity);
+void activity_task_drop(struct transition *t, struct activity *activity);
+/* The activity is over: drop its row and task, free it. */
+void activity_end(struct transition *t, struct activity *activity);
+/* Write the Started event that was held back; gives its id (0: not started, or buffered). */
+int64_t activity_write_started(struct transition *t, struct activity *activity);
+/* Write Started, if it was held back, and Canceled. `identity` may be NULL. */
+void activity_write_canceled(struct transition *t, struct activity *activity, api_payloads *details,
+                             char *identity);
+
+/* -- activity_retry.c ---------------------------------------------------------------------- */
+
+/* What becomes of a failed or timed out attempt. RETRY_STATE_IN_PROGRESS: it is backing off, with
+ * the next attempt's state; any other value: nothing changed, the activity is to be closed. */
+int32_t activity_retry(struct transition *t, struct activity *activity,
+                       const api_failure_failure *failure);
+
+#endif

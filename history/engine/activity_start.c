@@ -1,0 +1,106 @@
+/* activity_start.c - an activity task meets a worker's poll: record the start, build the task. */
+#include "common/proto/wire.h"
+#include "history/engine/activity_int.h"
+
+static uint64_t draw_start_id(struct rng *rng)
+{
+    uint64_t id = 0;
+
+    while (id == 0)
+        id = rng_u64(rng);
+    return id;
+}
+
+static void token_write(struct transition *t, const struct activity *activity,
+                        ProtobufCBinaryData *out)
+{
+    struct buf buf;
+    const struct task_token token = {
+        .kind = TASK_ACTIVITY,
+        .namespace_id = t->run->namespace_id,
+        .execution_kind = t->run->kind,
+        .workflow_id = t->run->workflow_id,
+        .run_id = slice_str(t->run->run_id),
+        .scheduled_event_id = activity->scheduled_event_id,
+        .attempt = activity->attempt,
+        .start_id = activity->start_id,
+        .activity_id = bytes_slice(activity->activity_id),
+    };
+
+    buf_init(&buf, 0);
+    task_token_encode(&token, &buf);
+    must(buf_ok(&buf));
+    out->len = buf.len;
+    out->data = arena_alloc(t->arena, buf.len);
+    memcpy(out->data, buf.ptr, buf.len);
+    buf_release(&buf);
+}
+
+static api_poll_activity_task_queue_response *task_for_worker(struct transition *t,
+                                                              const struct activity *activity)
+{
+    const struct run *run = t->run;
+    struct arena *arena = t->arena;
+    api_poll_activity_task_queue_response *r =
+        ARENA_NEW(arena, api_poll_activity_task_queue_response);
+    api_workflow_type *workflow_type = ARENA_NEW(arena, api_workflow_type);
+    api_common_workflow_execution *execution = ARENA_NEW(arena, api_common_workflow_execution);
+    api_activity_type *activity_type = ARENA_NEW(arena, api_activity_type);
+
+    *r = (api_poll_activity_task_queue_response)API_POLL_ACTIVITY_TASK_QUEUE_RESPONSE_INIT;
+    *workflow_type = (api_workflow_type)API_WORKFLOW_TYPE_INIT;
+    *execution = (api_common_workflow_execution)API_COMMON_WORKFLOW_EXECUTION_INIT;
+    *activity_type = (api_activity_type)API_ACTIVITY_TYPE_INIT;
+    workflow_type->name = transition_str(t, run->workflow_type);
+    execution->workflow_id = transition_str(t, run->workflow_id);
+    execution->run_id = transition_str(t, slice_str(run->run_id));
+    activity_type->name = transition_str(t, bytes_slice(activity->activity_type));
+
+    token_write(t, activity, &r->task_token);
+    r->workflow_namespace = transition_str(t, run->namespace_name);
+    r->workflow_type = workflow_type;
+    r->workflow_execution = execution;
+    r->activity_type = activity_type;
+    r->activity_id = transition_str(t, bytes_slice(activity->activity_id));
+    r->scheduled_time = transition_timestamp(t, activity->first_scheduled_ns);
+    r->current_attempt_scheduled_time = transition_timestamp(t, activity->scheduled_ns);
+    r->started_time = transition_timestamp(t, activity->started_ns);
+    r->attempt = activity->attempt;
+    r->schedule_to_close_timeout = proto_duration(arena, activity->schedule_to_close_ns);
+    r->start_to_close_timeout = proto_duration(arena, activity->start_to_close_ns);
+    r->heartbeat_timeout = proto_duration(arena, activity->heartbeat_ns);
+    r->retry_policy = activity_retry_policy(arena, activity);
+    r->priority = activity_effective_priority(arena, run, activity);
+    message_splice(arena, &r->base, FIELD_POLL_HEADER, bytes_slice(activity->header));
+    message_splice(arena, &r->base, FIELD_POLL_INPUT, bytes_slice(activity->input));
+    message_splice(arena, &r->base, FIELD_POLL_HEARTBEAT_DETAILS,
+                   bytes_slice(activity->heartbeat_details));
+    return r;
+}
+
+enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,
+                                    const struct rpc_poll *poll)
+{
+    struct activity *activity = run_activity(t->run, task->scheduled_event_id);
+
+    if (!run_is_open(t->run) || !activity || activity->attempt != task->attempt)
+        return ERR_STALE;
+    if (activity->state == ACTIVITY_STARTED) {
+        if (activity->poll_id != poll->poll_id)
+            return ERR_STALE;
+        t->started_activity = task_for_worker(t, activity);
+        return ERR_OK;
+    }
+    if (activity->row_seq == 0 || activity->row_seq != task->row_seq)
+        return ERR_STALE;
+
+    activity_task_drop(t, activity);
+    activity->state = ACTIVITY_STARTED;
+    activity->started_ns = t->now_ns;
+    activity->start_id = draw_start_id(t->rng);
+    activity->poll_id = poll->poll_id;
+    bytes_set(&activity->identity, poll->identity);
+    activity->dirty = true;
+    t->started_activity = task_for_worker(t, activity);
+    return ERR_OK;
+}

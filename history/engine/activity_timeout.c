@@ -1,0 +1,118 @@
+/* activity_timeout.c - what becomes due for activities: four time-outs, and ends of back-offs. */
+#include "history/engine/activity_int.h"
+
+#include <stdlib.h>
+
+enum { BACKOFF_END = TIMEOUT_TYPE_UNSPECIFIED };
+
+struct due {
+    int64_t at_ns;
+    int64_t scheduled_event_id;
+    int32_t timeout_type; /* or BACKOFF_END */
+    int32_t attempt;
+};
+
+/* By time, then activity, then type. */
+static int due_cmp(const void *left, const void *right)
+{
+    const struct due *a = left, *b = right;
+
+    if (a->at_ns != b->at_ns)
+        return a->at_ns < b->at_ns ? -1 : 1;
+    if (a->scheduled_event_id != b->scheduled_event_id)
+        return a->scheduled_event_id < b->scheduled_event_id ? -1 : 1;
+    return a->timeout_type - b->timeout_type;
+}
+
+static struct due *collect_due(struct transition *t, size_t *count)
+{
+    enum { TYPES = 5 };
+    const struct map *activities = &t->run->activities;
+    struct due *due = ARENA_ARRAY(t->arena, struct due, activities->count * TYPES + 1);
+    size_t n = 0;
+
+    for (struct map_node *node = map_next(activities, NULL); node;
+         node = map_next(activities, node)) {
+        const struct activity *activity = CONTAINER_OF(node, struct activity, node);
+
+        for (int32_t type = TIMEOUT_TYPE_START_TO_CLOSE; type <= TIMEOUT_TYPE_HEARTBEAT; type++) {
+            const int64_t at_ns = activity_timeout_due_ns(activity, type);
+
+            if (at_ns != 0 && at_ns <= t->now_ns)
+                due[n++] =
+                    (struct due){at_ns, activity->scheduled_event_id, type, activity->attempt};
+        }
+        if (activity->state == ACTIVITY_BACKING_OFF && activity->scheduled_ns <= t->now_ns)
+            due[n++] = (struct due){activity->scheduled_ns, activity->scheduled_event_id,
+                                    BACKOFF_END, activity->attempt};
+    }
+    qsort(due, n, sizeof *due, due_cmp);
+    *count = n;
+    return due;
+}
+
+static void write_timed_out(struct transition *t, struct activity *activity,
+                            api_failure_failure *failure, int32_t retry_state)
+{
+    api_history_event *event = NULL;
+    api_activity_task_timed_out_event_attributes *a =
+        engine_event(t, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, &event);
+
+    message_splice(t->arena, &failure->timeout_failure_info->base,
+                   FIELD_TIMEOUT_INFO_HEARTBEAT_DETAILS, bytes_slice(activity->heartbeat_details));
+    message_splice(t->arena, &failure->base, FIELD_FAILURE_CAUSE,
+                   bytes_slice(activity->last_failure));
+    a->started_event_id = activity_write_started(t, activity);
+    a->scheduled_event_id = activity->scheduled_event_id;
+    a->failure = failure;
+    a->retry_state = (unsigned)retry_state;
+    (void)transition_event_or_buffer(t, event);
+}
+
+/* true: the activity is closed. */
+static bool time_out(struct transition *t, struct activity *activity, int32_t type)
+{
+    const char *message =
+        arena_printf(t->arena, "activity %s timeout", failure_timeout_type_name(type));
+    api_failure_failure *failure = failure_timeout(t->arena, message, type);
+
+    if (activity->state == ACTIVITY_STARTED)
+        activity->last_attempt_complete_ns = t->now_ns;
+    const int32_t retry_state = activity_retry(t, activity, failure);
+    if (retry_state == RETRY_STATE_IN_PROGRESS)
+        return false;
+    /* No time for another attempt: it is the schedule-to-close time-out that ends the activity. */
+    if (retry_state == RETRY_STATE_TIMEOUT && type != TIMEOUT_TYPE_SCHEDULE_TO_START)
+        failure = failure_timeout(t->arena,
+                                  "Not enough time to schedule next retry before activity "
+                                  "ScheduleToClose timeout, giving up retrying",
+                                  TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    write_timed_out(t, activity, failure, retry_state);
+    activity_end(t, activity);
+    return true;
+}
+
+void engine_fire_activities(struct transition *t)
+{
+    size_t count = 0;
+    bool closed = false;
+    const struct due *due = collect_due(t, &count);
+
+    /* Time-outs first: what they close needs no task. */
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            struct activity *activity = run_activity(t->run, due[i].scheduled_event_id);
+            const bool backoff_end = due[i].timeout_type == BACKOFF_END;
+
+            /* an earlier one of this round may have closed it, or begun another attempt */
+            if (!activity || activity->attempt != due[i].attempt || backoff_end != (pass == 1))
+                continue;
+            if (backoff_end)
+                activity_task_add(t, activity);
+            else
+                closed |= time_out(t, activity, due[i].timeout_type);
+        }
+    }
+    if (closed)
+        transition_need_workflow_task(t);
+}

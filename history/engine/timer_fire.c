@@ -1,0 +1,45 @@
+/* timer_fire.c - user timers whose time has come, the earliest first; never one that is not due. */
+#include "history/engine/timer_int.h"
+
+#include <stdlib.h>
+
+static int by_time(const void *left, const void *right)
+{
+    const struct timer *const *a = left, *const *b = right;
+
+    if ((*a)->fire_ns != (*b)->fire_ns)
+        return (*a)->fire_ns < (*b)->fire_ns ? -1 : 1;
+    return (*a)->started_event_id < (*b)->started_event_id ? -1 : 1;
+}
+
+static void fire(struct transition *t, struct timer *timer)
+{
+    api_history_event *event = NULL;
+    api_timer_fired_event_attributes *a = engine_event(t, EVENT_TYPE_TIMER_FIRED, &event);
+
+    must(timer->fire_ns <= t->now_ns);
+    a->timer_id = transition_str(t, bytes_slice(timer->timer_id));
+    a->started_event_id = timer->started_event_id;
+    (void)transition_event_or_buffer(t, event);
+    timer_end(t, timer);
+}
+
+void engine_fire_timers(struct transition *t)
+{
+    const struct map *timers = &t->run->timers;
+    struct timer **due = ARENA_ARRAY(t->arena, struct timer *, timers->count + 1);
+    size_t count = 0;
+
+    for (struct map_node *node = map_next(timers, NULL); node; node = map_next(timers, node)) {
+        struct timer *timer = CONTAINER_OF(node, struct timer, node);
+
+        if (timer->fire_ns <= t->now_ns)
+            due[count++] = timer;
+    }
+    if (count == 0)
+        return;
+    qsort(due, count, sizeof *due, by_time);
+    for (size_t i = 0; i < count; i++)
+        fire(t, due[i]);
+    transition_need_workflow_task(t);
+}
