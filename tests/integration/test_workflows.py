@@ -314,14 +314,16 @@ async def test_cancellation_lets_the_workflow_clean_up(session, queue):
     await handle.cancel()  # a repeated request is no error, even now
 
 
-async def test_cancel_of_a_completed_workflow(session, queue):
+async def test_cancel_of_a_completed_workflow_is_no_error(session, queue):
     async with session.worker(queue, [w.Plain]):
         handle = await session.client.start_workflow(w.Plain.run, "x", id=queue, task_queue=queue)
         await handle.result()
+    await handle.cancel()
+    assert types_of(await session.events(queue))[-1] == "WorkflowExecutionCompleted"
     with pytest.raises(RPCError) as info:
-        await handle.cancel()
+        await session.client.get_workflow_handle("nobody").cancel()
     assert info.value.status == RPCStatusCode.NOT_FOUND
-    assert info.value.message == "workflow execution already completed"
+    assert info.value.message == "workflow not found for ID: nobody"
 
 
 async def test_second_cancellation_request_changes_nothing(session, queue):
