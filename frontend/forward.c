@@ -76,6 +76,10 @@ static void forward_answered(void *arg, enum err err, const struct err_detail *d
         err_fail(&fc->detail, err, "%s",
                  fw->target.late_text ? fw->target.late_text : "context deadline exceeded");
         fe_fail(fc, err, &fc->detail);
+    } else if (err == ERR_UNAVAILABLE && (!detail || detail->text[0] == '\0')) {
+        err_fail(&fc->detail, err, "no %s process is there to serve the request",
+                 mesh_role_name(fw->target.to.role));
+        fe_fail(fc, err, &fc->detail);
     } else {
         fe_fail(fc, err, detail);
     }
