@@ -14,4 +14,5 @@ include mk/build.mk
 include mk/embed.mk
 include mk/test.mk
 include mk/models.mk
+include mk/lint.mk
 include mk/run.mk

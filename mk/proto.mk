@@ -1,7 +1,8 @@
 # The API schema: from the pinned wheel into $(BUILD)/proto, compiled by protoc-c; never committed.
 # scripts/fetch_api puts the .proto files under $(BUILD)/api (hash-checked).
 PROTO_STAMP := $(BUILD)/proto/.stamp
-PROTO_LIB   := $(OUT)/libproto.a
+# Tables and thin wrappers: compiled once, for every variant.
+PROTO_LIB   := $(BUILD)/release/libproto.a
 
 $(BUILD)/api/.stamp: scripts/fetch_api scripts/api.sha256
 	scripts/fetch_api $(BUILD)/api
@@ -13,5 +14,5 @@ $(PROTO_STAMP): $(BUILD)/api/.stamp scripts/gen_proto scripts/gen_api_names.py
 
 # A sub-make, because the list of sources is only known once they are generated.
 $(PROTO_LIB): $(PROTO_STAMP)
-	@$(MAKE) --no-print-directory -f mk/proto_lib.mk OUT=$(OUT) BUILD=$(BUILD) CC="$(CC)" \
-		OPT="$(OPT_$(VARIANT))"
+	@$(MAKE) --no-print-directory -f mk/proto_lib.mk OUT=$(BUILD)/release BUILD=$(BUILD) CC="$(CC)" \
+		OPT="$(OPT_release)"

@@ -6,7 +6,20 @@ $(OUT)/%_test: $(OUT)/%_test.o $(OUT)/tests/lib/test.o $(LIBS) $(PROTO_LIB)
 	@echo "  LD  $@"
 	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
-quick: $(UNIT_EXES) ## unit tests only
-	@scripts/run_units $(UNIT_EXES)
+quick: $(UNIT_EXES) ## unit tests only, of the chosen VARIANT (NAME=store: those whose path says so)
+	@scripts/run_units $(if $(NAME),$(foreach exe,$(UNIT_EXES),$(if $(findstring $(NAME),$(exe)),$(exe))),$(UNIT_EXES))
 
-.PHONY: quick
+# The parts of `make test`, in order: what is quick to tell comes first.
+PARTS = lint "quick VARIANT=release" "quick VARIANT=asan" "quick VARIANT=tsan" models integration
+
+test: ## everything, closing with one line; installs what is missing
+	@scripts/setup test $(BUILD)
+	@scripts/test_all.py $(JOBS) BUILD=$(BUILD) CC="$(CC)" -- $(PARTS)
+
+integration: $(EXES) ## the real executables, driven by the Python SDK and the CLI (ARGS=...)
+	@scripts/setup test $(BUILD)
+	@cd tests/integration && PYTHONDONTWRITEBYTECODE=1 \
+		GNOMON_TEST_BIN=$(abspath $(OUT)) GNOMON_TEST_CLI=$(abspath $(BUILD)/tools/temporal) \
+		$(abspath $(BUILD)/venv)/bin/pytest $(ARGS)
+
+.PHONY: quick test integration

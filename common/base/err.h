@@ -39,12 +39,13 @@ bool err_may_retry(enum err err);
 
 /* What a person, and an SDK, is told about one failure. Filled once, where the cause is known. */
 struct err_detail {
-    char text[512];        /* the gRPC message, NUL-terminated, cut at the end */
-    const char *type;      /* full name of a message of temporal.api.errordetails.v1, or NULL */
-    struct slice payload;  /* that message, encoded, in the request's arena */
+    char text[512];       /* the gRPC message, NUL-terminated, cut at the end */
+    const char *type;     /* full name of a message of temporal.api.errordetails.v1, or NULL */
+    struct slice payload; /* that message, encoded, in the request's arena */
 };
 
-/* Set the text (printf style) and give back `err`: `return err_fail(d, ERR_INVALID, "...")`. `detail` may be NULL. */
+/* Set the text (printf style) and give back `err`: `return err_fail(d, ERR_INVALID, "...")`.
+ * `detail` may be NULL. */
 enum err err_fail(struct err_detail *detail, enum err err, const char *format, ...)
     PRINTF_LIKE(3, 4);
 

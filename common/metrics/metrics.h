@@ -9,7 +9,7 @@
 
 #include "common/base/buf.h"
 
-struct metrics;   /* a registry: one per process */
+struct metrics; /* a registry: one per process */
 struct counter;
 struct gauge;
 struct histogram;

@@ -1,4 +1,5 @@
-/* metrics_http.h - GET /metrics (and /healthz) of one process, by libmicrohttpd on its own thread. */
+/* metrics_http.h - GET /metrics (and /healthz) of one process, by libmicrohttpd on its own thread.
+ */
 #ifndef GNOMON_METRICS_HTTP_H
 #define GNOMON_METRICS_HTTP_H
 

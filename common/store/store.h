@@ -6,7 +6,8 @@
  * over a small back-end interface (backend.h), and every back end passes the same suite.
  *
  * Threads: a struct store belongs to the process, a struct store_shard to the loop that opened it.
- * Appends run on the store's commit threads, reads on its reader threads, flushes on its flusher. */
+ * Appends run on the store's commit threads, reads on its reader threads, flushes on its flusher.
+ */
 #ifndef GNOMON_STORE_H
 #define GNOMON_STORE_H
 
@@ -100,8 +101,8 @@ MUST_USE enum err store_get(struct store_snapshot *snapshot, enum store_family f
  * until `visit` gives false. The slices live during the call of visit only. */
 typedef bool (*store_visit_fn)(void *arg, struct slice key, struct slice value);
 MUST_USE enum err store_scan(struct store_snapshot *snapshot, enum store_family family,
-                             struct slice from, struct slice to, bool reverse,
-                             store_visit_fn visit, void *arg);
+                             struct slice from, struct slice to, bool reverse, store_visit_fn visit,
+                             void *arg);
 
 /* A read job: `read` runs on a reader thread with a snapshot that holds at least everything
  * durable when the job was posted, then `done` on the shard's loop with what `read` returned

@@ -30,8 +30,7 @@ void check_slice_at(const char *file, int line, const char *what, struct slice g
     static void test_name(void)
 
 #define check(cond) ((cond) ? (void)0 : test_failed(__FILE__, __LINE__, "%s", #cond))
-#define check_i64(got, want)                                                                       \
-    check_i64_at(__FILE__, __LINE__, #got, (int64_t)(got), (int64_t)(want))
+#define check_i64(got, want) check_i64_at(__FILE__, __LINE__, #got, (int64_t)(got), (int64_t)(want))
 #define check_err(got, want)                                                                       \
     do {                                                                                           \
         const enum err check_got = (got), check_want = (want);                                     \
