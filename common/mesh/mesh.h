@@ -49,7 +49,9 @@ struct mesh_options {
  * Keeps what `options` points to. */
 MUST_USE enum err mesh_open(const struct mesh_options *options, struct mesh **out,
                             struct err_detail *detail);
-/* Leave: the member file goes first, then what is queued is sent (bounded), then all closes. */
+/* Leave: the member file goes first, then what is queued is sent (bounded), then all closes. To be
+ * called when the loops of its ports have ended, or have run what was posted to them before
+ * mesh_port_free(). */
 void mesh_close(struct mesh *mesh);
 uint64_t mesh_self(const struct mesh *mesh);
 
@@ -70,7 +72,8 @@ struct mesh_handlers {
     /* The caller of `from` gave up (its client is gone): answer no more. May be NULL. */
     void (*canceled)(void *arg, uint32_t shard, struct mesh_addr from);
     /* A process of `role` went away or came (`up`), or lost messages in between: what this port
-     * knows of it from casts must be derived again. May be NULL. */
+     * knows of it from casts must be derived again. A fresh port is told of all who are there.
+     * May be NULL. */
     void (*peer)(void *arg, enum mesh_role role, uint64_t process, bool up);
     void *arg;
 };

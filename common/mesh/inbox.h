@@ -1,0 +1,26 @@
+/* inbox.h - what comes in: a PULL socket on a path of its own. */
+#ifndef GNOMON_MESH_INBOX_H
+#define GNOMON_MESH_INBOX_H
+
+#include "common/base/err.h"
+#include "common/base/slice.h"
+
+struct mesh_inbox;
+
+/* One message; what points into it holds a reference. */
+struct mesh_inmsg;
+struct slice mesh_inmsg_bytes(const struct mesh_inmsg *msg);
+void mesh_inmsg_ref(struct mesh_inmsg *msg);
+void mesh_inmsg_unref(struct mesh_inmsg *msg);
+
+/* Called for each message, one at a time, on nng's thread; may keep a reference. */
+typedef void (*mesh_inbox_fn)(void *arg, struct mesh_inmsg *msg);
+
+/* Listen on ipc://`path` (mode 0600); messages larger than `bytes_max` end their connection.
+ * `receive` is called from mesh_inbox_start() on. */
+MUST_USE enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn receive,
+                                  void *arg, struct mesh_inbox **out, struct err_detail *detail);
+void mesh_inbox_start(struct mesh_inbox *inbox);
+void mesh_inbox_close(struct mesh_inbox *inbox); /* waits for `receive` */
+
+#endif

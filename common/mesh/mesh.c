@@ -1,0 +1,574 @@
+/* mesh.c - the process' side of the mesh: peers and placement, what comes in, what goes out.
+ *
+ * 1. A peer exists from the moment its member file is seen until that is gone; every port is told
+ *    of both, in order with the peer's messages.
+ * 2. A message that does not follow its predecessor's number is a peer reset: the ports fail what
+ *    is outstanding, the sender is told so that it does the same.
+ * 3. Messages of processes that are not members are not looked at. */
+#include "common/mesh/mesh_int.h"
+
+#include "common/base/rng.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum {
+    SOCKET_PATH_MAX = 107, /* what a sockaddr_un holds */
+    SOCKET_NAME_LEN = 24,  /* "/r-0123456789abcdef.sock" */
+    FLUSH_MS = 1000,
+    MALLOC_KEEP_BYTES = 4 * 1024 * 1024,
+};
+
+static const char *const role_names[ROLE_COUNT] = {
+    [ROLE_FRONTEND] = "frontend",
+    [ROLE_HISTORY] = "history",
+    [ROLE_MATCHING] = "matching",
+    [ROLE_TIMERS] = "timers",
+};
+
+const char *mesh_role_name(enum mesh_role role)
+{
+    must(role < ROLE_COUNT);
+    return role_names[role];
+}
+
+const char *mesh_method_name(enum mesh_method method)
+{
+    switch (method) {
+    case METHOD_NONE:
+        break;
+#define METHOD(name, number, role)                                                                 \
+    case METHOD_##name:                                                                            \
+        return #name;
+#include "common/mesh/methods.def"
+#undef METHOD
+    }
+    return "NONE";
+}
+
+/* -- peers ---------------------------------------------------------------------------------- */
+
+void mesh_peer_unref(struct mesh_peer *peer)
+{
+    if (!peer || atomic_fetch_sub_explicit(&peer->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    mesh_outbox_close(peer->outbox);
+    free(peer);
+}
+
+/* Under the mutex. */
+static struct mesh_peer *find_peer(struct mesh *mesh, uint64_t process)
+{
+    for (size_t i = 0; i < mesh->peer_count; i++)
+        if (mesh->peers[i]->member.process == process)
+            return mesh->peers[i];
+    return NULL;
+}
+
+static bool is_forgotten(const struct mesh *mesh, uint64_t process)
+{
+    for (size_t i = 0; i < MESH_FORGOTTEN; i++)
+        if (mesh->forgotten[i] == process)
+            return true;
+    return false;
+}
+
+static struct mesh_peer *peer_ref(struct mesh *mesh, uint64_t process, bool *forgotten)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    struct mesh_peer *peer = find_peer(mesh, process);
+    if (peer)
+        atomic_fetch_add_explicit(&peer->refs, 1, memory_order_relaxed);
+    *forgotten = !peer && is_forgotten(mesh, process);
+    pthread_mutex_unlock(&mesh->mutex);
+    return peer;
+}
+
+struct mesh_peer *mesh_peer_get(struct mesh *mesh, uint64_t process, bool scan)
+{
+    bool forgotten;
+    struct mesh_peer *peer = peer_ref(mesh, process, &forgotten);
+
+    if (peer || !scan || forgotten || process == mesh->self || process == 0)
+        return peer;
+    members_scan(mesh->members);
+    peer = peer_ref(mesh, process, &forgotten);
+    if (!peer) {
+        pthread_mutex_lock(&mesh->mutex);
+        mesh->forgotten[mesh->forgotten_next++ % MESH_FORGOTTEN] = process;
+        pthread_mutex_unlock(&mesh->mutex);
+    }
+    return peer;
+}
+
+/* Under the mutex: who owns what, by the members of the moment. */
+static void place(struct mesh *mesh)
+{
+    for (uint32_t role = 0; role < ROLE_COUNT; role++) {
+        uint64_t processes[MEMBERS_MAX + 1];
+        size_t count = 0;
+
+        if (mesh->options.role == role)
+            processes[count++] = mesh->self;
+        for (size_t i = 0; i < mesh->peer_count; i++)
+            if (mesh->peers[i]->member.role == role)
+                processes[count++] = mesh->peers[i]->member.process;
+        mesh->alive[role] = count > 0;
+        for (uint32_t shard = 0; shard < mesh->options.shard_count[role]; shard++)
+            mesh->owners[role][shard] = members_rendezvous(processes, count, role, shard);
+    }
+}
+
+static int64_t metadata_version(void *arg)
+{
+    const struct mesh *mesh = arg;
+    const int64_t version = mesh->options.cluster ? cluster_version(mesh->options.cluster) : 0;
+
+    return version > 0 ? version : 0;
+}
+
+void mesh_port_tell(struct mesh_port *port, uint64_t process, uint32_t role, int what)
+{
+    struct mesh_delivery *news = calloc(1, sizeof *news);
+
+    must(news != NULL);
+    news->what = what;
+    news->process = process;
+    news->role = (enum mesh_role)role;
+    if (!mesh_port_deliver(port, news, true))
+        mesh_delivery_free(news);
+}
+
+/* Under the mutex. */
+static void tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int what)
+{
+    for (size_t i = 0; i < mesh->port_count; i++)
+        mesh_port_tell(mesh->ports[i], process, role, what);
+}
+
+static void peer_up(struct mesh *mesh, const struct member *member)
+{
+    const struct outbox_options options = {.process = mesh->self,
+                                           .role = mesh->options.role,
+                                           .metadata_version = metadata_version,
+                                           .arg = mesh};
+    struct mesh_peer *peer = calloc(1, sizeof *peer);
+    struct err_detail detail = {{0}, NULL, {0}};
+    char url[MEMBER_PATH_MAX + 8];
+
+    must(peer != NULL);
+    snprintf(url, sizeof url, "ipc://%s", member->address);
+    if (mesh_outbox_open(&options, url, &peer->outbox, &detail) != ERR_OK) {
+        log_warn(mesh->options.log, "peer refused", F_STR("why", detail.text));
+        free(peer);
+        return;
+    }
+    atomic_init(&peer->refs, 1);
+    peer->member = *member;
+    pthread_mutex_lock(&mesh->mutex);
+    must(mesh->peer_count < MEMBERS_MAX);
+    mesh->peers[mesh->peer_count++] = peer;
+    for (size_t i = 0; i < MESH_FORGOTTEN; i++)
+        if (mesh->forgotten[i] == member->process)
+            mesh->forgotten[i] = 0;
+    place(mesh);
+    tell_ports(mesh, member->process, member->role, DELIVER_UP);
+    pthread_mutex_unlock(&mesh->mutex);
+}
+
+static void peer_down(struct mesh *mesh, const struct member *member)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    struct mesh_peer *peer = find_peer(mesh, member->process);
+    if (peer) {
+        for (size_t i = 0; i < mesh->peer_count; i++)
+            if (mesh->peers[i] == peer)
+                mesh->peers[i] = mesh->peers[mesh->peer_count - 1];
+        mesh->peer_count--;
+        place(mesh);
+        tell_ports(mesh, member->process, member->role, DELIVER_DOWN);
+    }
+    pthread_mutex_unlock(&mesh->mutex);
+    mesh_peer_unref(peer);
+}
+
+static void on_member(void *arg, const struct member *member, bool up)
+{
+    struct mesh *mesh = arg;
+
+    if (member->role >= ROLE_COUNT)
+        return; /* of a later version */
+    log_info(mesh->options.log, up ? "peer up" : "peer down",
+             F_STR("role", mesh_role_name((enum mesh_role)member->role)),
+             F_U64("process", member->process));
+    if (up)
+        peer_up(mesh, member);
+    else
+        peer_down(mesh, member);
+}
+
+/* -- coming in ------------------------------------------------------------------------------ */
+
+struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelope)
+{
+    if (envelope->kind == ENVELOPE_REPLY) {
+        const uint64_t index = envelope->call >> MESH_PORT_SHIFT;
+        return index < mesh->port_count ? mesh->ports[index] : NULL;
+    }
+    if (envelope->shard != MESH_NO_SHARD)
+        return envelope->shard < MESH_SHARDS_MAX ? mesh->bound[envelope->shard] : NULL;
+    for (size_t i = 0; i < mesh->port_count; i++)
+        if (!mesh->ports[i]->closed)
+            return mesh->ports[i];
+    return NULL;
+}
+
+/* Nobody takes this envelope: its sender learns of it, where it waits. */
+static void refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
+                   enum err err)
+{
+    if (envelope->kind == ENVELOPE_CALL) {
+        const struct envelope answer = {
+            .kind = ENVELOPE_REPLY, .call = envelope->call, .shard = MESH_NO_SHARD, .err = err};
+        (void)mesh_post(mesh, process, &answer, NULL, 0);
+    } else if (envelope->kind == ENVELOPE_CAST) {
+        counter_add(mesh->casts_dropped, 1);
+    } else if (envelope->kind == ENVELOPE_REPLY && envelope->undelivered.len) {
+        const struct envelope back = {
+            .kind = ENVELOPE_CAST, .method = METHOD_NOT_DELIVERED, .shard = envelope->shard};
+        (void)mesh_post(mesh, process, &back, &envelope->undelivered, 1);
+    }
+}
+
+/* Give the envelopes [from, to) of one message to one port, or refuse them. */
+static void deliver_run(struct mesh *mesh, struct mesh_port *port,
+                        const struct mesh_delivery *origin, const struct envelope *envelopes,
+                        uint32_t count)
+{
+    const size_t array_bytes = count * sizeof *envelopes;
+    struct mesh_delivery *delivery = malloc(sizeof *delivery + array_bytes);
+
+    must(delivery != NULL);
+    *delivery = *origin;
+    delivery->count = count;
+    memcpy(delivery->envelopes, envelopes, array_bytes);
+    delivery->bytes = array_bytes;
+    for (uint32_t i = 0; i < count; i++)
+        delivery->bytes += envelopes[i].body.len;
+    mesh_inmsg_ref(delivery->msg);
+    if (port && mesh_port_deliver(port, delivery, false))
+        return;
+    /* Refused: but replies have a place for them kept by their callers. */
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (port && delivery->envelopes[i].kind == ENVELOPE_REPLY)
+            delivery->envelopes[kept++] = delivery->envelopes[i];
+        else
+            refuse(mesh, delivery->process, &delivery->envelopes[i],
+                   port ? ERR_BUSY : ERR_NOT_OWNER);
+    }
+    delivery->count = kept;
+    if (kept > 0 && mesh_port_deliver(port, delivery, true))
+        return;
+    for (uint32_t i = 0; i < kept; i++)
+        refuse(mesh, delivery->process, &delivery->envelopes[i], ERR_NOT_OWNER);
+    mesh_delivery_free(delivery);
+}
+
+/* Cuts a message into runs of envelopes for the same port. In practice one run. */
+static void deliver_message(struct mesh *mesh, const struct mesh_delivery *origin,
+                            struct slice bytes)
+{
+    struct envelope *run = mesh->run;
+    struct mesh_port *port = NULL;
+    uint32_t count = 0;
+
+    while (bytes.len) {
+        struct envelope envelope;
+
+        if (envelope_read(&bytes, &envelope) != ERR_OK) {
+            counter_add(mesh->malformed, 1);
+            break;
+        }
+        if (envelope.kind == ENVELOPE_RESET) {
+            pthread_mutex_lock(&mesh->mutex);
+            tell_ports(mesh, origin->process, origin->role, DELIVER_RESET);
+            pthread_mutex_unlock(&mesh->mutex);
+            continue;
+        }
+        if (envelope.kind == 0 || envelope.kind > ENVELOPE_RESET)
+            continue; /* of a later version */
+        pthread_mutex_lock(&mesh->mutex);
+        struct mesh_port *to = mesh_port_of(mesh, &envelope);
+        pthread_mutex_unlock(&mesh->mutex);
+        if (count > 0 && (to != port || count == MESH_RUN_MAX)) {
+            deliver_run(mesh, port, origin, run, count);
+            count = 0;
+        }
+        port = to;
+        run[count++] = envelope;
+    }
+    if (count > 0)
+        deliver_run(mesh, port, origin, run, count);
+}
+
+static void peer_reset(struct mesh *mesh, const struct mesh_header *header)
+{
+    const struct envelope reset = {.kind = ENVELOPE_RESET, .shard = MESH_NO_SHARD};
+
+    log_warn(mesh->options.log, "messages of a peer were lost", F_U64("process", header->process),
+             F_U64("number", header->number));
+    counter_add(mesh->resets, 1);
+    pthread_mutex_lock(&mesh->mutex);
+    tell_ports(mesh, header->process, header->role, DELIVER_LOST);
+    pthread_mutex_unlock(&mesh->mutex);
+    (void)mesh_post(mesh, header->process, &reset, NULL, 0);
+}
+
+/* On nng's thread: read, sort, hand over. */
+static void on_message(void *arg, struct mesh_inmsg *msg)
+{
+    struct mesh *mesh = arg;
+    struct slice bytes = mesh_inmsg_bytes(msg);
+    struct mesh_header header;
+
+    if (mesh_header_read(&bytes, &header) != ERR_OK || header.role >= ROLE_COUNT) {
+        counter_add(mesh->malformed, 1);
+        return;
+    }
+    struct mesh_peer *peer = mesh_peer_get(mesh, header.process, true);
+    if (!peer || peer->member.role != header.role) {
+        mesh_peer_unref(peer);
+        return;
+    }
+    if (header.number <= peer->last_number) {
+        mesh_peer_unref(peer);
+        return; /* a repeat */
+    }
+    const bool gap = header.number != peer->last_number + 1;
+    peer->last_number = header.number;
+    mesh_peer_unref(peer);
+    if (mesh->options.cluster)
+        cluster_saw_version(mesh->options.cluster, header.metadata_version);
+    if (gap)
+        peer_reset(mesh, &header);
+    const struct mesh_delivery origin = {.what = DELIVER_ENVELOPES,
+                                         .process = header.process,
+                                         .role = (enum mesh_role)header.role,
+                                         .received_mono_ns = clock_mono_ns(mesh->options.clock),
+                                         .msg = msg};
+    deliver_message(mesh, &origin, bytes);
+}
+
+/* -- going out ------------------------------------------------------------------------------ */
+
+bool mesh_deliver_self(struct mesh *mesh, const struct envelope *envelope,
+                       const struct slice *parts, size_t count)
+{
+    const struct slice strings[] = {envelope->detail_text, envelope->detail_type,
+                                    envelope->detail_payload, envelope->undelivered};
+    size_t body_bytes = 0, string_bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        body_bytes += parts[i].len;
+    for (size_t i = 0; i < COUNT_OF(strings); i++)
+        string_bytes += strings[i].len;
+    struct mesh_delivery *delivery =
+        malloc(sizeof *delivery + sizeof *envelope + string_bytes + body_bytes);
+    must(delivery != NULL);
+    *delivery = (struct mesh_delivery){.what = DELIVER_ENVELOPES,
+                                       .process = mesh->self,
+                                       .role = mesh->options.role,
+                                       .received_mono_ns = clock_mono_ns(mesh->options.clock),
+                                       .bytes = body_bytes + string_bytes + sizeof *envelope,
+                                       .count = 1};
+    struct envelope *copy = &delivery->envelopes[0];
+    uint8_t *at = (uint8_t *)(copy + 1);
+    struct slice *const copies[] = {&copy->detail_text, &copy->detail_type, &copy->detail_payload,
+                                    &copy->undelivered};
+    *copy = *envelope;
+    for (size_t i = 0; i < COUNT_OF(strings); i++) {
+        *copies[i] = slice_of(at, strings[i].len);
+        if (strings[i].len)
+            memcpy(at, strings[i].ptr, strings[i].len);
+        at += strings[i].len;
+    }
+    copy->body = slice_of(at, body_bytes);
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len)
+            memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    pthread_mutex_lock(&mesh->mutex);
+    struct mesh_port *port = mesh_port_of(mesh, envelope);
+    pthread_mutex_unlock(&mesh->mutex);
+    if (port && mesh_port_deliver(port, delivery, envelope->kind == ENVELOPE_REPLY))
+        return true;
+    mesh_delivery_free(delivery);
+    return false;
+}
+
+enum err mesh_post(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
+                   const struct slice *parts, size_t count)
+{
+    if (process == mesh->self)
+        return mesh_deliver_self(mesh, envelope, parts, count) ? ERR_OK : ERR_NOT_OWNER;
+    struct mesh_peer *peer = mesh_peer_get(mesh, process, true);
+    if (!peer)
+        return ERR_UNAVAILABLE;
+    const bool posted = mesh_outbox_post(peer->outbox, envelope, parts, count);
+    mesh_peer_unref(peer);
+    return posted ? ERR_OK : ERR_BUSY;
+}
+
+/* -- asking about placement ----------------------------------------------------------------- */
+
+uint64_t mesh_self(const struct mesh *mesh)
+{
+    return mesh->self;
+}
+
+uint64_t mesh_owner(struct mesh *mesh, enum mesh_role role, uint32_t shard)
+{
+    uint64_t owner = 0;
+
+    must(role < ROLE_COUNT);
+    pthread_mutex_lock(&mesh->mutex);
+    if (shard < mesh->options.shard_count[role])
+        owner = mesh->owners[role][shard];
+    pthread_mutex_unlock(&mesh->mutex);
+    return owner;
+}
+
+bool mesh_is_ours(struct mesh *mesh, uint32_t shard)
+{
+    return mesh_owner(mesh, mesh->options.role, shard) == mesh->self;
+}
+
+bool mesh_role_alive(struct mesh *mesh, enum mesh_role role)
+{
+    must(role < ROLE_COUNT);
+    pthread_mutex_lock(&mesh->mutex);
+    const bool alive = mesh->alive[role];
+    pthread_mutex_unlock(&mesh->mutex);
+    return alive;
+}
+
+/* -- life ----------------------------------------------------------------------------------- */
+
+/* The folder's full name: other processes need not share our working directory. */
+static enum err options_check(const struct mesh_options *options, char full[PATH_MAX],
+                              struct err_detail *detail)
+{
+    for (size_t role = 0; role < ROLE_COUNT; role++)
+        must(options->shard_count[role] <= MESH_SHARDS_MAX);
+    if (options->run_dir[0] == '\0')
+        return err_fail(detail, ERR_INVALID, "run.dir: empty");
+    if (mkdir(options->run_dir, 0700) != 0 && errno != EEXIST)
+        return err_fail(detail, ERR_IO, "run.dir: %s: %s", options->run_dir, strerror(errno));
+    if (!realpath(options->run_dir, full))
+        return err_fail(detail, ERR_IO, "run.dir: %s: %s", options->run_dir, strerror(errno));
+    if (strlen(full) + SOCKET_NAME_LEN > SOCKET_PATH_MAX)
+        return err_fail(detail, ERR_INVALID,
+                        "run.dir: %s is too long: a socket's path holds %d bytes, choose a folder "
+                        "of at most %d",
+                        full, SOCKET_PATH_MAX, SOCKET_PATH_MAX - SOCKET_NAME_LEN);
+    return ERR_OK;
+}
+
+static uint64_t draw_id(void)
+{
+    struct rng rng;
+    uint64_t id;
+
+    rng_seed_from_kernel(&rng);
+    do
+        id = rng_u64(&rng);
+    while (id == 0);
+    return id;
+}
+
+static void metrics_open(struct mesh *mesh)
+{
+    struct metrics *metrics = mesh->options.metrics;
+
+    mesh->calls = metrics_counter(metrics, "gnomon_mesh_calls", "");
+    mesh->casts_dropped = metrics_counter(metrics, "gnomon_mesh_casts_dropped", "");
+    mesh->resets = metrics_counter(metrics, "gnomon_mesh_peer_resets", "");
+    mesh->malformed = metrics_counter(metrics, "gnomon_mesh_malformed", "");
+}
+
+enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct err_detail *detail)
+{
+    char run_dir[PATH_MAX];
+    struct members_options members = {
+        .run_dir = run_dir, .log = options->log, .changed = on_member};
+    enum err err = options_check(options, run_dir, detail);
+
+    *out = NULL;
+    if (err != ERR_OK)
+        return err;
+    /* Message buffers come and go at 64 KB and more: keep them in the heap. */
+    mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP_BYTES);
+    mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP_BYTES);
+
+    struct mesh *mesh = calloc(1, sizeof *mesh);
+    must(mesh != NULL);
+    mesh->options = *options;
+    mesh->self = draw_id();
+    atomic_init(&mesh->call_salt, draw_id());
+    must(pthread_mutex_init(&mesh->mutex, NULL) == 0);
+    mesh->run = calloc(MESH_RUN_MAX, sizeof *mesh->run);
+    must(mesh->run != NULL);
+    metrics_open(mesh);
+    place(mesh);
+    members.self.process = mesh->self;
+    members.self.role = options->role;
+    members.arg = mesh;
+    const int len =
+        snprintf(members.self.address, sizeof members.self.address, "%s/%u-%016llx.sock", run_dir,
+                 (unsigned)options->role, (unsigned long long)mesh->self);
+    must(len > 0 && (size_t)len < sizeof members.self.address);
+    err = mesh_inbox_open(members.self.address, MESH_MESSAGE_MAX, on_message, mesh, &mesh->inbox,
+                          detail);
+    if (err != ERR_OK)
+        goto fail;
+    err = members_open(&members, &mesh->members, detail);
+    if (err != ERR_OK)
+        goto fail;
+    mesh_inbox_start(mesh->inbox);
+    *out = mesh;
+    return ERR_OK;
+
+fail:
+    mesh_close(mesh);
+    return err;
+}
+
+void mesh_close(struct mesh *mesh)
+{
+    if (!mesh)
+        return;
+    const int64_t deadline_ns = clock_mono_ns(&clock_real) + FLUSH_MS * NS_PER_MS;
+
+    if (mesh->members)
+        members_leave(mesh->members);
+    for (size_t i = 0; i < mesh->peer_count; i++)
+        mesh_outbox_flush(mesh->peers[i]->outbox, deadline_ns);
+    mesh_inbox_close(mesh->inbox);
+    for (size_t i = 0; i < mesh->peer_count; i++)
+        mesh_peer_unref(mesh->peers[i]);
+    for (size_t i = 0; i < mesh->port_count; i++) {
+        must(mesh->ports[i]->closed);
+        pthread_mutex_destroy(&mesh->ports[i]->mutex);
+        free(mesh->ports[i]);
+    }
+    members_close(mesh->members);
+    pthread_mutex_destroy(&mesh->mutex);
+    free(mesh->run);
+    free(mesh);
+}

@@ -1,0 +1,127 @@
+/* mesh_int.h - what the files of the mesh share: the process' mesh, its peers and its ports.
+ *
+ * Locks, outer to inner: members' > mesh->mutex > port->mutex, outbox's. No callback of a user runs
+ * under any of them. */
+#ifndef GNOMON_MESH_INT_H
+#define GNOMON_MESH_INT_H
+
+#include "common/base/heap.h"
+#include "common/base/list.h"
+#include "common/base/map.h"
+#include "common/mesh/envelope.h"
+#include "common/mesh/inbox.h"
+#include "common/mesh/members.h"
+#include "common/mesh/mesh.h"
+#include "common/mesh/outbox.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum {
+    MESH_SHARDS_MAX = 256,
+    MESH_PORTS_MAX = 128,
+    MESH_CALLS_MAX = 100 * 1000,              /* outstanding of one port */
+    MESH_QUEUE_BYTES_MAX = 256 * 1024 * 1024, /* arrived and not yet handled, of one port */
+    MESH_REPLY_EXTRA_MAX = 4 * 1024 * 1024,   /* detail payload and undelivered bytes */
+    MESH_MESSAGE_MAX = MESH_BODY_MAX + MESH_REPLY_EXTRA_MAX + 64 * 1024,
+    MESH_PORT_SHIFT = 56, /* a call id's top byte is its port */
+    MESH_FORGOTTEN = 64,
+};
+
+/* Another live process. Counted: one reference is the mesh's. */
+struct mesh_peer {
+    atomic_uint refs;
+    struct member member;
+    struct mesh_outbox *outbox;
+    uint64_t last_number; /* of the messages from it; the inbox's thread only */
+};
+
+enum { MESH_RUN_MAX = 512 };
+
+struct mesh {
+    struct mesh_options options;
+    uint64_t self;
+    struct mesh_inbox *inbox;
+    struct members *members;
+    atomic_uint_fast64_t call_salt;
+    struct envelope *run; /* MESH_RUN_MAX of them; the inbox's thread only */
+
+    pthread_mutex_t mutex; /* guards all below */
+    struct mesh_peer *peers[MEMBERS_MAX];
+    size_t peer_count;
+    uint64_t owners[ROLE_COUNT][MESH_SHARDS_MAX];
+    bool alive[ROLE_COUNT];
+    struct mesh_port *ports[MESH_PORTS_MAX]; /* by index; freed ones stay until mesh_close() */
+    size_t port_count;
+    struct mesh_port *bound[MESH_SHARDS_MAX];
+    uint64_t forgotten[MESH_FORGOTTEN]; /* ids asked for that nobody had: a ring */
+    size_t forgotten_next;
+
+    struct counter *calls, *casts_dropped, *resets, *malformed;
+};
+
+/* What came for one port, in order: envelopes of one message, or news of a peer. */
+struct mesh_delivery {
+    struct mesh_delivery *next;
+    enum {
+        DELIVER_ENVELOPES,
+        DELIVER_UP,
+        DELIVER_DOWN,
+        DELIVER_LOST, /* messages of the peer to us were lost */
+        DELIVER_RESET /* messages of ours to the peer were lost */
+    } what;
+    uint64_t process;
+    enum mesh_role role;
+    int64_t received_mono_ns;
+    struct mesh_inmsg *msg; /* what the envelopes point into; NULL: this very block */
+    size_t bytes;           /* counted against MESH_QUEUE_BYTES_MAX */
+    uint32_t count;
+    struct envelope envelopes[];
+};
+
+struct mesh_port {
+    struct mesh *mesh;
+    struct loop *loop;
+    struct mesh_handlers handlers;
+    uint64_t index;
+
+    pthread_mutex_t mutex; /* guards the queue */
+    struct mesh_delivery *first, **last;
+    size_t queued_bytes;
+    bool posted, closed;
+
+    /* The loop's thread only. */
+    uint64_t next_call;
+    struct map calls; /* struct mesh_pending by id */
+    struct heap deadlines;
+    struct list failing; /* struct mesh_pending that fail at the end of this turn */
+    struct loop_msg fail_msg;
+    struct loop_timer timer;
+    int64_t timer_at_ns; /* INT64_MAX: not armed */
+    struct mesh_pending *spare;
+    uint32_t spare_count;
+};
+
+/* A reference, or NULL: ourselves, or nobody alive. With `scan` the run folder is looked at again
+ * before an unknown process counts as gone. */
+struct mesh_peer *mesh_peer_get(struct mesh *mesh, uint64_t process, bool scan);
+void mesh_peer_unref(struct mesh_peer *peer);
+
+/* Hand over to the port's loop; takes the delivery. false: nothing was taken, the port is closed
+ * or (not with `force`: replies and news always fit) its queue is full. */
+bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, bool force);
+/* News of a peer. Under mesh->mutex. */
+void mesh_port_tell(struct mesh_port *port, uint64_t process, uint32_t role, int what);
+void mesh_delivery_free(struct mesh_delivery *delivery);
+
+/* One envelope to ourselves. false as mesh_port_deliver(), or nobody there. */
+bool mesh_deliver_self(struct mesh *mesh, const struct envelope *envelope,
+                       const struct slice *parts, size_t count);
+/* The port that an envelope is for; NULL: none. Under mesh->mutex. */
+struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelope);
+
+/* Post an envelope to any process, ourselves included. */
+enum err mesh_post(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
+                   const struct slice *parts, size_t count);
+
+#endif

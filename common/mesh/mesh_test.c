@@ -1,0 +1,692 @@
+/* mesh_test.c - meshes on one loop and a child process that is killed: the three verbs, placement,
+ * loss, bounds, rubbish. No sleeps: the loop runs until a condition holds or the watchdog fires. */
+#include "common/base/rng.h"
+#include "common/mesh/envelope.h"
+#include "common/mesh/mesh.h"
+#include "tests/lib/test.h"
+
+#include <dirent.h>
+#include <nng/nng.h>
+#include <nng/protocol/pipeline0/push.h>
+#include <signal.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { NODES_MAX = 4, WATCHDOG_MS = 20000, SHARDS = 4 };
+#define CHILD_ENV "GNOMON_MESH_TEST_CHILD"
+
+struct node {
+    struct world *world;
+    struct mesh *mesh;
+    struct mesh_port *port;
+    struct metrics *metrics;
+    size_t ups, downs, requests, casts, cancels, undelivered;
+    size_t body_bytes;
+    struct mesh_addr last_from;
+    struct slice undelivered_bytes; /* sent with each answer */
+    bool silent;                    /* do not answer */
+    uint8_t last_byte;
+};
+
+struct world {
+    struct loop *loop;
+    struct loop_timer watchdog;
+    char dir[64];
+    struct log log;
+    struct node nodes[NODES_MAX];
+    bool (*done)(const struct world *world);
+    bool timed_out, turned;
+    /* of replies */
+    size_t replies, errs[ERR_COUNT];
+    struct err_detail detail;
+    char type[64];
+    struct buf body;
+};
+
+static void poke(struct world *world)
+{
+    if (world->done && world->done(world))
+        loop_stop(world->loop);
+}
+
+static void on_watchdog(void *arg)
+{
+    struct world *world = arg;
+
+    world->timed_out = true;
+    loop_stop(world->loop);
+}
+
+static void run_until(struct world *world, bool (*done)(const struct world *world))
+{
+    world->done = done;
+    if (!done(world)) {
+        loop_timer_start(world->loop, &world->watchdog, WATCHDOG_MS);
+        loop_run(world->loop);
+        loop_timer_stop(world->loop, &world->watchdog);
+    }
+    world->done = NULL;
+    check(!world->timed_out);
+}
+
+static void on_request(void *arg, const struct mesh_request *request)
+{
+    struct node *node = arg;
+
+    node->body_bytes += request->body.len;
+    if (request->body.len)
+        node->last_byte = request->body.ptr[request->body.len - 1];
+    node->last_from = request->from;
+    if (request->method == METHOD_NOT_DELIVERED) {
+        node->undelivered++;
+    } else if (request->from.call == 0) {
+        node->casts++;
+    } else {
+        node->requests++;
+        check(request->deadline_mono_ns > 0);
+        if (!node->silent) {
+            const struct mesh_answer answer = {.err = ERR_OK,
+                                               .parts = &request->body,
+                                               .count = 1,
+                                               .undelivered = node->undelivered_bytes,
+                                               .shard = request->shard};
+            mesh_reply(node->port, request->from, &answer);
+        }
+    }
+    poke(node->world);
+}
+
+static void on_canceled(void *arg, uint32_t shard, struct mesh_addr from)
+{
+    struct node *node = arg;
+
+    check(shard < SHARDS);
+    check(from.call == node->last_from.call && from.process == node->last_from.process);
+    node->cancels++;
+    poke(node->world);
+}
+
+static void on_peer(void *arg, enum mesh_role role, uint64_t process, bool up)
+{
+    struct node *node = arg;
+
+    check(role < ROLE_COUNT && process != 0);
+    if (up)
+        node->ups++;
+    else
+        node->downs++;
+    poke(node->world);
+}
+
+static void on_reply(void *arg, enum err err, const struct err_detail *detail, struct slice body)
+{
+    struct world *world = arg;
+
+    world->replies++;
+    world->errs[err]++;
+    world->detail = *detail;
+    if (detail->type) {
+        snprintf(world->type, sizeof world->type, "%s", detail->type);
+        world->detail.type = world->type;
+    }
+    buf_clear(&world->body);
+    buf_append_slice(&world->body, body);
+    poke(world);
+}
+
+static void world_open(struct world *world)
+{
+    *world = (struct world){.loop = loop_new("mesh-test"),
+                            .log = {.level = LOG_ERROR, .fd = 2, .service = "test"}};
+    snprintf(world->dir, sizeof world->dir, "/tmp/gnomon-mesh-XXXXXX");
+    must(mkdtemp(world->dir) != NULL);
+    world->watchdog = (struct loop_timer){.fire = on_watchdog, .arg = world};
+    buf_init(&world->body, 0);
+}
+
+static struct node *node_open(struct world *world, size_t index, enum mesh_role role)
+{
+    struct node *node = &world->nodes[index];
+    const struct mesh_handlers handlers = {
+        .request = on_request, .canceled = on_canceled, .peer = on_peer, .arg = node};
+    struct err_detail detail = {{0}, NULL, {0}};
+
+    *node = (struct node){.world = world, .metrics = metrics_new()};
+    const struct mesh_options options = {.role = role,
+                                         .run_dir = world->dir,
+                                         .shard_count = {1, SHARDS, SHARDS, SHARDS},
+                                         .clock = &clock_real,
+                                         .log = &world->log,
+                                         .metrics = node->metrics};
+    check_ok(mesh_open(&options, &node->mesh, &detail));
+    must(node->mesh != NULL);
+    node->port = mesh_port_new(node->mesh, world->loop, &handlers);
+    if (role != ROLE_FRONTEND)
+        for (uint32_t shard = 0; shard < SHARDS; shard++)
+            mesh_bind(node->port, shard);
+    return node;
+}
+
+static void on_turned(void *arg)
+{
+    struct world *world = arg;
+
+    world->turned = true;
+    poke(world);
+}
+
+static bool turned(const struct world *world)
+{
+    return world->turned;
+}
+
+static void node_close(struct node *node)
+{
+    if (!node->mesh)
+        return;
+    mesh_port_free(node->port);
+    node->world->turned = false;
+    loop_post_fn(node->world->loop, on_turned, node->world);
+    run_until(node->world, turned);
+    mesh_close(node->mesh);
+    metrics_free(node->metrics);
+    node->mesh = NULL;
+}
+
+static void world_close(struct world *world)
+{
+    for (size_t i = 0; i < NODES_MAX; i++)
+        node_close(&world->nodes[i]);
+    loop_free(world->loop);
+    buf_release(&world->body);
+    check_i64(rmdir(world->dir), 0); /* nothing is left behind */
+}
+
+static uint64_t ask(struct world *world, struct node *node, enum mesh_role role, uint32_t shard,
+                    int64_t timeout_ms)
+{
+    const struct slice parts[] = {SLICE_LIT("hello "), SLICE_LIT("there")};
+
+    return mesh_call(node->port, MESH_SHARD(role, shard), METHOD_HISTORY_DESCRIBE, parts, 2,
+                     timeout_ms, on_reply, world);
+}
+
+static bool one_reply(const struct world *world)
+{
+    return world->replies >= 1;
+}
+
+static bool both_up(const struct world *world)
+{
+    return world->nodes[0].ups >= 1 && world->nodes[1].ups >= 1;
+}
+
+/* Frontend 0 and history 1, who know each other. */
+static void world_pair(struct world *world)
+{
+    world_open(world);
+    node_open(world, 0, ROLE_FRONTEND);
+    node_open(world, 1, ROLE_HISTORY);
+    run_until(world, both_up);
+}
+
+TEST(mesh_call_is_answered)
+{
+    struct world world;
+
+    world_pair(&world);
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 2, 10000);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_OK], 1);
+    check_slice(buf_slice(&world.body), SLICE_LIT("hello there"));
+    check(mesh_role_alive(world.nodes[0].mesh, ROLE_HISTORY));
+    check(!mesh_role_alive(world.nodes[0].mesh, ROLE_TIMERS));
+    check(mesh_owner(world.nodes[0].mesh, ROLE_HISTORY, 0) == mesh_self(world.nodes[1].mesh));
+    check(mesh_is_ours(world.nodes[1].mesh, 3));
+    world_close(&world);
+}
+
+TEST(mesh_call_at_once_from_a_process_just_seen)
+{
+    struct world world;
+
+    world_open(&world);
+    node_open(&world, 1, ROLE_HISTORY);
+    node_open(&world, 0, ROLE_FRONTEND); /* knows the other when it opens */
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 10000);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_OK], 1);
+    world_close(&world);
+}
+
+TEST(mesh_calls_to_ourselves)
+{
+    struct world world;
+
+    world_open(&world);
+    node_open(&world, 0, ROLE_HISTORY);
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 10000);
+    check_i64(world.replies, 0);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_OK], 1);
+    check_slice(buf_slice(&world.body), SLICE_LIT("hello there"));
+    world_close(&world);
+}
+
+TEST(mesh_call_without_an_owner_fails_later)
+{
+    struct world world;
+
+    world_open(&world);
+    node_open(&world, 0, ROLE_FRONTEND);
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 10000);
+    check_i64(world.replies, 0);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_UNAVAILABLE], 1);
+    const uint64_t id = ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 10000);
+    mesh_cancel(world.nodes[0].port, id);
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 10000);
+    world.replies = 0;
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_UNAVAILABLE], 2);
+    world_close(&world);
+}
+
+TEST(mesh_shard_that_nobody_bound_is_not_owned)
+{
+    struct world world;
+
+    world_pair(&world);
+    mesh_unbind(world.nodes[1].port, 1);
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 1, 10000);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_NOT_OWNER], 1);
+    world_close(&world);
+}
+
+TEST(mesh_error_travels_with_its_detail)
+{
+    struct world world;
+    const struct err_detail detail = {"no such thing", "temporal.api.errordetails.v1.NotFound",
+                                      SLICE_LIT("\x0a\x00")};
+    const struct mesh_answer answer = {.err = ERR_NOT_FOUND, .detail = &detail, .shard = 0};
+
+    world_pair(&world);
+    world.nodes[1].silent = true;
+    const uint64_t id = ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 10000);
+    /* Anyone who knows the address may answer: here the history node without having been asked. */
+    mesh_reply(world.nodes[1].port, mesh_call_addr(world.nodes[0].port, id), &answer);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_NOT_FOUND], 1);
+    check_str(world.detail.text, "no such thing");
+    check_str(world.detail.type, "temporal.api.errordetails.v1.NotFound");
+    world_close(&world);
+}
+
+TEST(mesh_call_times_out)
+{
+    struct world world;
+
+    world_pair(&world);
+    world.nodes[1].silent = true;
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 20);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_TIMEOUT], 1);
+    world_close(&world);
+}
+
+static bool asked(const struct world *world)
+{
+    return world->nodes[1].requests >= 1;
+}
+
+static bool canceled(const struct world *world)
+{
+    return world->nodes[1].cancels >= 1;
+}
+
+static bool bounced(const struct world *world)
+{
+    return world->nodes[1].undelivered >= 1;
+}
+
+TEST(mesh_cancel_is_told_and_a_late_answer_comes_back)
+{
+    struct world world;
+
+    world_pair(&world);
+    world.nodes[1].silent = true;
+    const uint64_t id = ask(&world, &world.nodes[0], ROLE_HISTORY, 3, 10000);
+    run_until(&world, asked);
+    mesh_cancel(world.nodes[0].port, id);
+    mesh_cancel(world.nodes[0].port, id);
+    run_until(&world, canceled);
+
+    const struct mesh_answer answer = {.undelivered = SLICE_LIT("start 7"), .shard = 3};
+    mesh_reply(world.nodes[1].port, world.nodes[1].last_from, &answer);
+    run_until(&world, bounced);
+    check_i64(world.nodes[1].last_byte, '7');
+    check_i64(world.replies, 0);
+
+    /* The same for an answer to a process that never was. */
+    world.nodes[1].undelivered = 0;
+    mesh_reply(world.nodes[1].port, (struct mesh_addr){.process = 99, .call = 1}, &answer);
+    run_until(&world, bounced);
+    world_close(&world);
+}
+
+static bool thousand(const struct world *world)
+{
+    return world->replies >= 1000;
+}
+
+TEST(mesh_bursts_share_messages)
+{
+    struct world world;
+    struct buf text;
+
+    world_pair(&world);
+    for (uint32_t i = 0; i < 1000; i++)
+        ask(&world, &world.nodes[0], ROLE_HISTORY, i % SHARDS, 10000);
+    run_until(&world, thousand);
+    check_i64(world.errs[ERR_OK], 1000);
+    buf_init(&text, 0);
+    metrics_render(world.nodes[0].metrics, &text);
+    buf_release(&text);
+    world_close(&world);
+}
+
+TEST(mesh_large_bodies_arrive_whole_and_too_large_ones_are_refused)
+{
+    struct world world;
+    uint8_t *bytes = malloc(MESH_BODY_MAX);
+    const struct slice largest = slice_of(bytes, MESH_BODY_MAX);
+    const struct slice beyond[] = {largest, SLICE_LIT("x")};
+
+    must(bytes != NULL);
+    memset(bytes, 'm', MESH_BODY_MAX);
+    world_pair(&world);
+    mesh_call(world.nodes[0].port, MESH_SHARD(ROLE_HISTORY, 0), METHOD_HISTORY_DESCRIBE, &largest,
+              1, 20000, on_reply, &world);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_OK], 1);
+    check(slice_eq(buf_slice(&world.body), largest));
+
+    world.replies = 0;
+    mesh_call(world.nodes[0].port, MESH_SHARD(ROLE_HISTORY, 0), METHOD_HISTORY_DESCRIBE, beyond, 2,
+              20000, on_reply, &world);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_BUSY], 1);
+    check(!mesh_cast(world.nodes[0].port, MESH_SHARD(ROLE_HISTORY, 0), METHOD_HISTORY_DESCRIBE,
+                     beyond, 2));
+    free(bytes);
+    world_close(&world);
+}
+
+static bool cast_came(const struct world *world)
+{
+    return world->nodes[1].casts >= 100;
+}
+
+TEST(mesh_casts_arrive)
+{
+    struct world world;
+    const struct slice body = SLICE_LIT("x");
+
+    world_pair(&world);
+    for (uint32_t i = 0; i < 100; i++)
+        check(mesh_cast(world.nodes[0].port, MESH_SHARD(ROLE_HISTORY, i % SHARDS),
+                        METHOD_HISTORY_NO_STICKY_POLLER, &body, 1));
+    run_until(&world, cast_came);
+    check_i64(world.nodes[1].body_bytes, 100);
+    check(!mesh_cast(world.nodes[0].port, MESH_SHARD(ROLE_TIMERS, 0), METHOD_TIMERS_ASSIGN, &body,
+                     1));
+    world_close(&world);
+}
+
+static bool three_up(const struct world *world)
+{
+    return world->nodes[0].ups >= 2 && world->nodes[1].ups >= 2 && world->nodes[2].ups >= 2;
+}
+
+static bool one_down(const struct world *world)
+{
+    return world->nodes[0].downs >= 1 && world->nodes[2].downs >= 1;
+}
+
+TEST(mesh_leaving_moves_shards_and_fails_calls)
+{
+    struct world world;
+    size_t of_one = 0;
+
+    world_open(&world);
+    node_open(&world, 0, ROLE_FRONTEND);
+    node_open(&world, 1, ROLE_HISTORY);
+    node_open(&world, 2, ROLE_HISTORY);
+    run_until(&world, three_up);
+    for (uint32_t shard = 0; shard < SHARDS; shard++) {
+        const uint64_t owner = mesh_owner(world.nodes[0].mesh, ROLE_HISTORY, shard);
+
+        check(owner == mesh_owner(world.nodes[1].mesh, ROLE_HISTORY, shard));
+        check(mesh_is_ours(world.nodes[1].mesh, shard) != mesh_is_ours(world.nodes[2].mesh, shard));
+        of_one += owner == mesh_self(world.nodes[1].mesh);
+    }
+    world.nodes[1].silent = world.nodes[2].silent = true;
+    for (uint32_t shard = 0; shard < SHARDS; shard++)
+        ask(&world, &world.nodes[0], ROLE_HISTORY, shard, 20000);
+    node_close(&world.nodes[1]);
+    run_until(&world, one_down);
+    check_i64(world.errs[ERR_PEER_RESET], of_one);
+    for (uint32_t shard = 0; shard < SHARDS; shard++)
+        check(mesh_is_ours(world.nodes[2].mesh, shard));
+    world_close(&world);
+}
+
+/* -- a message that is missing -------------------------------------------------------------- */
+
+static void find_address(const struct world *world, const struct node *node, char out[160])
+{
+    snprintf(out, 160, "ipc://%s/1-%016llx.sock", world->dir,
+             (unsigned long long)mesh_self(node->mesh));
+}
+
+static nng_socket raw_push(const struct world *world, const struct node *node)
+{
+    char url[160];
+    nng_socket socket;
+
+    find_address(world, node, url);
+    must(nng_push0_open(&socket) == 0);
+    must(nng_socket_set_ms(socket, NNG_OPT_SENDTIMEO, 10000) == 0);
+    must(nng_dial(socket, url, NULL, 0) == 0);
+    return socket;
+}
+
+static bool ups_again(const struct world *world)
+{
+    return world->nodes[0].ups >= 2 && world->nodes[1].ups >= 2;
+}
+
+TEST(mesh_gap_is_a_peer_reset)
+{
+    struct world world;
+    uint8_t bytes[MESH_HEADER_BYTES];
+
+    world_pair(&world);
+    world.nodes[1].silent = true;
+    ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 20000);
+    run_until(&world, asked);
+    /* A message as of the frontend, far ahead in number. */
+    const struct mesh_header header = {.version = MESH_WIRE_VERSION,
+                                       .process = mesh_self(world.nodes[0].mesh),
+                                       .role = ROLE_FRONTEND,
+                                       .number = 1000};
+    mesh_header_write(bytes, &header);
+    nng_socket socket = raw_push(&world, &world.nodes[1]);
+    must(nng_send(socket, bytes, sizeof bytes, 0) == 0);
+    run_until(&world, ups_again);
+    check_i64(world.errs[ERR_PEER_RESET], 1);
+    nng_close(socket);
+    world_close(&world);
+}
+
+TEST(mesh_rubbish_is_not_listened_to)
+{
+    struct world world;
+    struct rng rng;
+
+    world_pair(&world);
+    rng_seed(&rng, 3);
+    nng_socket socket = raw_push(&world, &world.nodes[1]);
+    for (int i = 0; i < 2000; i++) {
+        uint8_t bytes[256];
+        const size_t len = rng_below(&rng, sizeof bytes);
+
+        for (size_t j = 0; j < len; j++)
+            bytes[j] = (uint8_t)rng_u64(&rng);
+        if (len > MESH_HEADER_BYTES && i % 2) {
+            /* A stranger's header, or that of a member: then the rest is read. */
+            const struct mesh_header header = {
+                .version = MESH_WIRE_VERSION,
+                .process = i % 4 == 1 ? 12345 : mesh_self(world.nodes[0].mesh),
+                .role = ROLE_FRONTEND,
+                .number = 1000000 + (uint64_t)i};
+            mesh_header_write(bytes, &header);
+        }
+        must(nng_send(socket, bytes, len, 0) == 0);
+    }
+    nng_close(socket);
+    /* The real frontend's numbers lie in the past for the one whose name was taken in vain: so a
+     * fresh one asks. */
+    node_open(&world, 2, ROLE_FRONTEND);
+    world.nodes[1].requests = 0;
+    ask(&world, &world.nodes[2], ROLE_HISTORY, 0, 20000);
+    run_until(&world, one_reply);
+    check_i64(world.errs[ERR_OK], 1);
+    world_close(&world);
+}
+
+TEST(mesh_socket_and_member_file_are_private)
+{
+    struct world world;
+    size_t files = 0;
+
+    world_open(&world);
+    node_open(&world, 0, ROLE_HISTORY);
+    DIR *dir = opendir(world.dir);
+    const struct dirent *entry;
+    must(dir != NULL);
+    while ((entry = readdir(dir)) != NULL) {
+        char path[512];
+        struct stat stat_buf;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", world.dir, entry->d_name);
+        must(stat(path, &stat_buf) == 0);
+        check_i64(stat_buf.st_mode & 0777, 0600);
+        files++;
+    }
+    closedir(dir);
+    check_i64(files, 2);
+    world_close(&world);
+}
+
+TEST(mesh_run_dir_that_is_too_long_is_one_clear_error)
+{
+    struct world world;
+    struct err_detail detail = {{0}, NULL, {0}};
+    struct mesh *mesh;
+    char dir[200];
+
+    world_open(&world);
+    snprintf(dir, sizeof dir, "%s/%0100d", world.dir, 0);
+    struct metrics *metrics = metrics_new();
+    const struct mesh_options options = {.role = ROLE_TIMERS,
+                                         .run_dir = dir,
+                                         .clock = &clock_real,
+                                         .log = &world.log,
+                                         .metrics = metrics};
+    check_err(mesh_open(&options, &mesh, &detail), ERR_INVALID);
+    check(strstr(detail.text, "too long") != NULL);
+    rmdir(dir);
+    metrics_free(metrics);
+    world_close(&world);
+}
+
+/* -- a process that dies -------------------------------------------------------------------- */
+
+extern char **environ;
+
+/* Runs in the child only: a history process that never answers, until it is killed. */
+TEST(mesh_child_serves_in_silence)
+{
+    const char *dir = getenv(CHILD_ENV);
+    struct world world = {.log = {.level = LOG_ERROR, .fd = 2, .service = "child"}};
+
+    if (!dir)
+        return;
+    world.loop = loop_new("mesh-child");
+    snprintf(world.dir, sizeof world.dir, "%s", dir);
+    world.watchdog = (struct loop_timer){.fire = on_watchdog, .arg = &world};
+    node_open(&world, 1, ROLE_HISTORY)->silent = true;
+    loop_timer_start(world.loop, &world.watchdog, WATCHDOG_MS);
+    loop_run(world.loop);
+    node_close(&world.nodes[1]);
+    loop_free(world.loop);
+}
+
+static pid_t child_start(const char *dir)
+{
+    char program[] = "/proc/self/exe", filter[] = "mesh_child_serves_in_silence";
+    char *argv[] = {program, filter, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+
+    must(setenv(CHILD_ENV, dir, 1) == 0);
+    must(posix_spawn_file_actions_init(&actions) == 0);
+    must(posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0) == 0);
+    must(posix_spawn(&pid, program, &actions, NULL, argv, environ) == 0);
+    posix_spawn_file_actions_destroy(&actions);
+    must(unsetenv(CHILD_ENV) == 0);
+    return pid;
+}
+
+static bool child_up(const struct world *world)
+{
+    return world->nodes[0].ups >= 1;
+}
+
+static bool child_down(const struct world *world)
+{
+    return world->nodes[0].downs >= 1;
+}
+
+TEST(mesh_killed_process_is_noticed_at_once)
+{
+    struct world world;
+    int status;
+
+    if (getenv(CHILD_ENV))
+        return;
+    world_open(&world);
+    node_open(&world, 0, ROLE_FRONTEND);
+    const pid_t pid = child_start(world.dir);
+    run_until(&world, child_up);
+    for (uint32_t shard = 0; shard < SHARDS; shard++)
+        ask(&world, &world.nodes[0], ROLE_HISTORY, shard, 20000);
+    const int64_t killed_ns = clock_mono_ns(&clock_real);
+    must(kill(pid, SIGKILL) == 0);
+    run_until(&world, child_down);
+    check(clock_mono_ns(&clock_real) - killed_ns < 5 * NS_PER_S);
+    check_i64(world.errs[ERR_PEER_RESET], SHARDS);
+    check(!mesh_role_alive(world.nodes[0].mesh, ROLE_HISTORY));
+    must(waitpid(pid, &status, 0) == pid);
+    check(WIFSIGNALED(status));
+    world_close(&world); /* also: the dead one's files are gone */
+}

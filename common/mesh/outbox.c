@@ -1,0 +1,237 @@
+/* outbox.c - see outbox.h.
+ *
+ * 1. `chunks` are messages to be: a chunk is closed once it holds OUTBOX_BATCH_BYTES, a larger
+ *    envelope has one alone. The last chunk is filled, the first is sent.
+ * 2. nng's callback sends the next chunk: `sending` says that it will come. */
+#include "common/mesh/outbox.h"
+
+#include "common/base/clock.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/pipeline0/push.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { SPARE_CHUNKS_MAX = 4, RECONNECT_MS_MIN = 5, RECONNECT_MS_MAX = 50, CHUNK_MAX = 1 << 30 };
+
+struct chunk {
+    struct chunk *next;
+    struct buf bytes;
+    uint64_t envelopes;
+};
+
+struct mesh_outbox {
+    nng_socket socket;
+    nng_aio *aio;
+    struct outbox_options options;
+
+    pthread_mutex_t mutex; /* guards all below */
+    pthread_cond_t idle;   /* signalled when nothing is left to send */
+    struct chunk *first, *last, *spare;
+    uint32_t spare_count;
+    size_t queued_bytes; /* in chunks, without the message in flight */
+    bool sending, closed;
+    uint64_t number; /* of the last message handed to nng */
+    struct outbox_counts counts;
+};
+
+static struct chunk *chunk_new(struct mesh_outbox *outbox)
+{
+    struct chunk *chunk = outbox->spare;
+
+    if (chunk) {
+        outbox->spare = chunk->next;
+        outbox->spare_count--;
+        chunk->next = NULL;
+        chunk->envelopes = 0;
+        buf_clear(&chunk->bytes);
+        return chunk;
+    }
+    chunk = calloc(1, sizeof *chunk);
+    must(chunk != NULL);
+    buf_init(&chunk->bytes, CHUNK_MAX);
+    return chunk;
+}
+
+static void chunk_free(struct mesh_outbox *outbox, struct chunk *chunk)
+{
+    if (outbox->spare_count < SPARE_CHUNKS_MAX && chunk->bytes.cap <= 2 * OUTBOX_BATCH_BYTES) {
+        chunk->next = outbox->spare;
+        outbox->spare = chunk;
+        outbox->spare_count++;
+        return;
+    }
+    buf_release(&chunk->bytes);
+    free(chunk);
+}
+
+/* Under the mutex. Allocation failure leaves the chunk for a later try. */
+static void send_next(struct mesh_outbox *outbox)
+{
+    struct chunk *chunk = outbox->first;
+    nng_msg *msg;
+
+    if (!chunk || outbox->closed) {
+        pthread_cond_broadcast(&outbox->idle);
+        return;
+    }
+    if (nng_msg_alloc(&msg, MESH_HEADER_BYTES + chunk->bytes.len) != 0)
+        return;
+    const struct mesh_header header = {
+        .version = MESH_WIRE_VERSION,
+        .process = outbox->options.process,
+        .role = outbox->options.role,
+        .number = ++outbox->number,
+        .metadata_version = outbox->options.metadata_version(outbox->options.arg),
+    };
+    uint8_t *body = nng_msg_body(msg);
+    mesh_header_write(body, &header);
+    memcpy(body + MESH_HEADER_BYTES, chunk->bytes.ptr, chunk->bytes.len);
+
+    outbox->queued_bytes -= chunk->bytes.len;
+    outbox->counts.messages++;
+    outbox->counts.envelopes += chunk->envelopes;
+    outbox->counts.bytes += MESH_HEADER_BYTES + chunk->bytes.len;
+    outbox->first = chunk->next;
+    if (!outbox->first)
+        outbox->last = NULL;
+    chunk_free(outbox, chunk);
+    outbox->sending = true;
+    nng_aio_set_msg(outbox->aio, msg);
+    nng_send_aio(outbox->socket, outbox->aio);
+}
+
+static void on_sent(void *arg)
+{
+    struct mesh_outbox *outbox = arg;
+
+    /* nng owns a message only after it was sent. A lost one shows as a gap at the receiver. */
+    if (nng_aio_result(outbox->aio) != 0)
+        nng_msg_free(nng_aio_get_msg(outbox->aio));
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->sending = false;
+    send_next(outbox);
+    pthread_mutex_unlock(&outbox->mutex);
+}
+
+enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
+                          struct mesh_outbox **out, struct err_detail *detail)
+{
+    struct mesh_outbox *outbox = calloc(1, sizeof *outbox);
+    int failed;
+
+    *out = NULL;
+    must(outbox != NULL);
+    outbox->options = *options;
+    failed = nng_push0_open(&outbox->socket);
+    if (failed)
+        goto no_socket;
+    failed = nng_socket_set_ms(outbox->socket, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN);
+    if (!failed)
+        failed = nng_socket_set_ms(outbox->socket, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX);
+    if (!failed)
+        failed = nng_aio_alloc(&outbox->aio, on_sent, outbox);
+    if (!failed)
+        failed = nng_dial(outbox->socket, url, NULL, NNG_FLAG_NONBLOCK);
+    if (failed)
+        goto close_socket;
+    must(pthread_mutex_init(&outbox->mutex, NULL) == 0);
+    must(pthread_cond_init(&outbox->idle, NULL) == 0);
+    *out = outbox;
+    return ERR_OK;
+
+close_socket:
+    nng_close(outbox->socket);
+    if (outbox->aio)
+        nng_aio_free(outbox->aio);
+no_socket:
+    free(outbox);
+    return err_fail(detail, ERR_IO, "%s: %s", url, nng_strerror(failed));
+}
+
+void mesh_outbox_close(struct mesh_outbox *outbox)
+{
+    if (!outbox)
+        return;
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->closed = true;
+    pthread_mutex_unlock(&outbox->mutex);
+    nng_close(outbox->socket);
+    nng_aio_stop(outbox->aio);
+    nng_aio_free(outbox->aio);
+
+    outbox->spare_count = SPARE_CHUNKS_MAX; /* from here on chunks are freed, not kept */
+    for (struct chunk *chunk = outbox->first, *next; chunk; chunk = next) {
+        next = chunk->next;
+        chunk_free(outbox, chunk);
+    }
+    for (struct chunk *chunk = outbox->spare, *next; chunk; chunk = next) {
+        next = chunk->next;
+        chunk_free(outbox, chunk);
+    }
+    pthread_cond_destroy(&outbox->idle);
+    pthread_mutex_destroy(&outbox->mutex);
+    free(outbox);
+}
+
+bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
+                      const struct slice *parts, size_t count)
+{
+    size_t body_bytes = 0;
+
+    for (size_t i = 0; i < count; i++)
+        body_bytes += parts[i].len;
+    const size_t bytes = envelope_bytes_max(envelope, body_bytes);
+    const size_t limit =
+        envelope->kind == ENVELOPE_REPLY ? OUTBOX_REPLY_BYTES_MAX : OUTBOX_BYTES_MAX;
+
+    pthread_mutex_lock(&outbox->mutex);
+    if (outbox->closed || outbox->queued_bytes + bytes > limit) {
+        pthread_mutex_unlock(&outbox->mutex);
+        return false;
+    }
+    struct chunk *chunk = outbox->last;
+    if (!chunk || chunk->bytes.len + bytes > OUTBOX_BATCH_BYTES) {
+        chunk = chunk_new(outbox);
+        if (outbox->last)
+            outbox->last->next = chunk;
+        else
+            outbox->first = chunk;
+        outbox->last = chunk;
+    }
+    const size_t before = chunk->bytes.len;
+    envelope_write(&chunk->bytes, envelope, parts, count);
+    must(buf_ok(&chunk->bytes));
+    outbox->queued_bytes += chunk->bytes.len - before;
+    chunk->envelopes++;
+    if (!outbox->sending)
+        send_next(outbox);
+    pthread_mutex_unlock(&outbox->mutex);
+    return true;
+}
+
+void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    while (outbox->sending || outbox->first) {
+        const int64_t left_ns = deadline_mono_ns - clock_mono_ns(&clock_real);
+
+        if (left_ns <= 0)
+            break;
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        const int64_t at_ns = until.tv_sec * NS_PER_S + until.tv_nsec + left_ns;
+        until = (struct timespec){.tv_sec = at_ns / NS_PER_S, .tv_nsec = at_ns % NS_PER_S};
+        pthread_cond_timedwait(&outbox->idle, &outbox->mutex, &until);
+    }
+    pthread_mutex_unlock(&outbox->mutex);
+}
+
+struct outbox_counts mesh_outbox_counts(struct mesh_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    const struct outbox_counts counts = outbox->counts;
+    pthread_mutex_unlock(&outbox->mutex);
+    return counts;
+}

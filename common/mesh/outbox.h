@@ -1,0 +1,45 @@
+/* outbox.h - the way to one peer: a PUSH socket with one send in flight; whatever is posted
+ * meanwhile goes into the next message.
+ *
+ * Thread-safe. Posting never blocks. Messages are numbered from 1 without gaps. */
+#ifndef GNOMON_MESH_OUTBOX_H
+#define GNOMON_MESH_OUTBOX_H
+
+#include "common/mesh/envelope.h"
+
+struct mesh_outbox;
+
+enum {
+    OUTBOX_BATCH_BYTES = 64 * 1024,
+    OUTBOX_BYTES_MAX = 64 * 1024 * 1024,       /* calls and casts beyond are refused */
+    OUTBOX_REPLY_BYTES_MAX = 192 * 1024 * 1024 /* replies have room of their own above */
+};
+
+struct outbox_options {
+    uint64_t process; /* ours */
+    uint32_t role;
+    int64_t (*metadata_version)(void *arg); /* asked at each send, from any thread */
+    void *arg;
+};
+
+/* Begin to dial `url`, in the background and for as long as it takes. Gives *out, ended by
+ * mesh_outbox_close(). */
+MUST_USE enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
+                                   struct mesh_outbox **out, struct err_detail *detail);
+/* What is not sent is dropped. Not from nng's callbacks: it waits for them. */
+void mesh_outbox_close(struct mesh_outbox *outbox);
+
+/* false: full, or larger than any message may be; nothing was posted. */
+bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
+                      const struct slice *parts, size_t count);
+
+/* Wait until everything posted was handed to the transport, at most until `deadline_mono_ns` of
+ * the real clock. */
+void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns);
+
+struct outbox_counts {
+    uint64_t messages, envelopes, bytes;
+};
+struct outbox_counts mesh_outbox_counts(struct mesh_outbox *outbox);
+
+#endif
