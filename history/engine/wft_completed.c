@@ -2,7 +2,7 @@
  *
  * 1. Either all commands of an answer are applied or none: then the task has failed, the caller
  *    gets InvalidArgument, and the next task follows.
- * 2. An answer counts once: the start id in its token is that of the present start. An answer
+ * 2. An answer counts once: the start id in its token is that of the present start. A completion
  *    repeated after a lost reply is found among the remembered start ids and answered alike. */
 #include "history/engine/engine_int.h"
 
@@ -233,13 +233,10 @@ engine_respond_workflow_task_failed(struct transition *t, const struct task_toke
                                         .binary_checksum = request->binary_checksum};
 
     empty_reply(t, &api_respond_workflow_task_failed_response__desc);
-    if (wft_token_answered(run, token))
-        return ERR_OK;
     if (!run_is_open(run))
         return errdetail_not_found(t->arena, t->detail, "workflow execution already completed");
     if (!wft_token_matches(run, token))
         return errdetail_not_found(t->arena, t->detail, "Workflow task not found.");
-    wft_remember_answer(run, token->start_id);
     if (request->cause == WORKFLOW_TASK_FAILED_CAUSE_GRPC_MESSAGE_TOO_LARGE) {
         run_terminate(
             t,

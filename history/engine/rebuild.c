@@ -1,0 +1,390 @@
+/* rebuild.c - a run's derived fields, made anew from its events.
+ *
+ * Also a check of the history itself: dense ids, an order that the state machines allow, nothing
+ * after the end. */
+#include "history/engine/rebuild.h"
+
+#include "common/proto/wire.h"
+#include "history/engine/activity_int.h"
+#include "history/engine/timer.h"
+
+struct rebuilding {
+    struct run *run;
+    struct arena *arena;
+    const api_history_event *event;
+    int64_t now_ns; /* of the event */
+    const char *why;
+};
+
+static bool wrong(struct rebuilding *r, const char *what)
+{
+    if (!r->why)
+        r->why = arena_printf(r->arena, "event %lld (type %d): %s", (long long)r->event->event_id,
+                              (int)r->event->event_type, what);
+    return false;
+}
+
+static struct slice keep(struct rebuilding *r, const char *text)
+{
+    return arena_copy(&r->run->arena, slice_str(text));
+}
+
+static struct slice keep_message(struct rebuilding *r, const void *message)
+{
+    return message ? proto_encode(&r->run->arena, message) : SLICE_EMPTY;
+}
+
+static bool text_id(char out[UUID_TEXT_LEN + 1], const char *id)
+{
+    if (strlen(id) != UUID_TEXT_LEN)
+        return false;
+    memcpy(out, id, UUID_TEXT_LEN + 1);
+    return true;
+}
+
+/* -- the run --------------------------------------------------------------------------------- */
+
+static bool apply_started(struct rebuilding *r)
+{
+    const api_workflow_execution_started_event_attributes *a = engine_event_attributes(r->event);
+    struct run *run = r->run;
+    int64_t delay_ns;
+
+    if (r->event->event_id != 1 || !a->workflow_type || !a->task_queue)
+        return wrong(r, "a run starts once, with its type and task queue");
+    if (!text_id(run->run_id, a->original_execution_run_id) ||
+        !text_id(run->first_run_id, a->first_execution_run_id))
+        return wrong(r, "no run id");
+    run->workflow_id = keep(r, a->workflow_id);
+    run->workflow_type = keep(r, a->workflow_type->name);
+    run->task_queue = keep(r, a->task_queue->name);
+    if (proto_duration_ns(a->workflow_execution_timeout, &run->execution_timeout_ns) != ERR_OK ||
+        proto_duration_ns(a->workflow_run_timeout, &run->run_timeout_ns) != ERR_OK ||
+        proto_duration_ns(a->workflow_task_timeout, &run->task_timeout_ns) != ERR_OK ||
+        proto_duration_ns(a->first_workflow_task_backoff, &delay_ns) != ERR_OK)
+        return wrong(r, "a duration out of range");
+    run->start_ns = r->now_ns;
+    run->execution_ns = r->now_ns + delay_ns;
+    run->first_task_due_ns = delay_ns > 0 ? run->execution_ns : 0;
+    run->run_expires_ns = run_expiry_ns(run);
+    run->attempt = a->attempt;
+    run->retry_policy = keep_message(r, a->retry_policy);
+    run->cron = keep(r, a->cron_schedule);
+    run->memo = keep_message(r, a->memo);
+    run->search_attributes = keep_message(r, a->search_attributes);
+    run->priority = keep_message(r, a->priority);
+    run->user_metadata = keep_message(r, r->event->user_metadata);
+    run->start_identity = keep(r, a->identity);
+    run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
+    return true;
+}
+
+static void clear_task(struct run *run, int32_t attempt)
+{
+    run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = attempt};
+}
+
+static bool apply_closed(struct rebuilding *r, int32_t status)
+{
+    struct run *run = r->run;
+
+    if (run->wft.state == WFT_STARTED && run->wft.attempt == 1)
+        return wrong(r, "the run ends while a workflow task is started");
+    clear_task(run, 1);
+    run->first_task_due_ns = 0;
+    for (struct map_node *it; (it = map_next(&run->activities, NULL)) != NULL;) {
+        map_remove(&run->activities, it);
+        activity_free(CONTAINER_OF(it, struct activity, node));
+    }
+    for (struct map_node *it; (it = map_next(&run->timers, NULL)) != NULL;) {
+        map_remove(&run->timers, it);
+        timer_free(CONTAINER_OF(it, struct timer, node));
+    }
+    run->status = status;
+    run->close_ns = r->now_ns;
+    return true;
+}
+
+/* -- workflow tasks -------------------------------------------------------------------------- */
+
+static bool apply_task_scheduled(struct rebuilding *r)
+{
+    const api_workflow_task_scheduled_event_attributes *a = engine_event_attributes(r->event);
+    struct workflow_task *wft = &r->run->wft;
+
+    if (wft->state != WFT_NONE)
+        return wrong(r, "a workflow task is pending already");
+    wft->state = WFT_SCHEDULED;
+    wft->scheduled_event_id = r->event->event_id;
+    wft->scheduled_ns = r->now_ns;
+    wft->attempt = 1;
+    wft->sticky = a->task_queue && a->task_queue->kind == TASK_QUEUE_KIND_STICKY;
+    if (proto_duration_ns(a->start_to_close_timeout, &wft->timeout_ns) != ERR_OK)
+        return wrong(r, "a duration out of range");
+    r->run->first_task_due_ns = 0;
+    return true;
+}
+
+static bool apply_task_started(struct rebuilding *r)
+{
+    const api_workflow_task_started_event_attributes *a = engine_event_attributes(r->event);
+    struct workflow_task *wft = &r->run->wft;
+
+    if (wft->state != WFT_SCHEDULED || a->scheduled_event_id != wft->scheduled_event_id)
+        return wrong(r, "no such workflow task is scheduled");
+    wft->state = WFT_STARTED;
+    wft->started_event_id = r->event->event_id;
+    wft->started_ns = r->now_ns;
+    wft->history_size_bytes = a->history_size_bytes;
+    wft->suggest_continue_as_new = a->suggest_continue_as_new;
+    return true;
+}
+
+static bool apply_task_completed(struct rebuilding *r)
+{
+    const api_workflow_task_completed_event_attributes *a = engine_event_attributes(r->event);
+    struct run *run = r->run;
+
+    if (run->wft.state != WFT_STARTED || a->scheduled_event_id != run->wft.scheduled_event_id ||
+        a->started_event_id != run->wft.started_event_id)
+        return wrong(r, "no such workflow task is started");
+    if (r->event->event_id != a->started_event_id + 1)
+        return wrong(r, "something stands between the start of a task and its completion");
+    run->last_started_event_id = a->started_event_id;
+    run->last_completed_ns = r->now_ns;
+    clear_task(run, 1);
+    return true;
+}
+
+static bool apply_task_failed(struct rebuilding *r)
+{
+    const api_workflow_task_failed_event_attributes *a = engine_event_attributes(r->event);
+    struct run *run = r->run;
+
+    if (run->wft.state != WFT_STARTED || a->started_event_id != run->wft.started_event_id)
+        return wrong(r, "no such workflow task is started");
+    clear_task(run, run->wft.sticky ? 1 : 2);
+    return true;
+}
+
+static bool apply_task_timed_out(struct rebuilding *r)
+{
+    const api_workflow_task_timed_out_event_attributes *a = engine_event_attributes(r->event);
+    struct run *run = r->run;
+    const bool of_start = a->timeout_type == TIMEOUT_TYPE_SCHEDULE_TO_START;
+
+    if (run->wft.state != (of_start ? WFT_SCHEDULED : WFT_STARTED) ||
+        a->scheduled_event_id != run->wft.scheduled_event_id)
+        return wrong(r, "no such workflow task is pending");
+    clear_task(run, of_start || run->wft.sticky ? 1 : 2);
+    return true;
+}
+
+/* -- activities and timers ------------------------------------------------------------------- */
+
+static void keep_bytes(struct rebuilding *r, struct bytes *out, const void *message)
+{
+    if (message)
+        bytes_set(out, proto_encode(r->arena, message));
+}
+
+static bool apply_activity_scheduled(struct rebuilding *r)
+{
+    const api_activity_task_scheduled_event_attributes *a = engine_event_attributes(r->event);
+
+    if (!a->activity_type || !a->task_queue)
+        return wrong(r, "an activity without type or task queue");
+    if (run_activity_by_id(r->run, slice_str(a->activity_id)))
+        return wrong(r, "the activity id is in use");
+    struct activity *activity = activity_new(r->event->event_id);
+    map_put_u64(&r->run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
+    bytes_set(&activity->activity_id, slice_str(a->activity_id));
+    bytes_set(&activity->activity_type, slice_str(a->activity_type->name));
+    bytes_set(&activity->task_queue, slice_str(a->task_queue->name));
+    if (proto_duration_ns(a->schedule_to_close_timeout, &activity->schedule_to_close_ns) ||
+        proto_duration_ns(a->schedule_to_start_timeout, &activity->schedule_to_start_ns) ||
+        proto_duration_ns(a->start_to_close_timeout, &activity->start_to_close_ns) ||
+        proto_duration_ns(a->heartbeat_timeout, &activity->heartbeat_ns))
+        return wrong(r, "a duration out of range");
+    if (a->retry_policy)
+        activity_set_retry_policy(activity, r->arena, a->retry_policy);
+    keep_bytes(r, &activity->input, a->input);
+    keep_bytes(r, &activity->header, a->header);
+    keep_bytes(r, &activity->priority, a->priority);
+    activity->first_scheduled_ns = r->now_ns;
+    return true;
+}
+
+static bool apply_activity_cancel_requested(struct rebuilding *r)
+{
+    const api_activity_task_cancel_requested_event_attributes *a =
+        engine_event_attributes(r->event);
+    struct activity *activity = run_activity(r->run, a->scheduled_event_id);
+
+    if (activity) /* else its end waits in the buffer */
+        activity->cancel_requested_event_id = r->event->event_id;
+    return true;
+}
+
+static bool apply_activity_closed(struct rebuilding *r, int64_t scheduled_event_id)
+{
+    struct activity *activity = run_activity(r->run, scheduled_event_id);
+
+    if (!activity)
+        return wrong(r, "no such activity is pending");
+    map_remove(&r->run->activities, &activity->node);
+    activity_free(activity);
+    return true;
+}
+
+static bool apply_timer_started(struct rebuilding *r)
+{
+    const api_timer_started_event_attributes *a = engine_event_attributes(r->event);
+    int64_t span_ns;
+
+    if (run_timer(r->run, slice_str(a->timer_id)))
+        return wrong(r, "the timer id is in use");
+    if (proto_duration_ns(a->start_to_fire_timeout, &span_ns) != ERR_OK)
+        return wrong(r, "a duration out of range");
+    struct timer *timer = timer_new(slice_str(a->timer_id));
+    timer->started_event_id = r->event->event_id;
+    if (__builtin_add_overflow(r->now_ns, span_ns, &timer->fire_ns))
+        timer->fire_ns = INT64_MAX;
+    map_put(&r->run->timers, bytes_slice(timer->timer_id), &timer->node);
+    return true;
+}
+
+static bool apply_timer_ended(struct rebuilding *r, const char *timer_id, int64_t started_id,
+                              bool fired)
+{
+    struct timer *timer = run_timer(r->run, slice_str(timer_id));
+
+    if (!timer || timer->started_event_id != started_id)
+        return wrong(r, "no such timer is pending");
+    if (fired && r->now_ns < timer->fire_ns)
+        return wrong(r, "a timer fires early");
+    map_remove(&r->run->timers, &timer->node);
+    timer_free(timer);
+    return true;
+}
+
+/* -- dispatch -------------------------------------------------------------------------------- */
+
+static bool apply_run_event(struct rebuilding *r)
+{
+    switch ((int32_t)r->event->event_type) {
+    case EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+        return apply_started(r);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+        return apply_closed(r, WORKFLOW_EXECUTION_STATUS_COMPLETED);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+        return apply_closed(r, WORKFLOW_EXECUTION_STATUS_FAILED);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
+        return apply_closed(r, WORKFLOW_EXECUTION_STATUS_CANCELED);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED:
+        return apply_closed(r, WORKFLOW_EXECUTION_STATUS_TERMINATED);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+        return apply_closed(r, WORKFLOW_EXECUTION_STATUS_TIMED_OUT);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+        r->run->signal_count++;
+        return true;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+        r->run->cancel_requested = true;
+        return true;
+    case EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+        return apply_task_scheduled(r);
+    case EVENT_TYPE_WORKFLOW_TASK_STARTED:
+        return apply_task_started(r);
+    case EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+        return apply_task_completed(r);
+    case EVENT_TYPE_WORKFLOW_TASK_FAILED:
+        return apply_task_failed(r);
+    case EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+        return apply_task_timed_out(r);
+    case EVENT_TYPE_MARKER_RECORDED:
+        return true;
+    default:
+        return wrong(r, "an unknown type");
+    }
+}
+
+static bool apply(struct rebuilding *r)
+{
+    const api_history_event *e = r->event;
+
+    if (!engine_event_attributes(e))
+        return wrong(r, "no attributes");
+    switch ((int32_t)e->event_type) {
+    case EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+        return apply_activity_scheduled(r);
+    case EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:
+        return apply_activity_cancel_requested(r);
+    case EVENT_TYPE_ACTIVITY_TASK_STARTED:
+        return run_activity(r->run, e->activity_task_started_event_attributes->scheduled_event_id)
+                   ? true
+                   : wrong(r, "no such activity is pending");
+    case EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+        return apply_activity_closed(
+            r, e->activity_task_completed_event_attributes->scheduled_event_id);
+    case EVENT_TYPE_ACTIVITY_TASK_FAILED:
+        return apply_activity_closed(r,
+                                     e->activity_task_failed_event_attributes->scheduled_event_id);
+    case EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+        return apply_activity_closed(
+            r, e->activity_task_timed_out_event_attributes->scheduled_event_id);
+    case EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+        return apply_activity_closed(
+            r, e->activity_task_canceled_event_attributes->scheduled_event_id);
+    case EVENT_TYPE_TIMER_STARTED:
+        return apply_timer_started(r);
+    case EVENT_TYPE_TIMER_FIRED:
+        return apply_timer_ended(r, e->timer_fired_event_attributes->timer_id,
+                                 e->timer_fired_event_attributes->started_event_id, true);
+    case EVENT_TYPE_TIMER_CANCELED:
+        return apply_timer_ended(r, e->timer_canceled_event_attributes->timer_id,
+                                 e->timer_canceled_event_attributes->started_event_id, false);
+    default:
+        return apply_run_event(r);
+    }
+}
+
+static bool apply_all(struct rebuilding *r, struct slice bytes, bool buffered)
+{
+    size_t count;
+    api_history_event **events = engine_decode_events(r->arena, bytes, &count);
+    static const api_history_event none = API_HISTORY_EVENT_INIT;
+
+    r->event = &none;
+    if (!events)
+        return wrong(r, "malformed bytes");
+    for (size_t i = 0; i < count; i++) {
+        r->event = events[i];
+        if (!run_is_open(r->run))
+            return wrong(r, "an event after the end");
+        if (r->event->event_id != (buffered ? 0 : r->run->next_event_id))
+            return wrong(r, "ids are not dense");
+        if (!buffered)
+            r->run->next_event_id++;
+        if (proto_timestamp_ns(r->event->event_time, &r->now_ns) != ERR_OK || r->now_ns == 0)
+            return wrong(r, "no time");
+        if (!apply(r))
+            return false;
+    }
+    return true;
+}
+
+enum err run_rebuild(struct arena *arena, struct slice history, struct slice buffered,
+                     struct run **out, const char **why)
+{
+    struct rebuilding r = {.run = run_new(), .arena = arena};
+
+    *out = NULL;
+    *why = NULL;
+    if (!apply_all(&r, history, false) || !apply_all(&r, buffered, true)) {
+        *why = r.why;
+        run_free(r.run);
+        return ERR_CORRUPT;
+    }
+    *out = r.run;
+    return ERR_OK;
+}

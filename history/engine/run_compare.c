@@ -1,0 +1,148 @@
+/* run_compare.c - two runs side by side: a run and its rebuild, or a run and its stored form. */
+#include "history/engine/activity_int.h"
+#include "history/engine/run_codec.h"
+#include "history/engine/timer.h"
+
+enum sort { DERIVED, WFT, DURABLE, OTHER };
+
+struct comparing {
+    const struct run *a, *b;
+    enum run_fields which;
+    struct buf *out;
+    bool same;
+};
+
+static bool looks_at(const struct comparing *c, enum sort sort)
+{
+    if (c->which == RUN_FIELDS_ALL)
+        return true;
+    return sort == DERIVED || (sort == WFT && c->a->wft.attempt == 1 && c->b->wft.attempt == 1);
+}
+
+static void differ_i64(struct comparing *c, enum sort sort, const char *name, int64_t a, int64_t b)
+{
+    if (a == b || !looks_at(c, sort))
+        return;
+    c->same = false;
+    buf_printf(c->out, "%s: %lld, %lld\n", name, (long long)a, (long long)b);
+}
+
+static void differ_bytes(struct comparing *c, enum sort sort, const char *name, struct slice a,
+                         struct slice b)
+{
+    if (slice_eq(a, b) || !looks_at(c, sort))
+        return;
+    c->same = false;
+    buf_printf(c->out, "%s: %zu bytes \"" SLICE_FMT "\", %zu bytes \"" SLICE_FMT "\"\n", name,
+               a.len, SLICE_ARG(a), b.len, SLICE_ARG(b));
+}
+
+#define CMP_NONE(sort, member) (void)0
+#define CMP_I64(sort, member) differ_i64(c, sort, #member, c->a->member, c->b->member)
+#define CMP_I32 CMP_I64
+#define CMP_U32 CMP_I64
+#define CMP_BOOL CMP_I64
+#define CMP_STATE CMP_I64
+#define CMP_KIND CMP_I64
+#define CMP_U64(sort, member)                                                                      \
+    differ_i64(c, sort, #member, (int64_t)c->a->member, (int64_t)c->b->member)
+#define CMP_SLICE(sort, member) differ_bytes(c, sort, #member, c->a->member, c->b->member)
+#define CMP_BYTES(sort, member)                                                                    \
+    differ_bytes(c, sort, #member, bytes_slice(c->a->member), bytes_slice(c->b->member))
+#define CMP_TEXT(sort, member)                                                                     \
+    differ_bytes(c, sort, #member, slice_str(c->a->member), slice_str(c->b->member))
+#define CMP_RING(sort, member)                                                                     \
+    differ_bytes(c, sort, #member, slice_of(c->a->member, sizeof(c->a->member)),                   \
+                 slice_of(c->b->member, sizeof(c->b->member)))
+
+static void compare_fields(struct comparing *c)
+{
+#define RUN_FIELD(sort, form, key, member) CMP_##form(sort, member);
+#include "history/engine/run_fields.def"
+#undef RUN_FIELD
+}
+
+/* -- items ----------------------------------------------------------------------------------- */
+
+static void compare_stored(struct comparing *c, const char *name, struct buf *a, struct buf *b)
+{
+    differ_bytes(c, DURABLE, name, buf_slice(a), buf_slice(b));
+    buf_release(a);
+    buf_release(b);
+}
+
+static void compare_activity(struct comparing *c, const struct activity *a,
+                             const struct activity *b)
+{
+#define ACTIVITY_I64(member) differ_i64(c, DERIVED, "activity " #member, a->member, b->member)
+#define ACTIVITY_BYTES(member)                                                                     \
+    differ_bytes(c, DERIVED, "activity " #member, bytes_slice(a->member), bytes_slice(b->member))
+    ACTIVITY_BYTES(activity_id);
+    ACTIVITY_BYTES(activity_type);
+    ACTIVITY_BYTES(task_queue);
+    ACTIVITY_I64(schedule_to_close_ns);
+    ACTIVITY_I64(schedule_to_start_ns);
+    ACTIVITY_I64(start_to_close_ns);
+    ACTIVITY_I64(heartbeat_ns);
+    ACTIVITY_I64(retry_initial_ns);
+    ACTIVITY_I64(retry_max_interval_ns);
+    ACTIVITY_I64(retry_max_attempts);
+    ACTIVITY_I64(has_retry);
+    ACTIVITY_BYTES(retry_policy);
+    ACTIVITY_BYTES(input);
+    ACTIVITY_BYTES(header);
+    ACTIVITY_BYTES(priority);
+    ACTIVITY_I64(first_scheduled_ns);
+    ACTIVITY_I64(cancel_requested_event_id);
+#undef ACTIVITY_I64
+#undef ACTIVITY_BYTES
+    if (c->which == RUN_FIELDS_ALL) {
+        struct buf encoded_a, encoded_b;
+        buf_init(&encoded_a, 0);
+        buf_init(&encoded_b, 0);
+        activity_encode(a, &encoded_a);
+        activity_encode(b, &encoded_b);
+        compare_stored(c, "activity", &encoded_a, &encoded_b);
+    }
+}
+
+static void compare_items(struct comparing *c)
+{
+    differ_i64(c, DERIVED, "activities.count", (int64_t)c->a->activities.count,
+               (int64_t)c->b->activities.count);
+    for (struct map_node *it = map_next(&c->a->activities, NULL); it;
+         it = map_next(&c->a->activities, it)) {
+        const struct activity *a = CONTAINER_OF(it, struct activity, node);
+        const struct activity *b = run_activity(c->b, a->scheduled_event_id);
+        differ_i64(c, DERIVED, "activity", a->scheduled_event_id, b ? b->scheduled_event_id : 0);
+        if (b)
+            compare_activity(c, a, b);
+    }
+    differ_i64(c, DERIVED, "timers.count", (int64_t)c->a->timers.count,
+               (int64_t)c->b->timers.count);
+    for (struct map_node *it = map_next(&c->a->timers, NULL); it;
+         it = map_next(&c->a->timers, it)) {
+        const struct timer *a = CONTAINER_OF(it, struct timer, node);
+        const struct timer *b = run_timer(c->b, bytes_slice(a->timer_id));
+        differ_i64(c, DERIVED, "timer started_event_id", a->started_event_id,
+                   b ? b->started_event_id : 0);
+        differ_i64(c, DERIVED, "timer fire_ns", a->fire_ns, b ? b->fire_ns : 0);
+    }
+    differ_i64(c, DURABLE, "signal_request_ids.count", (int64_t)c->a->signal_request_ids.count,
+               (int64_t)c->b->signal_request_ids.count);
+    for (struct map_node *it = map_next(&c->a->signal_request_ids, NULL); it;
+         it = map_next(&c->a->signal_request_ids, it)) {
+        const struct slice id = CONTAINER_OF(it, struct signal_request, node)->id;
+        differ_bytes(c, DURABLE, "signal_request_ids", id,
+                     map_get(&c->b->signal_request_ids, id) ? id : SLICE_EMPTY);
+    }
+}
+
+bool run_compare(const struct run *a, const struct run *b, enum run_fields which, struct buf *out)
+{
+    struct comparing c = {a, b, which, out, true};
+
+    compare_fields(&c);
+    compare_items(&c);
+    return c.same;
+}
