@@ -82,3 +82,235 @@ static const struct suite_hooks fault = {.backend = "fault",
 SUITE(SUITE_TEST, sqlite)
 SUITE(SUITE_TEST, memory)
 SUITE(SUITE_TEST, fault)
+
+/* -- the fault loop: operation N fails for N = 1, 2, 3 ... until a story comes to its end --- */
+
+enum { STORY_TRANSITIONS = 40, STORY_ROWS = 40 }; /* a flush of 15 transitions has two slices */
+
+struct story {
+    struct bed bed;
+    int64_t staged, acked; /* transitions */
+    int64_t seqs[STORY_TRANSITIONS + 1];
+};
+
+/* Transition `n`: its own rows, a task that replaces the one before, and the row "n". */
+static enum err story_stage(struct story *t, int64_t n)
+{
+    struct store_op ops[STORY_ROWS + 3];
+    char keys[STORY_ROWS + 3][40], number[24];
+    size_t count = 0;
+    int64_t seq;
+
+    snprintf(number, sizeof number, "%03lld", (long long)n);
+    for (; count < STORY_ROWS; count++) {
+        snprintf(keys[count], sizeof keys[count], "row%s-%02zu", number, count);
+        ops[count] = op_of(STORE_INSERT, keys[count], number);
+    }
+    snprintf(keys[count], sizeof keys[count], "task%s", number);
+    ops[count] = op_of(STORE_INSERT, keys[count], "");
+    count++;
+    if (n > 1) {
+        snprintf(keys[count], sizeof keys[count], "task%03lld", (long long)n - 1);
+        ops[count] = op_of(STORE_DELETE, keys[count], "");
+        count++;
+    }
+    ops[count++] = op_of(STORE_PUT, "n", number);
+    const enum err err = store_stage(t->bed.shard, ops, count, false, &seq);
+    if (err == ERR_OK) {
+        t->staged = n;
+        t->seqs[n] = seq;
+    }
+    return err;
+}
+
+/* Runs until all that is staged is durable, or the shard is lost. */
+static bool story_settle(struct story *t)
+{
+    for (int i = 0; i < 1000 && t->bed.lost == ERR_OK; i++) {
+        bed_run(&t->bed);
+        if (t->bed.durable >= t->seqs[t->staged])
+            break;
+        t->bed.clock.now_ns += 100 * NS_PER_MS; /* a retry waits for its time */
+    }
+    while (t->acked < t->staged && t->bed.durable >= t->seqs[t->acked + 1])
+        t->acked++;
+    check(t->bed.lost != ERR_OK || t->acked == t->staged);
+    return t->bed.lost == ERR_OK;
+}
+
+static bool story_flush(struct story *t)
+{
+    for (int i = 0; i < 10; i++) {
+        if (store_shard_flush(t->bed.shard) == ERR_OK)
+            return true;
+        if (!story_settle(t))
+            return false;
+    }
+    bed_run(&t->bed);
+    return false;
+}
+
+/* False: something failed on the way. */
+static bool story_tell(struct story *t)
+{
+    struct err_detail detail;
+
+    for (int64_t n = t->acked + 1; n <= STORY_TRANSITIONS; n++) {
+        enum err err = story_stage(t, n);
+
+        for (int i = 0; err == ERR_DISK_FULL && i < 20; i++) {
+            t->bed.clock.now_ns += NS_PER_S; /* the mode ends when there is room */
+            bed_run(&t->bed);
+            err = story_stage(t, n);
+        }
+        if (err != ERR_OK || (n % 3 != 0 && !story_settle(t)))
+            return false;
+        if (n % 15 == 0 && !story_flush(t))
+            return false;
+        if (n == 22) {
+            bed_close(&t->bed, false);
+            if (bed_try_open(&t->bed, &detail) != ERR_OK)
+                return false;
+            t->staged = t->acked;
+            t->bed.durable = t->seqs[t->acked];
+        }
+    }
+    return story_settle(t) && story_flush(t);
+}
+
+static bool count_row(void *arg, struct slice key, struct slice value)
+{
+    int64_t *counts = arg; /* rows, tasks, the number in "n" */
+
+    if (slice_starts_with(key, SLICE_LIT("row")))
+        counts[0]++;
+    else if (slice_starts_with(key, SLICE_LIT("task")))
+        counts[1]++;
+    else
+        for (size_t i = 0; i < value.len; i++)
+            counts[2] = counts[2] * 10 + value.ptr[i] - '0';
+    return true;
+}
+
+static enum err count_rows(struct store_snapshot *snapshot, void *arg)
+{
+    return store_scan(snapshot, STORE_MAIN, SLICE_EMPTY, SLICE_EMPTY, false, count_row, arg);
+}
+
+/* What stands there is whole transitions, all that were acknowledged and none twice. */
+static int64_t story_check(struct story *t)
+{
+    int64_t counts[3] = {0};
+
+    check_ok(store_read_now(t->bed.shard, count_rows, counts));
+    check(counts[2] >= t->acked && counts[2] <= STORY_TRANSITIONS);
+    check_i64(counts[0], counts[2] * STORY_ROWS);
+    check_i64(counts[1], counts[2] > 0);
+    return counts[2];
+}
+
+static bool story_with(enum fault_kind kind, uint64_t at, uint64_t times)
+{
+    static const struct fault_plan no_plan = {.kind = FAULT_NONE};
+    const struct fault_plan plan = {.kind = kind, .at = at, .times = times};
+    struct story t = {0};
+
+    bed_init(&t.bed, &fault);
+    store_fault_set(t.bed.dir, &plan);
+    const bool told = story_tell(&t);
+    const bool hit = store_fault_hit(t.bed.dir);
+    check(told || hit);
+    store_fault_set(t.bed.dir, &no_plan);
+    if (t.bed.shard)
+        bed_close(&t.bed, false);
+    bed_open(&t.bed);
+    t.acked = t.staged = story_check(&t);
+    t.bed.durable = store_durable_seq(t.bed.shard);
+    check(story_tell(&t)); /* and it goes on from there */
+    check_i64(story_check(&t), STORY_TRANSITIONS);
+    bed_reopen(&t.bed, true);
+    check_i64(story_check(&t), STORY_TRANSITIONS);
+    bed_release(&t.bed);
+    return hit;
+}
+
+static void fault_loop(enum fault_kind kind, uint64_t times)
+{
+    uint64_t at = 1;
+
+    while (at < 1000 && story_with(kind, at, times))
+        at++;
+    check(at > 30 && at < 1000);
+}
+
+TEST(fault_loop_io)
+{
+    fault_loop(FAULT_IO, 1);
+}
+
+TEST(fault_loop_fenced)
+{
+    fault_loop(FAULT_FENCED, 1);
+}
+
+TEST(fault_loop_busy)
+{
+    fault_loop(FAULT_BUSY, 3);
+}
+
+TEST(fault_loop_disk_full)
+{
+    fault_loop(FAULT_DISK_FULL, 3);
+}
+
+TEST(fault_loop_unknown_outcome)
+{
+    fault_loop(FAULT_UNKNOWN_DONE, 1);
+    fault_loop(FAULT_UNKNOWN_DROPPED, 2);
+}
+
+TEST(fault_loop_crash)
+{
+    fault_loop(FAULT_CRASH_BEFORE, 1);
+    fault_loop(FAULT_CRASH_AFTER, 1);
+}
+
+TEST(an_unknown_outcome_is_given_up_in_the_end)
+{
+    const struct fault_plan plan = {.kind = FAULT_UNKNOWN_DROPPED, .at = 1, .times = UINT64_MAX};
+    struct bed bed;
+
+    bed_init(&bed, &fault);
+    store_fault_set(bed.dir, &plan);
+    bed_stage(&bed, STORE_PUT, "a", "1");
+    for (int i = 0; i < 1000 && bed.lost == ERR_OK; i++) {
+        bed_run(&bed);
+        bed.clock.now_ns += 100 * NS_PER_MS;
+    }
+    check_err(bed.lost, ERR_UNAVAILABLE);
+    bed_release(&bed);
+}
+
+TEST(a_full_disk_takes_essential_transitions_only)
+{
+    const struct fault_plan plan = {.kind = FAULT_DISK_FULL, .at = 1, .times = 1};
+    const struct store_op op = op_of(STORE_PUT, "b", "2");
+    struct bed bed;
+    int64_t seq;
+
+    bed_init(&bed, &fault);
+    store_fault_set(bed.dir, &plan);
+    bed_stage(&bed, STORE_PUT, "a", "1");
+    check(store_step(bed.store));
+    check_err(store_stage(bed.shard, &op, 1, false, &seq), ERR_DISK_FULL);
+    check_ok(store_stage(bed.shard, &op, 1, true, &seq));
+    bed.clock.now_ns += 100 * NS_PER_MS;
+    bed_run(&bed);
+    check_i64(bed.durable, seq);
+    check_err(store_stage(bed.shard, &op, 1, false, &seq), ERR_DISK_FULL);
+    bed.clock.now_ns += 2 * NS_PER_S;
+    bed_run(&bed);
+    check_ok(store_stage(bed.shard, &op, 1, false, &seq));
+    bed_run(&bed);
+    bed_release(&bed);
+}
