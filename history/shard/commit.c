@@ -1,0 +1,175 @@
+/* commit.c - from a finished transition to rows, offers, deadlines and answers. */
+#include "history/shard/shard_int.h"
+
+#include "common/proto/errdetail.h"
+
+void hs_begin(struct history_shard *shard, struct hs_request *req, struct run *run,
+              struct transition *t)
+{
+    transition_init(t, run, &req->arena);
+    t->now_ns = hs_now_ns(shard);
+    t->rng = &shard->rng;
+    /* Numbers of task rows follow the clock: unique after a restart too, and by age. */
+    const uint64_t now_us = (uint64_t)(t->now_ns / 1000);
+    if (shard->row_seq < now_us)
+        shard->row_seq = now_us;
+    t->row_seq = &shard->row_seq;
+    t->history_shard = shard->options.shard_id;
+    t->limits = shard->options.limits;
+    t->detail = &req->detail;
+}
+
+/* A full disk refuses what makes new work; what ends it goes on. */
+static bool is_essential(const struct hs_request *req)
+{
+    return !hs_operation_makes_work(req);
+}
+
+struct rows {
+    struct store_op *ops;
+    size_t count, cap;
+};
+
+static void rows_add(struct arena *arena, struct rows *rows, const struct store_op *ops,
+                     size_t count)
+{
+    if (rows->count + count > rows->cap) {
+        const size_t cap = rows->count + count + 16;
+        struct store_op *more = arena_alloc(arena, cap * sizeof *more);
+
+        if (rows->count)
+            memcpy(more, rows->ops, rows->count * sizeof *more);
+        rows->ops = more;
+        rows->cap = cap;
+    }
+    if (count)
+        memcpy(rows->ops + rows->count, ops, count * sizeof *ops);
+    rows->count += count;
+}
+
+static void rows_add_clock(struct history_shard *shard, struct arena *arena, struct rows *rows,
+                           int64_t now_ns)
+{
+    uint8_t *key = arena_alloc(arena, 2), *value = arena_alloc(arena, 8);
+
+    key[0] = shard->first_tablet;
+    key[1] = 'K';
+    be64_put(value, (uint64_t)now_ns);
+    const struct store_op op = {STORE_PUT, STORE_MAIN, slice_of(key, 2), slice_of(value, 8)};
+    rows_add(arena, rows, &op, 1);
+}
+
+static void count_close(const struct history_shard *shard, int32_t status)
+{
+    switch (status) {
+    case WORKFLOW_EXECUTION_STATUS_COMPLETED:
+        counter_add(shard->metrics.workflow_success, 1);
+        break;
+    case WORKFLOW_EXECUTION_STATUS_FAILED:
+        counter_add(shard->metrics.workflow_failed, 1);
+        break;
+    case WORKFLOW_EXECUTION_STATUS_CANCELED:
+        counter_add(shard->metrics.workflow_cancel, 1);
+        break;
+    case WORKFLOW_EXECUTION_STATUS_TERMINATED:
+        counter_add(shard->metrics.workflow_terminate, 1);
+        break;
+    case WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+        counter_add(shard->metrics.workflow_timeout, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+static void change_committed(struct history_shard *shard, struct hs_request *req,
+                             const struct hs_change *change, int64_t row_before_ns, int64_t seq)
+{
+    struct hs_entry *entry = change->entry;
+    const struct transition *t = change->t;
+
+    entry->seq = seq;
+    hs_entry_events(entry, t, seq, shard->durable);
+    for (size_t i = 0; i < t->change_count; i++)
+        if (t->changes[i].add)
+            hs_offer(shard, entry->run, &t->changes[i], t->now_ns, seq);
+    if (change->make_current || t->closed)
+        hs_current_update(shard, req, entry->run, change->make_current, seq);
+    hs_deadline_changed(shard, entry->run, row_before_ns, seq);
+    if (t->event_count)
+        hs_wake_later(shard, entry->run, seq);
+    if (t->closed)
+        count_close(shard, entry->run->status);
+    counter_add(shard->metrics.state_transitions, 1);
+    hs_cache_touch(shard, entry);
+    if (t->closed || t->wft_completed)
+        hs_queries_completed(shard, entry, t);
+}
+
+/* What the store said, for the client. */
+static enum err stage_failed(struct hs_request *req, enum err err)
+{
+    req->detail = (struct err_detail){0};
+    if (err == ERR_BUSY)
+        return errdetail_resource_exhausted(
+            &req->arena, &req->detail, RESOURCE_EXHAUSTED_CAUSE_SYSTEM_OVERLOADED,
+            RESOURCE_EXHAUSTED_SCOPE_SYSTEM, "the shard's log is at its bound");
+    if (err == ERR_INVALID)
+        return err_fail(&req->detail, err, "the transition is past a limit of the store");
+    return err_fail(&req->detail, err, "the transition can't be stored: %s", err_text(err));
+}
+
+enum { CHANGES_MAX = 2 };
+
+enum err hs_commit(struct history_shard *shard, struct hs_request *req,
+                   const struct hs_change *changes, uint32_t count)
+{
+    int64_t row_before_ns[CHANGES_MAX], seq = 0;
+    struct rows rows = {0};
+
+    must(count <= CHANGES_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        struct store_op *ops;
+        size_t op_count;
+
+        row_before_ns[i] = changes[i].entry->run->deadline_row_ns;
+        rows_of_transition(changes[i].t, changes[i].make_current, &ops, &op_count);
+        rows_add(&req->arena, &rows, ops, op_count);
+    }
+    if (rows.count == 0)
+        return ERR_OK; /* a repeated request, or nothing was due */
+
+    const int64_t now_ns = changes[0].t->now_ns;
+    const bool clock_row = hs_clock_row_due(&shard->clock, now_ns);
+    if (clock_row)
+        rows_add_clock(shard, &req->arena, &rows, now_ns);
+    const enum err err = store_stage(shard->store, rows.ops, rows.count, is_essential(req), &seq);
+    if (err != ERR_OK) {
+        for (uint32_t i = 0; i < count; i++)
+            hs_entry_discard(shard, changes[i].entry);
+        return stage_failed(req, err);
+    }
+    if (clock_row)
+        shard->clock.row_ns = now_ns;
+    for (uint32_t i = 0; i < count; i++)
+        change_committed(shard, req, &changes[i], row_before_ns[i], seq);
+    return ERR_OK;
+}
+
+void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+            struct transition *t, enum err err)
+{
+    int64_t seq = entry->seq;
+    struct slice reply = SLICE_EMPTY;
+
+    if (err == ERR_OK) {
+        err = hs_commit(shard, req, &(struct hs_change){entry, t, false}, 1);
+        if (err == ERR_OK) {
+            seq = entry->seq;
+            err = t->reply_err;
+            reply = t->reply;
+        }
+    }
+    transition_release(t);
+    hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
+}

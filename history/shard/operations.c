@@ -1,0 +1,315 @@
+/* operations.c - the table of mesh methods: how each request is decoded, and the step it makes. */
+#include "history/shard/shard_int.h"
+
+#include "common/base/hash.h"
+#include "common/proto/wire.h"
+
+#include <stdio.h>
+
+enum route {
+    ROUTE_EXECUTION, /* an API request that names a workflow execution */
+    ROUTE_TOKEN,     /* an API request with a task token */
+    ROUTE_API,       /* an API request whose handler finds the run itself */
+    ROUTE_TASK,      /* struct rpc_task */
+    ROUTE_BODY,      /* the handler decodes the body, which is in req->api.request */
+};
+
+struct hs_operation {
+    enum mesh_method method;
+    const char *name; /* label of its metrics: the reference's name of the call */
+    enum route route;
+    const ProtobufCMessageDescriptor *desc;
+    const api_common_workflow_execution *(*execution)(const void *message); /* ROUTE_EXECUTION */
+    hs_step_fn step;                                                        /* with the run ... */
+    hs_request_fn start;                                                    /* ... or without */
+    bool makes_work;
+};
+
+/* -- the executions that requests name ------------------------------------------------------ */
+
+#define EXECUTION_OF(type, member)                                                                 \
+    static const api_common_workflow_execution *type##_execution(const void *message)              \
+    {                                                                                              \
+        return ((const api_##type *)message)->member;                                              \
+    }
+EXECUTION_OF(signal_workflow_execution_request, workflow_execution)
+EXECUTION_OF(request_cancel_workflow_execution_request, workflow_execution)
+EXECUTION_OF(terminate_workflow_execution_request, workflow_execution)
+EXECUTION_OF(describe_workflow_execution_request, execution)
+EXECUTION_OF(get_workflow_execution_history_request, execution)
+EXECUTION_OF(query_workflow_request, execution)
+EXECUTION_OF(reset_sticky_task_queue_request, execution)
+
+/* -- plain steps ---------------------------------------------------------------------------- */
+
+#define PLAIN_STEP(name, call)                                                                     \
+    static void step_##name(struct history_shard *shard, struct hs_request *req,                   \
+                            struct hs_entry *entry)                                                \
+    {                                                                                              \
+        struct transition t;                                                                       \
+                                                                                                   \
+        hs_begin(shard, req, entry->run, &t);                                                      \
+        const enum err err = call;                                                                 \
+        hs_end(shard, req, entry, &t, err);                                                        \
+    }
+PLAIN_STEP(signal, engine_signal(&t, req->message))
+PLAIN_STEP(cancel, engine_request_cancel(&t, req->message))
+PLAIN_STEP(terminate, engine_terminate(&t, req->message))
+PLAIN_STEP(reset_sticky, engine_reset_sticky(&t))
+PLAIN_STEP(wft_failed, engine_respond_workflow_task_failed(&t, &req->token, req->message))
+PLAIN_STEP(activity_completed, engine_respond_activity_completed(&t, &req->token, req->message))
+PLAIN_STEP(activity_failed, engine_respond_activity_failed(&t, &req->token, req->message))
+PLAIN_STEP(activity_canceled, engine_respond_activity_canceled(&t, &req->token, req->message))
+PLAIN_STEP(heartbeat, engine_record_heartbeat(&t, &req->token, req->message))
+
+static void step_describe(struct history_shard *shard, struct hs_request *req,
+                          struct hs_entry *entry)
+{
+    hs_answer(shard, req, ERR_OK, engine_describe(entry->run, &req->arena, hs_now_ns(shard)),
+              entry->seq);
+}
+
+/* -- the table ------------------------------------------------------------------------------ */
+
+#define EXECUTION(method_, name_, type, step_, makes_work_)                                        \
+    {                                                                                              \
+        .method = METHOD_HISTORY_##method_, .name = name_, .route = ROUTE_EXECUTION,               \
+        .desc = &api_##type##__desc, .execution = type##_execution, .step = step_,                 \
+        .makes_work = makes_work_                                                                  \
+    }
+#define TOKEN(method_, name_, type, step_)                                                         \
+    {                                                                                              \
+        .method = METHOD_HISTORY_##method_, .name = name_, .route = ROUTE_TOKEN,                   \
+        .desc = &api_##type##__desc, .step = step_                                                 \
+    }
+#define BODY(method_, name_, start_)                                                               \
+    {                                                                                              \
+        .method = METHOD_HISTORY_##method_, .name = name_, .route = ROUTE_BODY, .start = start_    \
+    }
+
+static const struct hs_operation operations[] = {
+    {.method = METHOD_HISTORY_START_WORKFLOW,
+     .name = "StartWorkflowExecution",
+     .route = ROUTE_API,
+     .desc = &api_start_workflow_execution_request__desc,
+     .start = hs_start_workflow,
+     .makes_work = true},
+    EXECUTION(SIGNAL_WORKFLOW, "SignalWorkflowExecution", signal_workflow_execution_request,
+              step_signal, true),
+    EXECUTION(REQUEST_CANCEL, "RequestCancelWorkflowExecution",
+              request_cancel_workflow_execution_request, step_cancel, false),
+    EXECUTION(TERMINATE, "TerminateWorkflowExecution", terminate_workflow_execution_request,
+              step_terminate, false),
+    EXECUTION(DESCRIBE, "DescribeWorkflowExecution", describe_workflow_execution_request,
+              step_describe, false),
+    {.method = METHOD_HISTORY_GET_HISTORY,
+     .name = "GetWorkflowExecutionHistory",
+     .route = ROUTE_EXECUTION,
+     .desc = &api_get_workflow_execution_history_request__desc,
+     .execution = get_workflow_execution_history_request_execution,
+     .start = hs_get_history},
+    EXECUTION(QUERY, "QueryWorkflow", query_workflow_request, hs_step_query, false),
+    EXECUTION(RESET_STICKY, "ResetStickyTaskQueue", reset_sticky_task_queue_request,
+              step_reset_sticky, false),
+    TOKEN(RESPOND_WORKFLOW_TASK_COMPLETED, "RespondWorkflowTaskCompleted",
+          respond_workflow_task_completed_request, hs_step_workflow_task_completed),
+    TOKEN(RESPOND_WORKFLOW_TASK_FAILED, "RespondWorkflowTaskFailed",
+          respond_workflow_task_failed_request, step_wft_failed),
+    TOKEN(RESPOND_ACTIVITY_TASK_COMPLETED, "RespondActivityTaskCompleted",
+          respond_activity_task_completed_request, step_activity_completed),
+    TOKEN(RESPOND_ACTIVITY_TASK_FAILED, "RespondActivityTaskFailed",
+          respond_activity_task_failed_request, step_activity_failed),
+    TOKEN(RESPOND_ACTIVITY_TASK_CANCELED, "RespondActivityTaskCanceled",
+          respond_activity_task_canceled_request, step_activity_canceled),
+    TOKEN(RECORD_HEARTBEAT, "RecordActivityTaskHeartbeat", record_activity_task_heartbeat_request,
+          step_heartbeat),
+    {.method = METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED,
+     .name = "RespondQueryTaskCompleted",
+     .route = ROUTE_API,
+     .desc = &api_respond_query_task_completed_request__desc,
+     .start = hs_respond_query},
+    BODY(LIST_WORKFLOWS, "ListWorkflowExecutions", hs_list),
+    BODY(COUNT_WORKFLOWS, "CountWorkflowExecutions", hs_count),
+    BODY(START_TASK, "RecordTaskStarted", hs_start_task),
+    BODY(PULL_TASKS, "GetTasks", hs_pull_tasks),
+    BODY(FIRE_DEADLINES, "FireDeadlines", hs_fire_deadlines),
+    BODY(PULL_DEADLINES, "GetDeadlines", hs_pull_deadlines),
+    {.method = METHOD_HISTORY_NO_STICKY_POLLER,
+     .name = "NoStickyPoller",
+     .route = ROUTE_TASK,
+     .step = hs_step_no_sticky_poller},
+};
+_Static_assert(COUNT_OF(operations) <= HS_OPERATIONS_MAX, "every operation has its metrics");
+
+bool hs_operation_makes_work(const struct hs_request *req)
+{
+    return req->operation && req->operation->makes_work;
+}
+
+/* -- metrics -------------------------------------------------------------------------------- */
+
+void hs_metrics_init(struct history_shard *shard)
+{
+    struct metrics *registry = shard->options.metrics;
+    struct hs_metrics *m = &shard->metrics;
+    static const char stats[] = "operation=\"CompletionStats\",service_name=\"history\"";
+
+    for (size_t i = 0; i < COUNT_OF(operations); i++) {
+        char labels[128];
+
+        snprintf(labels, sizeof labels, "operation=\"%s\",service_name=\"history\"",
+                 operations[i].name);
+        m->requests[i] = metrics_counter(registry, "service_requests", labels);
+        m->errors[i] = metrics_counter(registry, "service_errors", labels);
+        m->latency[i] = metrics_histogram(registry, "service_latency", labels);
+    }
+    m->workflow_success = metrics_counter(registry, "workflow_success", stats);
+    m->workflow_failed = metrics_counter(registry, "workflow_failed", stats);
+    m->workflow_timeout = metrics_counter(registry, "workflow_timeout", stats);
+    m->workflow_terminate = metrics_counter(registry, "workflow_terminate", stats);
+    m->workflow_cancel = metrics_counter(registry, "workflow_cancel", stats);
+    m->state_transitions =
+        metrics_counter(registry, "state_transition_count", "service_name=\"history\"");
+    m->offers_dropped = metrics_counter(registry, "gnomon_history_offers_dropped", "");
+    m->cache_requests = metrics_counter(registry, "cache_requests",
+                                        "cache_type=\"mutablestate\",service_name=\"history\"");
+    m->cache_miss = metrics_counter(registry, "cache_miss",
+                                    "cache_type=\"mutablestate\",service_name=\"history\"");
+}
+
+void hs_operation_done(struct history_shard *shard, struct hs_request *req)
+{
+    if (!req->operation)
+        return;
+    const size_t index = (size_t)(req->operation - operations);
+
+    histogram_observe_ns(shard->metrics.latency[index], hs_mono_ns(shard) - req->began_mono_ns);
+    for (uint32_t i = 0; i < req->reply_count; i++)
+        if (req->replies[i].err != ERR_OK) {
+            counter_add(shard->metrics.errors[index], 1);
+            return;
+        }
+}
+
+/* -- routing -------------------------------------------------------------------------------- */
+
+static enum err want_run(struct history_shard *shard, struct hs_request *req, struct slice ns,
+                         struct slice workflow_id, struct slice run_id)
+{
+    uint8_t uuid[16];
+
+    if (ns.len != UUID_TEXT_LEN)
+        return err_fail(&req->detail, ERR_INVALID, "Invalid namespace UUID.");
+    req->namespace_id = ns;
+    req->workflow_id = workflow_id;
+    req->tablet = hash_tablet(ns, workflow_id);
+    if (!hs_owns_tablet(shard, req->tablet))
+        return err_fail(&req->detail, ERR_NOT_OWNER, "the workflow is of another shard");
+    if (run_id.len == 0)
+        return ERR_OK;
+    if (!uuid_parse(run_id, uuid))
+        return err_fail(&req->detail, ERR_INVALID, "Invalid RunId.");
+    uuid_format(uuid, req->run_id);
+    return ERR_OK;
+}
+
+static enum err route_by_token(struct history_shard *shard, struct hs_request *req)
+{
+    const enum err err = task_token_decode(&req->arena, req->api.token, &req->token);
+
+    if (err != ERR_OK)
+        return err_fail(&req->detail, ERR_INVALID, "Invalid TaskToken.");
+    if (!slice_eq(req->token.namespace_id, req->api.namespace_id))
+        return err_fail(&req->detail, ERR_INVALID,
+                        "Operation requested with a token from a different namespace.");
+    return want_run(shard, req, req->token.namespace_id, req->token.workflow_id, req->token.run_id);
+}
+
+static enum err route_by_task(struct history_shard *shard, struct hs_request *req)
+{
+    struct rpc_task *task = ARENA_NEW(&req->arena, struct rpc_task);
+    const enum err err = rpc_task_decode(&req->arena, req->api.request, task);
+
+    if (err != ERR_OK)
+        return err;
+    req->message = task;
+    return want_run(shard, req, task->namespace_id, task->workflow_id, task->run_id);
+}
+
+static enum err route(struct history_shard *shard, struct hs_request *req, struct slice body)
+{
+    const struct hs_operation *operation = req->operation;
+    enum err err = ERR_OK;
+
+    if (operation->route == ROUTE_BODY || operation->route == ROUTE_TASK) {
+        req->api.request = body;
+        return operation->route == ROUTE_TASK ? route_by_task(shard, req) : ERR_OK;
+    }
+    err = rpc_api_decode(&req->arena, body, &req->api);
+    if (err != ERR_OK)
+        return err;
+    err = proto_decode(&req->arena, operation->desc, req->api.request, &req->message, &req->detail);
+    if (err != ERR_OK || operation->route == ROUTE_API)
+        return err;
+    if (operation->route == ROUTE_TOKEN)
+        return route_by_token(shard, req);
+    const api_common_workflow_execution *execution = operation->execution(req->message);
+    return want_run(shard, req, req->api.namespace_id,
+                    slice_str(execution ? execution->workflow_id : NULL),
+                    slice_str(execution ? execution->run_id : NULL));
+}
+
+static const struct hs_operation *find(enum mesh_method method)
+{
+    for (size_t i = 0; i < COUNT_OF(operations); i++)
+        if (operations[i].method == method)
+            return &operations[i];
+    return NULL;
+}
+
+static void refuse(struct history_shard *shard, const struct mesh_request *request, enum err err,
+                   const char *why)
+{
+    struct err_detail detail = {0};
+
+    if (request->from.call == 0)
+        return;
+    err_fail(&detail, err, "%s", why);
+    const struct mesh_answer answer = {
+        .err = err, .detail = &detail, .shard = shard->options.shard_id};
+    shard->net->reply(shard->net->self, request->from, &answer);
+}
+
+void history_shard_request(struct history_shard *shard, const struct mesh_request *request)
+{
+    const struct hs_operation *operation = find(request->method);
+
+    if (!operation) {
+        if (request->method != METHOD_NOT_DELIVERED)
+            refuse(shard, request, ERR_UNIMPLEMENTED, "not a method of a history shard");
+        return;
+    }
+    counter_add(shard->metrics.requests[operation - operations], 1);
+    if (shard->lost || shard->draining) {
+        refuse(shard, request, ERR_NOT_OWNER, "the shard is closing");
+        return;
+    }
+    struct hs_request *req = hs_request_new(shard, request->from);
+    if (!req) {
+        refuse(shard, request, ERR_BUSY, "too many requests wait in the shard");
+        return;
+    }
+    req->operation = operation;
+    if (request->deadline_mono_ns)
+        req->deadline_mono_ns = request->deadline_mono_ns;
+    const enum err err = route(shard, req, arena_copy(&req->arena, request->body));
+    if (err != ERR_OK) {
+        hs_answer(shard, req, err, SLICE_EMPTY, 0);
+    } else if (operation->step) {
+        req->step = operation->step;
+        hs_with_run(shard, req);
+    } else {
+        operation->start(shard, req);
+    }
+    hs_rearm(shard);
+}

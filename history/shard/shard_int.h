@@ -1,0 +1,378 @@
+/* shard_int.h - what the files of a shard share: requests, cached runs, and their verbs.
+ *
+ * 1. A request is in one place at a time: stepping, waiting on an entry of the cache, parked (for
+ *    an event, a query's answer, a read), or in the heap of outputs until its sequence is durable.
+ *    Whoever has it answers it once; hs_release() frees it.
+ * 2. A run in the cache includes everything that was staged; `seq` of its entry is the highest
+ *    sequence that changed it. An entry that is not durable yet is never evicted.
+ * 3. When staging fails, the run in memory is ahead of its rows: it is thrown away, and loaded
+ *    again once all that it staged before is durable.
+ * 4. References across an await are ids (run id, query id, address); entries may be gone. */
+#ifndef GNOMON_HISTORY_SHARD_INT_H
+#define GNOMON_HISTORY_SHARD_INT_H
+
+#include "common/base/heap.h"
+#include "common/rpc/rpc.h"
+#include "history/engine/engine.h"
+#include "history/engine/rows.h"
+#include "history/shard/clock.h"
+#include "history/shard/shard.h"
+
+enum {
+    HS_REQUESTS_MAX = 100000,       /* in a shard, in whatever state */
+    HS_BATCH_BYTES_MAX = 64 * 1024, /* recent events kept with a run */
+    HS_QUERY_BUFFER_MAX = 1,        /* per run: history.MaxBufferedQueryCount */
+    HS_QUERY_FAIL_ATTEMPT = 3,      /* from this workflow task attempt on queries fail at once */
+    HS_PAGE_EVENTS_MAX = 256,       /* of a history page, as the reference's */
+    HS_PAGE_BYTES_MAX = 3 * 1024 * 1024,
+    HS_PULL_MAX = 1000, /* task or deadline rows in one answer */
+    HS_LIST_MAX = 1000, /* visibility rows in one answer */
+    HS_REPLY_PARTS = 10,
+};
+
+#define HS_NEAR_NS (2 * NS_PER_S)       /* deadlines that the shard keeps itself */
+#define HS_SETTLE_NS (500 * NS_PER_MS)  /* age at which a farther one goes to timers */
+#define HS_OVERDUE_NS (1 * NS_PER_S)    /* what timers did not fire by then, the shard does */
+#define HS_LONG_POLL_NS (20 * NS_PER_S) /* history.longPollExpirationInterval */
+#define HS_LONG_POLL_BUFFER_NS NS_PER_S /* answered that much before the caller's deadline */
+
+struct hs_request;
+struct hs_entry;
+typedef void (*hs_step_fn)(struct history_shard *shard, struct hs_request *req,
+                           struct hs_entry *entry);
+typedef void (*hs_request_fn)(struct history_shard *shard, struct hs_request *req);
+
+struct hs_reply {
+    struct mesh_addr to;
+    enum err err;
+    struct slice parts[HS_REPLY_PARTS];
+    uint32_t count;
+    struct slice undelivered;
+};
+
+struct hs_operation; /* a row of the dispatch table in requests.c */
+
+struct hs_request {
+    struct arena arena;                   /* the request itself is not in it */
+    const struct hs_operation *operation; /* NULL: the shard's own */
+    struct mesh_addr from;
+    int64_t deadline_mono_ns; /* INT64_MAX: none */
+    int64_t began_mono_ns;
+    struct rpc_api api;
+    struct task_token token;
+    void *message; /* the decoded API request, or the task of a cast */
+    void *extra;   /* what the operation keeps between its steps, in the arena */
+
+    /* The run that it wants, all in the arena; run_id "" means the current one. */
+    struct slice namespace_id, workflow_id;
+    char run_id[UUID_TEXT_LEN + 1];
+    uint8_t tablet;
+    hs_step_fn step;
+    hs_request_fn resume; /* called again when the current run it waits for is known */
+
+    struct list node;            /* in the waiting list of an entry, or of a run's waiters */
+    struct list all;             /* in shard->requests */
+    struct map_node parked_node; /* in shard->parked, by address */
+    uint8_t parked_key[16];
+    bool parked, parked_by_addr;
+    struct heap_node expiry; /* in shard->expiries, while parked */
+    hs_request_fn expired, canceled;
+
+    /* the answer */
+    struct err_detail detail;
+    struct hs_reply replies[2];
+    uint32_t reply_count;
+    struct heap_node output; /* in shard->outputs, by sequence */
+};
+
+/* Events of one commit, kept with their run. */
+struct hs_batch {
+    struct list node;
+    int64_t first_event_id, next_event_id;
+    int64_t seq;
+    size_t len;
+    uint8_t bytes[]; /* repeated field 1 of History */
+};
+
+struct hs_entry {
+    struct map_node node; /* in shard->runs, by run_id */
+    struct list lru;
+    char run_id[UUID_TEXT_LEN + 1];
+    uint8_t tablet;
+    struct run *run; /* NULL: being loaded, or waiting to be */
+    bool loading;
+    struct list waiting; /* requests */
+    int64_t seq;
+    struct list batches; /* contiguous, the last one ends at run->next_event_id; oldest first */
+    size_t batch_bytes;
+    size_t bytes; /* as counted in shard->cached_bytes */
+};
+
+/* What the shard knows of a workflow id. */
+struct hs_current {
+    struct map_node node; /* in shard->currents, by key */
+    struct list lru;
+    bool loading, exists;
+    struct current_run run;
+    int64_t seq;
+    uint8_t tablet;
+    struct list waiting;
+    struct slice namespace_id, workflow_id; /* into key */
+    size_t bytes;
+    uint8_t key[];
+};
+
+enum { HS_OPERATIONS_MAX = 32 };
+
+struct hs_metrics {
+    struct counter *requests[HS_OPERATIONS_MAX], *errors[HS_OPERATIONS_MAX];
+    struct histogram *latency[HS_OPERATIONS_MAX];
+    struct counter *workflow_success, *workflow_failed, *workflow_timeout, *workflow_terminate,
+        *workflow_cancel, *state_transitions, *cache_miss, *cache_requests, *offers_dropped;
+};
+
+struct hs_deadlines {
+    struct heap near;     /* struct hs_deadline by due time of the shard's clock */
+    struct map by_run;    /* the same, by run id */
+    struct list settling; /* struct hs_settling, oldest first */
+    int64_t check_ns;     /* shard time of the next look at the rows; INT64_MAX: no row */
+    int64_t checked_mono_ns;
+    bool checking, check_again;
+    uint64_t epoch, number;  /* of the assignment to timers */
+    int64_t pulled_until_ns; /* timers know the rows up to there */
+};
+
+struct history_shard {
+    struct history_shard_options options;
+    const struct history_net *net;
+    struct store_shard *store;
+    struct hs_clock clock;
+    struct rng rng;
+    uint64_t row_seq;
+    uint8_t first_tablet;
+    uint32_t tablet_count;
+    int64_t durable;
+    bool draining, lost, closing;
+    uint32_t reads; /* jobs on reader threads */
+
+    struct list requests; /* all that exist */
+    uint32_t request_count;
+
+    struct map runs, currents;
+    struct list lru_runs, lru_currents; /* loaded ones, oldest first */
+    struct list discarded;              /* entries that wait to be loaded again */
+    size_t cached_bytes;
+
+    struct heap outputs; /* requests that wait for durability */
+    struct list offers;  /* struct hs_offer, by sequence */
+    struct list wakes;   /* struct hs_wake, by sequence */
+
+    struct map parked;
+    struct heap expiries;   /* requests, by monotonic time */
+    struct map waiters;     /* struct hs_waiters by run id */
+    struct map queries;     /* struct hs_query by id */
+    struct map run_queries; /* struct hs_run_queries by run id */
+
+    struct hs_deadlines deadlines;
+    struct hs_metrics metrics;
+    struct loop_timer timer;
+    int64_t timer_at_ns; /* monotonic; INT64_MAX: not armed */
+};
+
+/* -- requests (requests.c, operations.c) ---------------------------------------------------- */
+
+/* Count the request and its latency. */
+void hs_operation_done(struct history_shard *shard, struct hs_request *req);
+/* Does it make work (start, signal), or end some? */
+bool hs_operation_makes_work(const struct hs_request *req);
+
+/* NULL: too many. The caller fills in the rest. */
+struct hs_request *hs_request_new(struct history_shard *shard, struct mesh_addr from);
+void hs_request_free(struct history_shard *shard, struct hs_request *req);
+/* The shard closes: answer ERR_UNAVAILABLE, outcome unknown, and free. */
+void hs_request_abandon(struct history_shard *shard, struct hs_request *req);
+
+/* Answer with `err` and a body (in the request's arena) once `seq` is durable, and free it. */
+void hs_answer(struct history_shard *shard, struct hs_request *req, enum err err, struct slice body,
+               int64_t seq);
+/* Let out the replies that are set, once `seq` is durable, and free the request. */
+void hs_release(struct history_shard *shard, struct hs_request *req, int64_t seq);
+/* Another reply, to be filled in. */
+struct hs_reply *hs_add_reply(struct hs_request *req, struct mesh_addr to, enum err err);
+/* Everything that the durable sequence lets out. */
+void hs_let_out(struct history_shard *shard);
+
+/* Keep the request while it waits: `expired` is called at `until_mono_ns`, `canceled` when its
+ * caller gives up; both unpark it before. */
+void hs_park(struct history_shard *shard, struct hs_request *req, int64_t until_mono_ns,
+             hs_request_fn expired, hs_request_fn canceled);
+void hs_unpark(struct history_shard *shard, struct hs_request *req);
+void hs_expire(struct history_shard *shard, int64_t mono_ns);
+
+/* -- the cache (cache.c) -------------------------------------------------------------------- */
+
+void hs_cache_init(struct history_shard *shard);
+void hs_cache_release(struct history_shard *shard);
+
+/* Find the run that the request wants and call its step, at once or when it is loaded; answer
+ * NOT_FOUND when there is none. */
+void hs_with_run(struct history_shard *shard, struct hs_request *req);
+/* What the shard knows of a workflow id; while it is `loading`, wait with hs_current_wait():
+ * `resume` is called afterwards. */
+struct hs_current *hs_current_get(struct history_shard *shard, struct hs_request *req);
+void hs_current_wait(struct hs_current *current, struct hs_request *req, hs_request_fn resume);
+/* The run was started, or closed: refresh what is known of its workflow id. */
+void hs_current_update(struct history_shard *shard, struct hs_request *req, const struct run *run,
+                       bool make_current, int64_t seq);
+/* In the cache and loaded; or NULL. */
+struct hs_entry *hs_entry_find(struct history_shard *shard, const char *run_id);
+/* A fresh entry that takes `run`. */
+struct hs_entry *hs_entry_add(struct history_shard *shard, struct run *run);
+/* Throw the run in memory away; see invariant 3. */
+void hs_entry_discard(struct history_shard *shard, struct hs_entry *entry);
+/* Load again what was discarded and has become durable. */
+void hs_cache_durable(struct history_shard *shard);
+/* The entry changed: count it again, and evict others when there is too much. */
+void hs_cache_touch(struct history_shard *shard, struct hs_entry *entry);
+void hs_cache_trim(struct history_shard *shard);
+/* The events of a commit join the run's recent ones. */
+void hs_entry_events(struct hs_entry *entry, const struct transition *t, int64_t seq,
+                     int64_t durable);
+
+/* -- steps (commit.c) ----------------------------------------------------------------------- */
+
+void hs_begin(struct history_shard *shard, struct hs_request *req, struct run *run,
+              struct transition *t);
+
+struct hs_change {
+    struct hs_entry *entry;
+    struct transition *t;
+    bool make_current;
+};
+/* Stage the effects of transitions in one record and tell everyone concerned. On failure (the
+ * request's detail says why) the entries are discarded; new ones (`make_current`) are gone. */
+MUST_USE enum err hs_commit(struct history_shard *shard, struct hs_request *req,
+                            const struct hs_change *changes, uint32_t count);
+/* The end of a plain step: commit (when err is ERR_OK), answer, release the transition. */
+void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+            struct transition *t, enum err err);
+
+/* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
+
+void hs_start_workflow(struct history_shard *shard, struct hs_request *req);
+
+void hs_start_task(struct history_shard *shard, struct hs_request *req);
+void hs_step_no_sticky_poller(struct history_shard *shard, struct hs_request *req,
+                              struct hs_entry *entry);
+void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_request *req,
+                                     struct hs_entry *entry);
+
+/* -- offers (offers.c) ---------------------------------------------------------------------- */
+
+void hs_pull_tasks(struct history_shard *shard, struct hs_request *req);
+/* Offer a task that was staged with `seq` to matching once it is durable. */
+void hs_offer(struct history_shard *shard, const struct run *run, const struct task_change *change,
+              int64_t now_ns, int64_t seq);
+void hs_offers_out(struct history_shard *shard);
+void hs_offers_release(struct history_shard *shard);
+
+/* -- history (history_read.c, nodes.c) ------------------------------------------------------ */
+
+/* Events [from, to) of a run, as repeated field 1 of History: at most `events_max` and, but for
+ * the first one, `bytes_max`. `done` is called with the entry's run id still known but the entry
+ * maybe gone; at once when the events are in memory. */
+struct hs_events {
+    int64_t from, to;
+    uint32_t events_max;
+    size_t bytes_max;
+    /* out */
+    struct slice parts[3];
+    uint32_t part_count;
+    size_t bytes;
+    int64_t next; /* the first event that is not in the parts */
+};
+typedef void (*hs_events_fn)(struct history_shard *shard, struct hs_request *req, enum err err,
+                             struct hs_events *events);
+void hs_events_read(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                    const struct hs_events *want, hs_events_fn done);
+
+void hs_get_history(struct history_shard *shard, struct hs_request *req);
+/* The token that continues a poll's history in GetWorkflowExecutionHistory. */
+struct slice hs_history_token(struct arena *arena, const char *run_id, int64_t next, int64_t end,
+                              bool running, struct slice extra_events, bool is_poll);
+/* The run has events or an end that its waiters may wait for. */
+void hs_wake_later(struct history_shard *shard, const struct run *run, int64_t seq);
+void hs_wakes_out(struct history_shard *shard);
+void hs_waiters_release(struct history_shard *shard);
+
+/* -- queries (queries.c) -------------------------------------------------------------------- */
+
+void hs_step_query(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
+void hs_respond_query(struct history_shard *shard, struct hs_request *req);
+/* Put the run's waiting queries into a poll response. */
+void hs_queries_attach(struct history_shard *shard, struct hs_request *req, const struct run *run,
+                       api_poll_workflow_task_queue_response *response);
+/* A workflow task completed, or the run closed: answer what has a result, dispatch the others when
+ * no workflow task is pending. */
+void hs_queries_completed(struct history_shard *shard, struct hs_entry *entry,
+                          const struct transition *t);
+/* The question of a query that waits for an answer of this run, borrowed; NULL: nobody waits. */
+api_workflow_query *hs_query_message(struct history_shard *shard, uint64_t query_id,
+                                     const char *run_id);
+void hs_queries_release(struct history_shard *shard);
+
+/* -- time (deadlines.c, timers_link.c) ------------------------------------------------------ */
+
+void hs_deadlines_init(struct history_shard *shard);
+void hs_deadlines_release(struct history_shard *shard);
+/* The run's deadline or its row may have changed in a commit with `seq`. */
+void hs_deadline_changed(struct history_shard *shard, const struct run *run, int64_t row_before_ns,
+                         int64_t seq);
+/* Fire the run's due deadlines soon: it is known to have some. */
+void hs_deadline_near(struct history_shard *shard, const char *run_id, uint8_t tablet,
+                      int64_t at_ns);
+void hs_deadlines_run(struct history_shard *shard);
+int64_t hs_deadlines_next_mono_ns(struct history_shard *shard);
+/* Look at the deadline rows now. */
+void hs_deadlines_check(struct history_shard *shard);
+
+void hs_timers_assign(struct history_shard *shard);
+void hs_timers_tell(struct history_shard *shard, const struct rpc_deadline *items, uint32_t count);
+void hs_pull_deadlines(struct history_shard *shard, struct hs_request *req);
+void hs_fire_deadlines(struct history_shard *shard, struct hs_request *req);
+
+/* -- the rest ------------------------------------------------------------------------------- */
+
+void hs_list(struct history_shard *shard, struct hs_request *req);
+void hs_count(struct history_shard *shard, struct hs_request *req);
+void hs_metrics_init(struct history_shard *shard);
+
+/* A read job whose callback finds the shard; counted in shard->reads. */
+struct hs_job {
+    struct store_read_job job;
+    struct history_shard *shard;
+    struct hs_request *req; /* may be NULL */
+    enum err (*read)(struct store_snapshot *snapshot, struct hs_job *job);
+    void (*done)(struct history_shard *shard, struct hs_job *job, enum err err);
+};
+void hs_read(struct history_shard *shard, struct hs_job *job);
+
+/* Make a prefix the first key behind all that begin with it; gives its new length. */
+static inline size_t hs_prefix_end(uint8_t *prefix, size_t len)
+{
+    while (len > 0 && prefix[len - 1] == 0xff)
+        len--;
+    if (len > 0)
+        prefix[len - 1]++;
+    return len;
+}
+
+int64_t hs_now_ns(struct history_shard *shard); /* shard time */
+int64_t hs_mono_ns(const struct history_shard *shard);
+void hs_rearm(struct history_shard *shard);
+static inline bool hs_owns_tablet(const struct history_shard *shard, uint8_t tablet)
+{
+    return tablet >= shard->first_tablet && tablet < shard->first_tablet + shard->tablet_count;
+}
+
+#endif
