@@ -3,8 +3,8 @@
 
 enum {
     CALL_HEADERS_MAX = 16,
-    STATUS_BYTES_MAX = 16 * 1024, /* of grpc-message or the details, encoded: header tables and
-                                   * clients take no more */
+    STATUS_BYTES_MAX = 1024 * 1024, /* of grpc-message or the details, encoded */
+    STATUS_MARGIN_BYTES = 2 * 1024, /* the rest of the trailers */
     GZIP_WORTHWHILE_BYTES = 1024,
     LARGE_REPLY_BYTES = 64 * 1024,
 };
@@ -63,18 +63,31 @@ void call_detach(struct call *call, enum grpc_cancel why)
         fn(call->cancel_arg, &call->pub, why); /* may answer, which frees the call */
 }
 
+/* What the client takes as a header: details beyond it are left out rather than the answer lost. */
+static size_t status_bytes_max(const struct call *call)
+{
+    const uint32_t peer_max = nghttp2_session_get_remote_settings(
+        call->session->h2, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+
+    if (peer_max >= STATUS_BYTES_MAX + STATUS_MARGIN_BYTES)
+        return STATUS_BYTES_MAX;
+    return peer_max > 2 * STATUS_MARGIN_BYTES ? peer_max - STATUS_MARGIN_BYTES
+                                              : STATUS_MARGIN_BYTES;
+}
+
 void call_set_status(struct call *call, enum grpc_status status, const struct err_detail *detail)
 {
+    const size_t max_bytes = status_bytes_max(call);
     struct buf encoded, message;
 
     call->status = status;
     const struct slice text = slice_str(detail->text);
-    buf_init(&encoded, STATUS_BYTES_MAX);
+    buf_init(&encoded, max_bytes);
     grpc_message_encode(&encoded, text);
     if (buf_ok(&encoded))
         call->status_text = arena_copy(&call->pub.arena, buf_slice(&encoded));
     if (detail->type) {
-        buf_init(&message, STATUS_BYTES_MAX);
+        buf_init(&message, max_bytes);
         buf_clear(&encoded);
         grpc_status_encode(&message, status, text, detail->type, detail->payload);
         if (buf_ok(&message))

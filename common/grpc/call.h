@@ -22,7 +22,7 @@ struct grpc_call {
     struct arena arena;       /* the request's memory, released when the call is freed */
     struct slice path;        /* "/package.Service/Method" */
     struct slice request;     /* the message, decompressed; empty for GRPC_BIDI */
-    int64_t deadline_mono_ns; /* 0: none */
+    int64_t deadline_mono_ns; /* on the session's clock; 0: none */
     struct loop *loop;        /* the call's; NULL where a test drives a session without a loop */
     void *user;               /* the handler's own */
 };

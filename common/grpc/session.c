@@ -120,6 +120,9 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *
 
 /* ---- life ---- */
 
+/* Lenient to clients that cancel many calls, as workers do when they stop. */
+enum { RESETS_BURST = 20000, RESETS_PER_SECOND = 2000 };
+
 static void create_h2(struct grpc_session *session)
 {
     nghttp2_session_callbacks *callbacks;
@@ -135,6 +138,8 @@ static void create_h2(struct grpc_session *session)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, reply_send_data);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_max_outbound_ack(option, OUTBOUND_ACKS_MAX);
+    nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_PER_SECOND);
+    nghttp2_option_set_max_send_header_block_length(option, GRPC_SEND_HEADER_BYTES_MAX);
     must(nghttp2_session_server_new2(&session->h2, callbacks, session, option) == 0);
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
@@ -263,15 +268,18 @@ static void abort_calls(struct grpc_session *session, bool unary_too)
     }
 }
 
-void grpc_session_drain(struct grpc_session *session)
+void grpc_session_drain(struct grpc_session *session, bool end_streams)
 {
-    if (session->draining)
+    if (end_streams)
+        abort_calls(session, false);
+    if (session->draining) {
+        wants_write(session);
         return;
+    }
     session->draining = true;
     if (nghttp2_submit_shutdown_notice(session->h2) != 0 ||
         nghttp2_submit_ping(session->h2, NGHTTP2_FLAG_NONE, drain_ping) != 0)
         session->failed = true;
-    abort_calls(session, false);
     wants_write(session);
 }
 
@@ -284,9 +292,8 @@ void grpc_session_abort(struct grpc_session *session)
 
 bool grpc_session_is_done(const struct grpc_session *session)
 {
-    if (nghttp2_session_want_write(session->h2) != 0)
-        return false;
-    return session->failed || nghttp2_session_want_read(session->h2) == 0;
+    return session->failed || (nghttp2_session_want_write(session->h2) == 0 &&
+                               nghttp2_session_want_read(session->h2) == 0);
 }
 
 size_t grpc_session_stream_count(const struct grpc_session *session)

@@ -26,6 +26,7 @@ struct grpc_session_options {
 enum {
     GRPC_HEADERS_MAX = 128,                          /* of a request */
     GRPC_HEADER_BYTES_MAX = 64 * 1024,               /* of a request, names and values */
+    GRPC_SEND_HEADER_BYTES_MAX = 2 * 1024 * 1024,    /* of a response, compressed or not */
     GRPC_PARTIAL_BYTES_MAX = 64 * 1024 * 1024,       /* of unfinished requests, per session */
     GRPC_UNREAD_BYTES_MAX = 32 * 1024 * 1024,        /* of replies that the peer doesn't take */
     GRPC_STREAM_PENDING_BYTES_MAX = 4 * 1024 * 1024, /* of one stream's unsent messages */
@@ -52,12 +53,13 @@ void grpc_session_expire(struct grpc_session *session);
 void grpc_session_ping(struct grpc_session *session);
 
 /* GOAWAY in two steps, so that no call is lost: a notice and a ping, then, with the answer to the
- * ping, the last stream that is served. Streams that are not unary end with UNAVAILABLE at once. */
-void grpc_session_drain(struct grpc_session *session);
+ * ping, the last stream that is served. `end_streams`: those that are not unary, which may never
+ * end by themselves, get UNAVAILABLE at once. */
+void grpc_session_drain(struct grpc_session *session, bool end_streams);
 /* Tell all open calls UNAVAILABLE and cancel them. */
 void grpc_session_abort(struct grpc_session *session);
 
-/* Nothing more will happen: drained, or failed and everything sent. */
+/* Drained, or failed: once all of grpc_session_send() is written, the connection can be closed. */
 bool grpc_session_is_done(const struct grpc_session *session);
 size_t grpc_session_stream_count(const struct grpc_session *session);
 

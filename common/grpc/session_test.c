@@ -283,6 +283,28 @@ TEST(test_session_answers_with_messages_and_statuses)
     pair_close(&pair);
 }
 
+static void fails_at_length(void *ctx, struct grpc_call *call)
+{
+    struct err_detail detail = {.text = "long",
+                                .type = "temporal.api.errordetails.v1.QueryFailedFailure"};
+
+    UNUSED(ctx);
+    detail.payload = slice_of(arena_zalloc(&call->arena, 40000), 40000);
+    grpc_call_fail(call, ERR_INVALID, &detail);
+}
+
+TEST(test_session_long_details_arrive)
+{
+    struct pair pair;
+
+    pair_open(&pair);
+    grpc_router_add(pair.router, "/t.S/Long", GRPC_UNARY, fails_at_length, NULL);
+    const struct got got = call(&pair, (struct grpc_client_request){.path = "/t.S/Long"});
+    check_reply(&got, GRPC_STATUS_INVALID_ARGUMENT, "long");
+    check(got.reply.details.len > 40000);
+    pair_close(&pair);
+}
+
 TEST(test_session_refuses_unknown_methods_as_grpc_go_does)
 {
     static const struct {
@@ -596,7 +618,7 @@ TEST(test_session_drains_without_losing_a_call)
     pair_open(&pair);
     start(&pair, (struct grpc_client_request){.path = "/t.S/Hold"}, &got);
     pump(&pair);
-    grpc_session_drain(pair.session);
+    grpc_session_drain(pair.session, true);
     check(!grpc_client_got_goaway(pair.client));
     /* A call that was under way when the notice was sent is still served. */
     start(&pair, (struct grpc_client_request){.path = "/t.S/Echo", .message = SLICE_LIT("x")},
@@ -623,7 +645,7 @@ TEST(test_session_aborts_what_does_not_end)
     start(&pair, (struct grpc_client_request){.path = "/t.S/Chat", .stay_open = true}, &chatting);
     pump(&pair);
     check_i64(watch.messages, 1);
-    grpc_session_drain(pair.session); /* ends the streams, not the call */
+    grpc_session_drain(pair.session, true); /* ends the streams, not the call */
     pump(&pair);
     check_i64(watch.replies + chatting.replies, 2);
     check_i64(got.replies, 0);

@@ -139,13 +139,13 @@ static void arm_earlier(struct conn *conn)
         arm(conn, at_ms, now_ms(conn));
 }
 
-static void start_drain(struct conn *conn)
+static void start_drain(struct conn *conn, bool end_streams)
 {
+    grpc_session_drain(conn->session, end_streams);
     if (conn->draining)
         return;
     conn->draining = true;
     conn->close_at_ms = after_ms(now_ms(conn), options_of(conn)->connection_grace_ms);
-    grpc_session_drain(conn->session);
 }
 
 static void on_wake(void *arg)
@@ -166,7 +166,7 @@ static void on_wake(void *arg)
         grpc_session_ping(conn->session);
     }
     if (now >= drain_ms(conn))
-        start_drain(conn);
+        start_drain(conn, false);
     grpc_session_expire(conn->session);
 
     int64_t at_ms = min_ms(keepalive_ms(conn), drain_ms(conn));
@@ -345,7 +345,7 @@ void conn_drain_all(struct server_loop *on)
         struct conn *conn = CONTAINER_OF(node, struct conn, node);
 
         if (!conn->closing)
-            start_drain(conn);
+            start_drain(conn, true);
     }
 }
 
