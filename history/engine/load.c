@@ -101,7 +101,7 @@ static enum err load_into(struct loading *loading, struct store_snapshot *snapsh
     if (err != ERR_OK)
         return err;
     run->tablet = tablet;
-    if (!slice_eq(run->namespace_id, namespace_id))
+    if (namespace_id.len && !slice_eq(run->namespace_id, namespace_id))
         return ERR_NOT_FOUND; /* a run id of another namespace */
     if (strcmp(run->run_id, run_id) != 0)
         return ERR_CORRUPT;

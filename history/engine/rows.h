@@ -67,7 +67,8 @@ MUST_USE enum err row_current_decode(struct arena *arena, struct slice value,
 MUST_USE enum err row_visibility_decode(struct arena *arena, struct slice value,
                                         struct slice *info);
 
-/* Read one run whole (execution row and items). ERR_NOT_FOUND; ERR_CORRUPT. On a reader thread. */
+/* Read one run whole (execution row and items). An empty `namespace_id` stands for any.
+ * ERR_NOT_FOUND; ERR_CORRUPT. On a reader thread. */
 MUST_USE enum err run_load(struct store_snapshot *snapshot, uint8_t tablet,
                            struct slice namespace_id, const char *run_id, struct run **out);
 
