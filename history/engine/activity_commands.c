@@ -189,7 +189,9 @@ enum err command_schedule_activity(struct transition *t, struct command_context 
     put_encoded(t, &activity->priority, c->priority);
     activity->first_scheduled_ns = activity->scheduled_ns = t->now_ns;
     map_put_u64(&t->run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
-    activity_task_add(t, activity);
+    activity->dirty = true;
+    if (!c->request_eager_execution) /* else engine_start_eager_activities() starts it */
+        activity_task_add(t, activity);
     return ERR_OK;
 }
 

@@ -365,3 +365,46 @@ TEST(activity_cancel_before_the_start_does_not_hinder_the_end)
     check_i64(s.task_count, 0);
     step_release(&s);
 }
+
+/* -- eager execution ------------------------------------------------------------------------ */
+
+TEST(activity_eager_ones_are_started_with_the_answer)
+{
+    struct step s;
+    struct task_token token, again;
+    api_respond_workflow_task_completed_response *out = NULL;
+
+    step_init(&s);
+    for (size_t i = 0; i < 3; i++) {
+        const char *const ids[] = {"plain", "eager", "canceled"};
+        api_command *command =
+            schedule_command(&s, &(struct schedule){.id = ids[i], .start_to_close_ms = 1000});
+        command->schedule_activity_task_command_attributes->request_eager_execution = i > 0;
+        struct transition *t = step_begin(&s);
+        api_command *commands[] = {command, cancel_command(&s, STEP_FIRST_EVENT + 2)};
+        check_ok(commands_run(t, &s.ctx, i == 2 ? 2 : 1, commands));
+        out = engine_message(&s.arena, &api_respond_workflow_task_completed_response__desc);
+        engine_start_eager_activities(t, 77, SLICE_LIT("decider"), out);
+        check_i64(out->n_activity_tasks, i == 0 ? 0 : 1);
+        if (i == 1) {
+            check_str(out->activity_tasks[0]->activity_id, "eager");
+            check_ok(task_token_decode(&s.arena,
+                                       slice_of(out->activity_tasks[0]->task_token.data,
+                                                out->activity_tasks[0]->task_token.len),
+                                       &token));
+        }
+        if (i == 2) /* the repeated answer: what it got before */
+            check_ok(task_token_decode(&s.arena,
+                                       slice_of(out->activity_tasks[0]->task_token.data,
+                                                out->activity_tasks[0]->task_token.len),
+                                       &again));
+        step_end(&s);
+        check_i64(s.task_count, 1); /* only the plain one waits for a poll */
+    }
+    check(again.start_id == token.start_id);
+    check_ok(complete(&s, &token));
+    check_str(step_last(&s, EVENT_TYPE_ACTIVITY_TASK_STARTED)
+                  ->activity_task_started_event_attributes->identity,
+              "decider");
+    step_release(&s);
+}

@@ -2,6 +2,8 @@
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
 
+#include <stdlib.h>
+
 static uint64_t draw_start_id(struct rng *rng)
 {
     uint64_t id = 0;
@@ -78,6 +80,18 @@ static api_poll_activity_task_queue_response *task_for_worker(struct transition 
     return r;
 }
 
+static void start_activity(struct transition *t, struct activity *activity, uint64_t poll_id,
+                           struct slice identity)
+{
+    activity_task_drop(t, activity);
+    activity->state = ACTIVITY_STARTED;
+    activity->started_ns = t->now_ns;
+    activity->start_id = draw_start_id(t->rng);
+    activity->poll_id = poll_id;
+    bytes_set(&activity->identity, identity);
+    activity->dirty = true;
+}
+
 enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,
                                     const struct rpc_poll *poll)
 {
@@ -94,13 +108,43 @@ enum err engine_start_activity_task(struct transition *t, const struct rpc_task 
     if (activity->row_seq == 0 || activity->row_seq != task->row_seq)
         return ERR_STALE;
 
-    activity_task_drop(t, activity);
-    activity->state = ACTIVITY_STARTED;
-    activity->started_ns = t->now_ns;
-    activity->start_id = draw_start_id(t->rng);
-    activity->poll_id = poll->poll_id;
-    bytes_set(&activity->identity, poll->identity);
-    activity->dirty = true;
+    start_activity(t, activity, poll->poll_id, poll->identity);
     t->started_activity = task_for_worker(t, activity);
     return ERR_OK;
+}
+
+static int by_event_id(const void *left, const void *right)
+{
+    const struct activity *const *a = left, *const *b = right;
+
+    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
+}
+
+/* Between two steps every scheduled activity has a task row: one without is eager. */
+void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struct slice identity,
+                                   api_respond_workflow_task_completed_response *out)
+{
+    const struct map *activities = &t->run->activities;
+    struct activity **eager = ARENA_ARRAY(t->arena, struct activity *, activities->count + 1);
+    size_t count = 0;
+
+    for (struct map_node *node = map_next(activities, NULL); node;
+         node = map_next(activities, node)) {
+        struct activity *activity = CONTAINER_OF(node, struct activity, node);
+
+        if (activity->state == ACTIVITY_STARTED
+                ? activity->poll_id == poll_id
+                : activity->state == ACTIVITY_SCHEDULED && activity->row_seq == 0)
+            eager[count++] = activity;
+    }
+    if (count == 0)
+        return;
+    qsort(eager, count, sizeof *eager, by_event_id);
+    out->n_activity_tasks = count;
+    out->activity_tasks = ARENA_ARRAY(t->arena, api_poll_activity_task_queue_response *, count);
+    for (size_t i = 0; i < count; i++) {
+        if (eager[i]->state != ACTIVITY_STARTED)
+            start_activity(t, eager[i], poll_id, identity);
+        out->activity_tasks[i] = task_for_worker(t, eager[i]);
+    }
 }

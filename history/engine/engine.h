@@ -107,6 +107,11 @@ enum err command_record_marker(struct transition *t, struct command_context *ctx
 
 MUST_USE enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,
                                              const struct rpc_poll *poll);
+/* The commands of a workflow task are carried out: activities that its worker asked to have at once
+ * (request_eager_execution) are started for it and join `out`. `poll_id`: the start id of the
+ * answered workflow task, so that a repeated answer gets the same tasks again. */
+void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struct slice identity,
+                                   api_respond_workflow_task_completed_response *out);
 MUST_USE enum err engine_respond_activity_completed(
     struct transition *t, const struct task_token *token,
     const api_respond_activity_task_completed_request *request);

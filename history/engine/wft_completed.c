@@ -146,6 +146,17 @@ static enum err expire_heartbeat(struct transition *t)
     return ERR_OK;
 }
 
+/* The response but for the workflow task, which the shard adds. */
+static void completed_reply(struct transition *t, uint64_t start_id, struct slice identity)
+{
+    api_respond_workflow_task_completed_response *response =
+        engine_message(t->arena, &api_respond_workflow_task_completed_response__desc);
+
+    if (run_is_open(t->run))
+        engine_start_eager_activities(t, start_id, identity, response);
+    t->reply = transition_pack(t, response);
+}
+
 /* The next task, when there is something to do; at once with this worker if it asks for it. */
 static void next_task(struct transition *t,
                       const api_respond_workflow_task_completed_request *request, bool failed,
@@ -170,11 +181,12 @@ static void next_task(struct transition *t,
     t->started = wft_response(t);
 }
 
-static enum err repeat_reply(struct transition *t, const struct task_token *token)
+static enum err repeat_reply(struct transition *t, const struct task_token *token,
+                             const api_respond_workflow_task_completed_request *request)
 {
     const struct workflow_task *wft = &t->run->wft;
 
-    empty_reply(t, &api_respond_workflow_task_completed_response__desc);
+    completed_reply(t, token->start_id, slice_str(request->identity));
     if (wft->state == WFT_STARTED && wft->inline_start && wft->poll_id == token->start_id)
         t->started = wft_response(t);
     return ERR_OK;
@@ -191,7 +203,7 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
 
     must(t->detail != NULL);
     if (wft_token_answered(run, token))
-        return repeat_reply(t, token);
+        return repeat_reply(t, token, request);
     if (!wft_token_matches(run, token))
         return errdetail_not_found(t->arena, t->detail, "Workflow task not found.");
     enum err err = check_answer(t, request);
@@ -218,7 +230,7 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
               before.start_id);
     if (run_enforce_limits(t))
         t->started = NULL;
-    empty_reply(t, &api_respond_workflow_task_completed_response__desc);
+    completed_reply(t, before.start_id, slice_str(request->identity));
     return ERR_OK;
 }
 
