@@ -1,15 +1,16 @@
-# Compiler flags: one set of warnings, four variants.
+# Compiler flags: one set of warnings, five variants.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
         -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wswitch \
         -Wnull-dereference -fno-common -Werror \
         -Wno-deprecated-declarations # fields that the API deprecates are served all the same
 
 OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-OPT_debug   := -O0 -g
+OPT_debug   := -O0 -g -Wno-maybe-uninitialized # without optimisation it is often wrong
 OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan    := -O1 -g -fsanitize=thread
+OPT_cover   := -O0 -g --coverage -Wno-maybe-uninitialized
 ifeq ($(OPT_$(VARIANT)),)
-$(error VARIANT must be release, debug, asan or tsan, not "$(VARIANT)")
+$(error VARIANT must be release, debug, asan, tsan or cover, not "$(VARIANT)")
 endif
 
 PACKAGES := libuv libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson libcurl libssl libcrypto zlib

@@ -22,4 +22,9 @@ integration: $(EXES) ## the real executables, driven by the Python SDK and the C
 		GNOMON_TEST_BIN=$(abspath $(OUT)) GNOMON_TEST_CLI=$(abspath $(BUILD)/tools/temporal) \
 		$(abspath $(BUILD)/venv)/bin/pytest $(ARGS)
 
-.PHONY: quick test integration
+cover: ## which lines the unit tests execute, per folder
+	@find $(BUILD)/cover -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory VARIANT=cover quick
+	@scripts/coverage.py $(BUILD)/cover
+
+.PHONY: quick test integration cover
