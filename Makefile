@@ -15,4 +15,5 @@ include mk/embed.mk
 include mk/test.mk
 include mk/models.mk
 include mk/lint.mk
+include mk/bench.mk
 include mk/run.mk

@@ -1,0 +1,12 @@
+# Bench: a load generator that drives this server and any compatible one.
+BENCH_EXE := $(OUT)/tests/bench/gnomon-bench
+BENCH_OBJ := $(patsubst %.c,$(OUT)/%.o,$(sort $(wildcard tests/bench/*.c)))
+
+$(BENCH_EXE): $(BENCH_OBJ) $(OUT)/libcommon.a $(PROTO_LIB)
+	@echo "  LD  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench: $(BENCH_EXE) all ## a fresh cluster under load: BENCH="--count 5000", REFERENCE=host:port or a program
+	@tests/bench/run.py --out $(OUT) $(if $(REFERENCE),--reference $(REFERENCE)) -- $(BENCH)
+
+.PHONY: bench
