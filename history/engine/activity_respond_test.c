@@ -75,6 +75,28 @@ TEST(activity_start_refuses_tasks_that_are_gone)
     step_release(&s);
 }
 
+TEST(activity_start_that_reached_nobody_is_taken_back)
+{
+    struct step s;
+    struct task_token lost, token;
+
+    step_init(&s);
+    const int64_t id = schedule(&s, &(struct schedule){.id = "a", .start_to_close_ms = 1000});
+    start(&s, &lost);
+    check_ok(engine_unstart_activity_task(step_begin(&s), &lost));
+    step_end(&s);
+    check_i64(s.task_count, 1);
+    check_i64(run_activity(s.run, id)->attempt, 1);
+    check_err(engine_unstart_activity_task(step_begin(&s), &lost), ERR_STALE);
+    step_end(&s);
+    start(&s, &token);
+    check_err(complete(&s, &lost), ERR_NOT_FOUND);
+    check_err(engine_unstart_activity_task(step_begin(&s), &lost), ERR_STALE);
+    step_end(&s);
+    check_ok(complete(&s, &token));
+    step_release(&s);
+}
+
 TEST(activity_completion_writes_started_and_completed)
 {
     struct step s;

@@ -113,6 +113,21 @@ enum err engine_start_activity_task(struct transition *t, const struct rpc_task 
     return ERR_OK;
 }
 
+enum err engine_unstart_activity_task(struct transition *t, const struct task_token *token)
+{
+    struct activity *activity = run_activity(t->run, token->scheduled_event_id);
+
+    if (!run_is_open(t->run) || !activity || activity->state != ACTIVITY_STARTED ||
+        activity->attempt != token->attempt || activity->start_id != token->start_id)
+        return ERR_STALE;
+    activity->state = ACTIVITY_SCHEDULED;
+    activity->started_ns = 0;
+    activity->start_id = activity->poll_id = 0;
+    bytes_clear(&activity->identity);
+    activity_task_add(t, activity);
+    return ERR_OK;
+}
+
 static int by_event_id(const void *left, const void *right)
 {
     const struct activity *const *a = left, *const *b = right;

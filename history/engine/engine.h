@@ -107,6 +107,10 @@ enum err command_record_marker(struct transition *t, struct command_context *ctx
 
 MUST_USE enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,
                                              const struct rpc_poll *poll);
+/* The started task found nobody (NOT_DELIVERED): offer it again, without spending an attempt.
+ * ERR_STALE: `token` is not that of the present start. */
+MUST_USE enum err engine_unstart_activity_task(struct transition *t,
+                                               const struct task_token *token);
 /* The commands of a workflow task are carried out: activities that its worker asked to have at once
  * (request_eager_execution) are started for it and join `out`. `poll_id`: the start id of the
  * answered workflow task, so that a repeated answer gets the same tasks again. */
