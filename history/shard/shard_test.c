@@ -1,0 +1,257 @@
+/* shard_test.c - a shard by hand: no thread, a fake clock, the memory store; the test plays
+ * everyone else. What is not stepped is not durable, which shows the release rule. */
+#include "history/shard/shard_fixture.h"
+
+#include "common/store/memory/store_memory.h"
+
+#define DIR_NAME "history-shard-test"
+
+#define WITH_WORLD(w)                                                                              \
+    struct world *w = calloc(1, sizeof *w);                                                        \
+    must(w != NULL);                                                                               \
+    store_memory_wipe(DIR_NAME);                                                                   \
+    world_init(w, DIR_NAME)
+#define END_WORLD(w)                                                                               \
+    world_release(w);                                                                              \
+    free(w)
+
+#include <stdlib.h>
+
+/* Event types: 1 started, 2 completed, 5 6 7 workflow task scheduled, started, completed,
+ * 8 timed out, 17 18 timer started, fired, 26 signaled. */
+
+TEST(test_history_shard_hello_world)
+{
+    WITH_WORLD(w);
+    world_start(w, "hello");
+    const api_poll_workflow_task_queue_response *task = world_poll_workflow(w);
+
+    check_i64(task->history->n_events, 3);
+    check_i64(task->started_event_id, 3);
+    check_i64(task->attempt, 1);
+    check_str(task->workflow_execution->workflow_id, "hello");
+    world_complete(w, world_token(task), world_complete_command(w));
+    check_str(world_history(w, "hello", 256), "1 5 6 7 2");
+    check_str(world_history(w, "hello", 1), "1 5 6 7 2");
+    check_str(world_history(w, "hello", 2), "1 5 6 7 2");
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_answers_only_when_durable)
+{
+    WITH_WORLD(w);
+    const uint64_t call =
+        world_call(w, METHOD_HISTORY_START_WORKFLOW,
+                   world_api_body(w, world_start_request(w, "hello", "r1"), SLICE_EMPTY), NS_PER_S);
+
+    check(store_step(w->store)); /* the read of the current run */
+    check(world_reply(w, call) == NULL);
+    check(world_take(w, METHOD_MATCHING_OFFER_TASKS) == NULL);
+    world_settle(w);
+    check(world_reply(w, call) != NULL);
+    check(world_take(w, METHOD_MATCHING_OFFER_TASKS) != NULL);
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_starts_of_one_id_stand_in_line)
+{
+    WITH_WORLD(w);
+    const struct slice first = world_api_body(w, world_start_request(w, "one", "r1"), SLICE_EMPTY);
+    const struct slice second = world_api_body(w, world_start_request(w, "one", "r2"), SLICE_EMPTY);
+    const uint64_t a = world_call(w, METHOD_HISTORY_START_WORKFLOW, first, NS_PER_S);
+    const uint64_t b = world_call(w, METHOD_HISTORY_START_WORKFLOW, second, NS_PER_S);
+    const uint64_t again = world_call(w, METHOD_HISTORY_START_WORKFLOW, first, NS_PER_S);
+
+    world_settle(w);
+    const api_start_workflow_execution_response *started =
+        world_answer(w, a, &api_start_workflow_execution_response__desc);
+    const api_start_workflow_execution_response *repeated =
+        world_answer(w, again, &api_start_workflow_execution_response__desc);
+    check_str(repeated->run_id, started->run_id);
+    check(repeated->started);
+    check_err(world_got(w, b)->err, ERR_EXISTS);
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_start_can_replace_a_running_one)
+{
+    WITH_WORLD(w);
+    api_start_workflow_execution_request *request = world_start_request(w, "one", "r2");
+    const char *old = world_start(w, "one");
+
+    request->workflow_id_conflict_policy = WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING;
+    const uint64_t call = world_api(w, METHOD_HISTORY_START_WORKFLOW, request, SLICE_EMPTY);
+    const api_start_workflow_execution_response *started =
+        world_answer(w, call, &api_start_workflow_execution_response__desc);
+    check(strcmp(started->run_id, old) != 0);
+    check_str(world_history(w, "one", 256), "1 5");
+
+    api_get_workflow_execution_history_request history =
+        API_GET_WORKFLOW_EXECUTION_HISTORY_REQUEST_INIT;
+    history.execution = world_execution(w, "one");
+    history.execution->run_id = world_str(w, old);
+    const api_get_workflow_execution_history_response *ended = world_get_history(w, &history);
+    check_i64(ended->history->n_events, 3);
+    check_i64(ended->history->events[2]->event_type, EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_unknown_workflows_are_not_found)
+{
+    WITH_WORLD(w);
+    api_describe_workflow_execution_request request = API_DESCRIBE_WORKFLOW_EXECUTION_REQUEST_INIT;
+
+    request.execution = world_execution(w, "nobody");
+    const uint64_t by_id = world_api(w, METHOD_HISTORY_DESCRIBE, &request, SLICE_EMPTY);
+    check_err(world_got(w, by_id)->err, ERR_NOT_FOUND);
+    check_str(world_got(w, by_id)->text, "workflow not found for ID: nobody");
+    request.execution->run_id = world_str(w, "0190c1f2-0000-7000-8000-000000000001");
+    const uint64_t by_run = world_api(w, METHOD_HISTORY_DESCRIBE, &request, SLICE_EMPTY);
+    check_err(world_got(w, by_run)->err, ERR_NOT_FOUND);
+    request.execution->run_id = world_str(w, "no uuid");
+    const uint64_t bad = world_api(w, METHOD_HISTORY_DESCRIBE, &request, SLICE_EMPTY);
+    check_err(world_got(w, bad)->err, ERR_INVALID);
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_refuses_a_task_that_is_gone)
+{
+    WITH_WORLD(w);
+    struct rpc_task task;
+
+    world_start(w, "hello");
+    check(world_offer(w, &task));
+    const uint64_t poll = world_start_task(w, &task, 41, ERR_OK);
+    const uint64_t other = world_start_task(w, &task, 42, ERR_STALE);
+    check(world_reply(w, other) == NULL);
+    /* The same poll asks again after a lost answer: the same task. */
+    const uint64_t repeated = world_start_task(w, &task, 41, ERR_OK);
+    const api_poll_workflow_task_queue_response
+        *first = world_answer(w, poll, &api_poll_workflow_task_queue_response__desc),
+        *second = world_answer(w, repeated, &api_poll_workflow_task_queue_response__desc);
+    check_slice(world_token(second), world_token(first));
+    check_i64(second->history->n_events, 3);
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_survives_a_crash)
+{
+    for (int flush = 0; flush < 2; flush++) {
+        WITH_WORLD(w);
+        struct rpc_task task;
+
+        world_start(w, "hello");
+        check(world_offer(w, &task)); /* lost with matching */
+        world_reopen(w, flush);
+
+        const struct rpc_pull_tasks pull = {.kind = TASK_WORKFLOW,
+                                            .namespace_id = SLICE_LIT(WORLD_NAMESPACE),
+                                            .task_queue = SLICE_LIT("queue"),
+                                            .limit = 10};
+        struct rpc_task *tasks;
+        uint32_t count;
+        bool has_more;
+        struct buf body;
+        buf_init(&body, 0);
+        rpc_pull_tasks_encode(&pull, &body);
+        const uint64_t call = world_call(w, METHOD_HISTORY_PULL_TASKS, buf_slice(&body), NS_PER_S);
+        buf_release(&body);
+        world_settle(w);
+        check_ok(rpc_tasks_decode(&w->arena, world_got(w, call)->bytes, &tasks, &count, &has_more));
+        check_i64(count, 1);
+        check(!has_more);
+        const uint64_t poll = world_start_task(w, &tasks[0], 9, ERR_OK);
+        const api_poll_workflow_task_queue_response *polled =
+            world_answer(w, poll, &api_poll_workflow_task_queue_response__desc);
+        check_i64(polled->history->n_events, 3);
+        world_reopen(w, flush);
+        world_complete(w, world_token(polled), world_complete_command(w));
+        check_str(world_history(w, "hello", 2), "1 5 6 7 2");
+        END_WORLD(w);
+    }
+}
+
+TEST(test_history_shard_works_with_a_cache_of_nothing)
+{
+    WITH_WORLD(w);
+    w->cache_bytes = 1;
+    world_reopen(w, true);
+    for (int i = 0; i < 20; i++) {
+        const char *id = arena_printf(&w->arena, "wf-%d", i);
+
+        world_start(w, id);
+        world_complete(w, world_token(world_poll_workflow(w)), world_complete_command(w));
+    }
+    check_str(world_history(w, "wf-3", 256), "1 5 6 7 2");
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_lists_and_counts)
+{
+    WITH_WORLD(w);
+    for (int i = 0; i < 7; i++) {
+        w->clock.now_ns += NS_PER_S;
+        world_start(w, arena_printf(&w->arena, "wf-%d", i));
+    }
+    struct rpc_list list = {.namespace_id = SLICE_LIT(WORLD_NAMESPACE), .page_size = 3};
+    const char *seen = "";
+    uint32_t pages = 0;
+    bool has_more = true;
+
+    for (; has_more && pages < 10; pages++) {
+        struct rpc_list_item *items;
+        uint32_t count;
+        struct buf body;
+
+        buf_init(&body, 0);
+        rpc_list_encode(&list, &body);
+        const uint64_t call =
+            world_call(w, METHOD_HISTORY_LIST_WORKFLOWS, buf_slice(&body), NS_PER_S);
+        buf_release(&body);
+        world_settle(w);
+        check_ok(
+            rpc_list_items_decode(&w->arena, world_got(w, call)->bytes, &items, &count, &has_more));
+        for (uint32_t i = 0; i < count; i++) {
+            api_workflow_execution_info *info;
+
+            check_ok(proto_decode(&w->arena, &api_workflow_execution_info__desc, items[i].info,
+                                  &info, NULL));
+            seen = arena_printf(&w->arena, "%s %s", seen, info->execution->workflow_id);
+            list.after = items[i].order_key;
+        }
+    }
+    check_i64(pages, 3);
+    check_str(seen, " wf-6 wf-5 wf-4 wf-3 wf-2 wf-1 wf-0");
+
+    struct buf body;
+    list = (struct rpc_list){.namespace_id = SLICE_LIT(WORLD_NAMESPACE)};
+    buf_init(&body, 0);
+    rpc_list_encode(&list, &body);
+    const uint64_t call = world_call(w, METHOD_HISTORY_COUNT_WORKFLOWS, buf_slice(&body), NS_PER_S);
+    buf_release(&body);
+    world_settle(w);
+    const api_count_workflow_executions_response *counted =
+        world_answer(w, call, &api_count_workflow_executions_response__desc);
+    check_i64(counted->count, 7);
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_takes_rubbish)
+{
+    WITH_WORLD(w);
+    struct rng rng;
+
+    rng_seed(&rng, 3);
+    for (int method = 0; method < 70; method++)
+        for (int i = 0; i < 30; i++) {
+            uint8_t bytes[64];
+            const size_t len = rng_below(&rng, sizeof bytes);
+
+            for (size_t at = 0; at < len; at++)
+                bytes[at] = (uint8_t)rng_u64(&rng);
+            w->sent_count = 0;
+            world_call(w, (enum mesh_method)method, slice_of(bytes, len), NS_PER_S);
+            world_settle(w);
+        }
+    END_WORLD(w);
+}
