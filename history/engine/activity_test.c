@@ -291,6 +291,13 @@ TEST(activity_stored_form_keeps_everything)
         const enum err err = activity_decode(&s.arena, slice_of(first.ptr, len), &copy);
         check(err != ERR_OK);
     }
+    for (size_t at = 0; at < first.len * 8; at++) { /* whatever is changed does no harm */
+        first.ptr[at / 8] ^= (uint8_t)(1 << at % 8);
+        copy = NULL;
+        if (activity_decode(&s.arena, buf_slice(&first), &copy) == ERR_OK)
+            activity_free(copy);
+        first.ptr[at / 8] ^= (uint8_t)(1 << at % 8);
+    }
     buf_release(&first);
     buf_release(&second);
     step_release(&s);
