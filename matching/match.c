@@ -124,8 +124,11 @@ static void refused(struct matching *m, struct match *match, int64_t now_ns)
         held_wait(poll, true);
 }
 
-static void unknown(struct matching *m, struct match *match, int64_t now_ns)
+static void unknown(struct matching *m, struct match *match, enum err err, int64_t now_ns)
 {
+    log_debug(m->o.log, "start not answered", F_ERR(err),
+              F_SLICE("task_queue", match->task->queue->name),
+              F_U64("row_seq", match->task->rpc.row_seq));
     if (!match->poll) {
         give_up(m, match, now_ns);
         return;
@@ -155,7 +158,7 @@ void matching_on_started(struct matching *m, uint64_t match_id, enum err err, in
     } else if (err == ERR_STALE || err == ERR_NOT_FOUND) {
         refused(m, match, now_ns);
     } else if (err_may_retry(err) || err == ERR_TIMEOUT || err == ERR_CANCELED || err == ERR_IO) {
-        unknown(m, match, now_ns);
+        unknown(m, match, err, now_ns);
     } else {
         log_error(m->o.log, "history refused a start", F_ERR(err), F_SLICE("task_queue", q->name),
                   F_SLICE("workflow_id", match->task->rpc.workflow_id));
