@@ -377,14 +377,21 @@ void activity_encode(const struct activity *activity, struct buf *out)
     rec_end(&w);
 }
 
-static bool decoded_ok(const struct activity *activity)
+/* What later steps decode without asking must be well-formed. */
+static bool decoded_ok(struct activity *activity, struct arena *scratch)
 {
-    const struct slice policy = bytes_slice(activity->retry_policy);
-    const struct slice priority = bytes_slice(activity->priority);
+    const struct slice policy_bytes = bytes_slice(activity->retry_policy);
+    api_retry_policy *policy = NULL;
+    api_priority *priority = NULL;
 
-    return activity->scheduled_event_id > 0 && activity->attempt >= 1 &&
-           proto_scan(&api_retry_policy__desc, policy, NULL) == ERR_OK &&
-           proto_scan(&api_priority__desc, priority, NULL) == ERR_OK;
+    if (activity->scheduled_event_id <= 0 || activity->attempt < 1 ||
+        proto_decode(scratch, &api_priority__desc, bytes_slice(activity->priority), &priority,
+                     NULL) != ERR_OK ||
+        proto_decode(scratch, &api_retry_policy__desc, policy_bytes, &policy, NULL) != ERR_OK)
+        return false;
+    if (policy_bytes.len > 0)
+        retry_policy_read(activity, policy);
+    return true;
 }
 
 enum err activity_decode(struct arena *scratch, struct slice bytes, struct activity **out)
@@ -413,11 +420,8 @@ enum err activity_decode(struct arena *scratch, struct slice bytes, struct activ
     activity->state = (enum activity_state)(state - 1);
     activity->attempt = (int32_t)attempt;
     activity->stamp = (uint32_t)stamp;
-    if (!decoded_ok(activity))
+    if (!decoded_ok(activity, scratch))
         goto corrupt;
-    const api_retry_policy *policy = activity_retry_policy(scratch, activity);
-    if (policy)
-        retry_policy_read(activity, policy);
     *out = activity;
     return ERR_OK;
 
