@@ -87,5 +87,6 @@ bool run_enforce_limits(struct transition *t)
     if (!reason)
         return false;
     run_terminate(t, reason, NULL, ENGINE_IDENTITY, 0, NULL);
+    t->reply_err = err_fail(t->detail, ERR_INVALID, "%s", reason);
     return true;
 }

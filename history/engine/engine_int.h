@@ -51,7 +51,7 @@ void run_terminate(struct transition *t, const char *reason, api_payloads *detai
                    const char *identity, size_t link_count, api_common_link **links);
 /* The run has used up its time. */
 void run_time_out(struct transition *t);
-/* A history past its limits is terminated. true: it was. */
+/* A history past its limits is terminated, and the caller is told (reply_err). true: it was. */
 bool run_enforce_limits(struct transition *t);
 
 /* A mark to return to while the commands of a task are tried. */
@@ -88,6 +88,10 @@ int64_t wft_deadline_ns(const struct run *run);
 /* Events of a task that has none in the history: Scheduled and Started. */
 void wft_write_transient(struct transition *t, const char *identity,
                          api_worker_version_stamp *stamp);
+/* The two events by themselves, of the task as it is. */
+api_history_event *wft_scheduled_event(struct transition *t, int64_t when_ns);
+api_history_event *wft_started_event(struct transition *t, const char *identity,
+                                     api_worker_version_stamp *stamp);
 struct started_workflow_task *wft_response(struct transition *t);
 bool wft_token_matches(const struct run *run, const struct task_token *token);
 bool wft_token_answered(const struct run *run, const struct task_token *token);

@@ -52,6 +52,7 @@ struct rig {
     struct task_change tasks[RIG_TASKS_MAX]; /* dispatchable now, oldest first */
     size_t task_count;
     struct task_token tokens[RIG_TOKENS]; /* of workflow tasks: the last, the one before */
+    struct task_token answered;           /* the one of the last answer */
     struct task_token activity_token;
     struct err_detail detail;
     uint64_t poll_id;
@@ -447,7 +448,8 @@ static void rig_commands(struct rig *rig, api_respond_workflow_task_completed_re
     }
 }
 
-static void rig_done(struct rig *rig, const char *word, char kind, const char *args, int token)
+static void rig_done(struct rig *rig, const char *word, char kind, const char *args,
+                     struct task_token token)
 {
     struct transition t;
     api_respond_workflow_task_completed_request *request =
@@ -468,8 +470,8 @@ static void rig_done(struct rig *rig, const char *word, char kind, const char *a
     if (args)
         rig_commands(rig, request, args);
     rig_begin(rig, &t);
-    rig_end(rig, &t, word,
-            engine_respond_workflow_task_completed(&t, &rig->tokens[token], request));
+    rig_end(rig, &t, word, engine_respond_workflow_task_completed(&t, &token, request));
+    rig->answered = token;
 }
 
 static void rig_wfail(struct rig *rig, const char *word)
@@ -595,7 +597,10 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
 
     for (size_t i = 0; i < COUNT_OF(done); i++)
         if (strcmp(verb, done[i]) == 0) {
-            rig_done(rig, word, i < 4 ? verb[0] : 'd', args, i == 5 ? 1 : 0);
+            rig_done(rig, word, i < 4 ? verb[0] : 'd', args,
+                     i == 4   ? rig->answered
+                     : i == 5 ? rig->tokens[1]
+                              : rig->tokens[0]);
             return;
         }
     if (strcmp(verb, "start") == 0)
@@ -649,7 +654,7 @@ static void rig_run(struct rig *rig, const char *script)
 }
 
 /* The history as one line: "WorkflowExecutionStarted ..." with the usual words cut short. */
-static const char *rig_history(struct rig *rig)
+__attribute__((unused)) static const char *rig_history(struct rig *rig)
 {
     size_t count;
     api_history_event **events =

@@ -185,3 +185,293 @@ TEST(test_engine_is_terminated)
 
     play(scenarios, COUNT_OF(scenarios));
 }
+
+/* -- what the worker and the caller get ------------------------------------------------------ */
+
+TEST(test_engine_hands_out_the_history_that_a_worker_lacks)
+{
+    struct rig rig;
+
+    rig_init(&rig, "history ranges");
+    rig_run(&rig, "start poll");
+    check_i64(rig.started->history_from, 1);
+    check_i64(rig.started->history_to, 4);
+    check_i64(rig.started->response->previous_started_event_id, 0);
+    check_i64(rig.started->response->started_event_id, 3);
+    check_i64(rig.started->response->attempt, 1);
+    check_str(rig.started->response->workflow_execution_task_queue->name, "q");
+    check(rig.started_rides);
+    rig_run(&rig, "sdone:mark=m signal=s spoll");
+    check_i64(rig.started->history_from, 4); /* from the event after the last start that it saw */
+    check_i64(rig.started->history_to, 9);
+    check_i64(rig.started->response->previous_started_event_id, 3);
+    rig_run(&rig, "wfail poll");
+    check_i64(rig.started->history_from, 1); /* another worker, or this one without its cache */
+    check_i64(rig.started->response->attempt, 1);
+    rig_run(&rig, "wfail poll");
+    check_i64(rig.started->response->attempt, 2);
+    check_i64(rig.extra_from, rig.started->history_to);
+    check_i64(rig.started->response->started_event_id, rig.extra_from + 1);
+    rig_run(&rig, "repoll");
+    check(rig.started && rig.started->extra_events.len > 0);
+    rig_release(&rig);
+}
+
+TEST(test_engine_says_what_is_wrong)
+{
+    static const struct {
+        const char *script, *text;
+    } cases[] = {
+        {"start poll done:nomark!INVALID",
+         "BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand."},
+        {"start poll signal=s done:complete!INVALID", "UnhandledCommand"},
+        {"start poll done:complete,mark=m!INVALID",
+         "invalid command sequence: [CompleteWorkflowExecution, RecordMarker], command "
+         "CompleteWorkflowExecution must be the last command."},
+        {"start poll done:can!INVALID", "BadContinueAsNewAttributes: this server does not support "
+                                        "the command ContinueAsNewWorkflowExecution yet"},
+        {"start poll wait=10 done!NOT_FOUND", "Workflow task not found."},
+        {"start term signal=s!NOT_FOUND", "workflow execution already completed"},
+        {"start poll term wfail!NOT_FOUND", "workflow execution already completed"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+        rig_init(&rig, cases[i].script);
+        rig_run(&rig, cases[i].script);
+        check_str(rig.detail.text, cases[i].text);
+        rig_release(&rig);
+    }
+}
+
+TEST(test_engine_heartbeats_until_it_is_too_long)
+{
+    struct rig rig;
+
+    rig_init(&rig, "heartbeats");
+    rig.limits.wft_heartbeat_timeout_ns = 20 * NS_PER_S;
+    rig_run(&rig, "start poll wait=8 hdone");
+    check(rig.started != NULL);
+    check_i64(rig.started->response->attempt, 1);
+    rig_run(&rig, "wait=8 hdone");
+    rig_run(&rig, "again");
+    check(rig.started != NULL); /* the lost reply held the next task */
+    rig_run(&rig, "wait=8 hdone!NOT_FOUND");
+    check_str(rig.detail.text, "workflow task heartbeat timeout");
+    check(rig.started == NULL);
+    rig_run(&rig, "poll done:complete");
+    check_str(rig_history(&rig), BEGIN "WFTStarted WFTCompleted WFTScheduled WFTStarted "
+                                       "WFTCompleted WFTScheduled WFTStarted WFTTimedOut "
+                                       "WFTScheduled WFTStarted WFTCompleted Completed");
+    rig_release(&rig);
+}
+
+TEST(test_engine_keeps_its_limits)
+{
+    struct rig rig;
+
+    rig_init(&rig, "history count");
+    rig.limits.history_events_max = 6;
+    rig.limits.suggest_events = 5;
+    rig_run(&rig, "start signal=a poll");
+    check(!rig.run->wft.suggest_continue_as_new);
+    rig_run(&rig, "done");
+    rig_run(&rig, "signal=b!INVALID");
+    check_i64(rig.run->next_event_id - 1, 8);
+    rig_release(&rig);
+
+    rig_init(&rig, "suggest continue-as-new");
+    rig.limits.suggest_events = 4;
+    rig_run(&rig, "start signal=a poll");
+    check(rig.run->wft.suggest_continue_as_new);
+    rig_release(&rig);
+
+    rig_init(&rig, "signals");
+    rig.limits.signals_max = 2;
+    rig_run(&rig, "start signal=a signal=b signal=c!INVALID");
+    check_str(rig.detail.text, "exceeded workflow execution limit for signal events");
+    rig_release(&rig);
+
+    rig_init(&rig, "buffered events");
+    rig_run(&rig, "start poll");
+    for (int i = 0; i <= BUFFERED_EVENTS_MAX; i++)
+        rig_run(&rig, "signal=s");
+    check_i64(rig.run->buffered_count, 0);
+    check_i64(rig.run->wft.state, WFT_SCHEDULED);
+    check_i64(rig.run->next_event_id - 1, 3 + 1 + BUFFERED_EVENTS_MAX + 1 + 1);
+    rig_release(&rig);
+
+    rig_init(&rig, "a large result");
+    rig.limits.blob_bytes_max = 8;
+    rig.run = NULL;
+    rig_run(&rig, "start!INVALID");
+    check_str(rig.detail.text, "Blob data size exceeds limit.");
+    rig_release(&rig);
+
+    rig_init(&rig, "a large result");
+    rig_run(&rig, "start poll");
+    rig.limits.blob_bytes_max = 8;
+    rig_run(&rig, "done:complete!INVALID");
+    check_str(rig_history(&rig), BEGIN "WFTStarted WFTFailed Terminated");
+    rig_release(&rig);
+}
+
+TEST(test_engine_writes_what_the_start_request_says)
+{
+    struct rig rig;
+    size_t count;
+
+    rig_init(&rig, "event 1");
+    rig_run(&rig, "start:exec=100,run=200,task=500");
+    api_history_event **events = engine_decode_events(&rig.arena, buf_slice(&rig.history), &count);
+    must(events != NULL && count == 2);
+    const api_workflow_execution_started_event_attributes *a =
+        events[0]->workflow_execution_started_event_attributes;
+    check_str(a->workflow_id, "wf");
+    check_str(a->workflow_type->name, "Type");
+    check_str(a->identity, "client");
+    check_str(a->first_execution_run_id, rig.run->run_id);
+    check_str(a->original_execution_run_id, rig.run->run_id);
+    check_i64(a->task_queue->kind, TASK_QUEUE_KIND_NORMAL);
+    check_i64(a->attempt, 1);
+    check_i64(a->workflow_execution_timeout->seconds, 100);
+    check_i64(a->workflow_run_timeout->seconds, 100);
+    check_i64(a->workflow_task_timeout->seconds, 100);
+    check(a->first_workflow_task_backoff != NULL && a->memo != NULL);
+    check(a->workflow_execution_expiration_time != NULL);
+    check(events[0]->user_metadata != NULL && events[0]->user_metadata->summary != NULL);
+    check_i64(events[1]->workflow_task_scheduled_event_attributes->start_to_close_timeout->seconds,
+              100);
+    api_start_workflow_execution_response *reply =
+        engine_decode(&rig.arena, &api_start_workflow_execution_response__desc, rig.reply);
+    must(reply != NULL);
+    check_str(reply->run_id, rig.run->run_id);
+    check(reply->started);
+    check_i64(reply->link->workflow_event->event_ref->event_type,
+              EVENT_TYPE_WORKFLOW_EXECUTION_STARTED);
+    rig_release(&rig);
+}
+
+TEST(test_engine_keeps_fields_that_it_does_not_know)
+{
+    struct rig rig;
+    struct transition t;
+    /* SignalWorkflowExecutionRequest{signal_name (3): "s", input (4): Payloads{unknown 99: "xyz"}}
+     */
+    static const uint8_t bytes[] = {0x1a, 1, 's', 0x22, 6, 0x9a, 0x06, 3, 'x', 'y', 'z'};
+    const uint8_t unknown[] = {0x9a, 0x06, 3, 'x', 'y', 'z'};
+
+    rig_init(&rig, "unknown fields");
+    rig_run(&rig, "start");
+    api_signal_workflow_execution_request *request = engine_decode(
+        &rig.arena, &api_signal_workflow_execution_request__desc, slice_of(bytes, sizeof(bytes)));
+    must(request != NULL);
+    rig_begin(&rig, &t);
+    rig_end(&rig, &t, "signal", engine_signal(&t, request));
+    check(memmem(rig.history.ptr, rig.history.len, unknown, sizeof(unknown)) != NULL);
+    rig_run(&rig, "poll");
+    request = engine_decode(&rig.arena, &api_signal_workflow_execution_request__desc,
+                            slice_of(bytes, sizeof(bytes)));
+    must(request != NULL);
+    buf_clear(&rig.history); /* only what comes through the buffer; the rebuild is not checked */
+    rig_begin(&rig, &t);
+    check_ok(engine_signal(&t, request));
+    t.detail = &rig.detail;
+    check(memmem(rig.run->buffered.ptr, rig.run->buffered.len, unknown, sizeof(unknown)) != NULL);
+    wft_time_out(&t, TIMEOUT_TYPE_START_TO_CLOSE);
+    transition_need_workflow_task(&t);
+    check(memmem(t.events.ptr, t.events.len, unknown, sizeof(unknown)) != NULL);
+    transition_release(&t);
+    rig_release(&rig);
+}
+
+TEST(test_engine_describes_a_run)
+{
+    struct rig rig;
+    struct arena arena;
+
+    arena_init(&arena);
+    rig_init(&rig, "describe");
+    rig_run(&rig, "start poll sdone:act=a signal=s stop");
+    api_describe_workflow_execution_response *d =
+        engine_decode(&arena, &api_describe_workflow_execution_response__desc,
+                      engine_describe(rig.run, &arena, rig.now_ns));
+    must(d != NULL);
+    check_str(d->workflow_execution_info->execution->workflow_id, "wf");
+    check_str(d->workflow_execution_info->type->name, "Type");
+    check_i64(d->workflow_execution_info->status, WORKFLOW_EXECUTION_STATUS_RUNNING);
+    check_i64(d->workflow_execution_info->history_length, rig.run->next_event_id - 1);
+    check_i64(d->workflow_execution_info->state_transition_count, 5);
+    check(d->workflow_execution_info->memo && d->workflow_execution_info->search_attributes);
+    check_i64(d->pending_workflow_task->state, PENDING_WORKFLOW_TASK_STATE_SCHEDULED);
+    check_i64((int64_t)d->n_pending_activities, 1);
+    check(d->workflow_extended_info->cancel_requested);
+    check_i64((int64_t)d->workflow_extended_info->n_request_id_infos, 1);
+    check_i64(d->execution_config->default_workflow_task_timeout->seconds, 10);
+    check(d->execution_config->user_metadata != NULL);
+    rig_run(&rig, "spoll done:cancel");
+    api_workflow_execution_info *info = engine_decode(&arena, &api_workflow_execution_info__desc,
+                                                      engine_execution_info(rig.run, &arena));
+    must(info != NULL);
+    check_i64(info->status, WORKFLOW_EXECUTION_STATUS_CANCELED);
+    check(info->close_time != NULL && info->execution_duration != NULL);
+    rig_release(&rig);
+    arena_release(&arena);
+}
+
+TEST(test_engine_start_policy)
+{
+    static const struct {
+        int32_t status, reuse, conflict;
+        const char *request_id;
+        enum start_decision want;
+        const char *text;
+    } cases[] = {
+        {WORKFLOW_EXECUTION_STATUS_RUNNING, 0, 0, "old", START_SAME_REQUEST, ""},
+        {WORKFLOW_EXECUTION_STATUS_COMPLETED, 0, 0, "old", START_SAME_REQUEST, ""},
+        {WORKFLOW_EXECUTION_STATUS_RUNNING, 0, WORKFLOW_ID_CONFLICT_POLICY_FAIL, "r", START_REFUSE,
+         "Workflow execution is already running. WorkflowId: wf, RunId: "
+         "11111111-1111-4111-8111-111111111111."},
+        {WORKFLOW_EXECUTION_STATUS_RUNNING, 0, WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING, "r",
+         START_USE_EXISTING, ""},
+        {WORKFLOW_EXECUTION_STATUS_RUNNING, 0, WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING, "r",
+         START_TERMINATE_EXISTING, ""},
+        {WORKFLOW_EXECUTION_STATUS_RUNNING, WORKFLOW_ID_REUSE_POLICY_TERMINATE_IF_RUNNING, 0, "r",
+         START_TERMINATE_EXISTING, ""},
+        {WORKFLOW_EXECUTION_STATUS_COMPLETED, WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE, 0, "r",
+         START_NEW, ""},
+        {WORKFLOW_EXECUTION_STATUS_COMPLETED, WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE, 0, "r",
+         START_REFUSE,
+         "Workflow execution already finished. WorkflowId: wf, RunId: "
+         "11111111-1111-4111-8111-111111111111. Workflow Id reuse policy: reject duplicate "
+         "workflow Id."},
+        {WORKFLOW_EXECUTION_STATUS_COMPLETED, WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY,
+         0, "r", START_REFUSE,
+         "Workflow execution already finished successfully. WorkflowId: wf, RunId: "
+         "11111111-1111-4111-8111-111111111111. Workflow Id reuse policy: allow duplicate "
+         "workflow Id if last run failed."},
+        {WORKFLOW_EXECUTION_STATUS_FAILED, WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY, 0,
+         "r", START_NEW, ""},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct arena arena;
+        struct err_detail detail = {.text = ""};
+        api_start_workflow_execution_request request = API_START_WORKFLOW_EXECUTION_REQUEST_INIT;
+        struct current_run current = {.run_id = "11111111-1111-4111-8111-111111111111",
+                                      .status = cases[i].status,
+                                      .start_request_id = "old"};
+        arena_init(&arena);
+        static char id[] = "wf";
+        request.workflow_id = id;
+        request.request_id = arena_str(&arena, slice_str(cases[i].request_id));
+        request.workflow_id_reuse_policy =
+            (Temporal__Api__Enums__V1__WorkflowIdReusePolicy)cases[i].reuse;
+        request.workflow_id_conflict_policy =
+            (Temporal__Api__Enums__V1__WorkflowIdConflictPolicy)cases[i].conflict;
+        check_i64(engine_start_policy(&request, &current, NS_PER_S, &arena, &detail),
+                  cases[i].want);
+        check_str(detail.text, cases[i].text);
+        arena_release(&arena);
+    }
+}

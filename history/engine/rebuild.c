@@ -8,7 +8,15 @@
 #include "history/engine/activity_int.h"
 #include "history/engine/timer.h"
 
+/* A timer whose id came into use again while its TimerFired was in the buffer: that event is yet to
+ * come. (Activities have ids of their own: two of one activity id can stand side by side.) */
+struct superseded {
+    struct superseded *next;
+    int64_t started_event_id;
+};
+
 struct rebuilding {
+    struct superseded *superseded;
     struct run *run;
     struct arena *arena;
     const api_history_event *event;
@@ -194,8 +202,6 @@ static bool apply_activity_scheduled(struct rebuilding *r)
 
     if (!a->activity_type || !a->task_queue)
         return wrong(r, "an activity without type or task queue");
-    if (run_activity_by_id(r->run, slice_str(a->activity_id)))
-        return wrong(r, "the activity id is in use");
     struct activity *activity = activity_new(r->event->event_id);
     map_put_u64(&r->run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
     bytes_set(&activity->activity_id, slice_str(a->activity_id));
@@ -242,8 +248,15 @@ static bool apply_timer_started(struct rebuilding *r)
     const api_timer_started_event_attributes *a = engine_event_attributes(r->event);
     int64_t span_ns;
 
-    if (run_timer(r->run, slice_str(a->timer_id)))
-        return wrong(r, "the timer id is in use");
+    struct timer *before = run_timer(r->run, slice_str(a->timer_id));
+    if (before) {
+        struct superseded *superseded = ARENA_NEW(r->arena, struct superseded);
+        superseded->started_event_id = before->started_event_id;
+        superseded->next = r->superseded;
+        r->superseded = superseded;
+        map_remove(&r->run->timers, &before->node);
+        timer_free(before);
+    }
     if (proto_duration_ns(a->start_to_fire_timeout, &span_ns) != ERR_OK)
         return wrong(r, "a duration out of range");
     struct timer *timer = timer_new(slice_str(a->timer_id));
@@ -259,6 +272,11 @@ static bool apply_timer_ended(struct rebuilding *r, const char *timer_id, int64_
 {
     struct timer *timer = run_timer(r->run, slice_str(timer_id));
 
+    for (struct superseded **it = &r->superseded; *it; it = &(*it)->next)
+        if ((*it)->started_event_id == started_id && fired) {
+            *it = (*it)->next;
+            return true;
+        }
     if (!timer || timer->started_event_id != started_id)
         return wrong(r, "no such timer is pending");
     if (fired && r->now_ns < timer->fire_ns)
@@ -380,7 +398,8 @@ enum err run_rebuild(struct arena *arena, struct slice history, struct slice buf
 
     *out = NULL;
     *why = NULL;
-    if (!apply_all(&r, history, false) || !apply_all(&r, buffered, true)) {
+    if (!apply_all(&r, history, false) || !apply_all(&r, buffered, true) ||
+        (r.superseded && run_is_open(r.run) && !wrong(&r, "a timer id was used twice"))) {
         *why = r.why;
         run_free(r.run);
         return ERR_CORRUPT;

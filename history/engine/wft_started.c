@@ -57,30 +57,16 @@ static api_poll_workflow_task_queue_response *response_head(struct transition *t
 static struct slice transient_events(struct transition *t)
 {
     const struct workflow_task *wft = &t->run->wft;
+    api_history_event *scheduled = wft_scheduled_event(t, wft->scheduled_ns);
+    api_history_event *started =
+        wft_started_event(t, transition_str(t, bytes_slice(wft->identity)), NULL);
     struct buf events;
-    api_history_event *event;
 
+    scheduled->event_id = wft->scheduled_event_id;
+    started->event_id = wft->started_event_id;
     buf_init(&events, 0);
-    api_workflow_task_scheduled_event_attributes *scheduled =
-        engine_event(t, EVENT_TYPE_WORKFLOW_TASK_SCHEDULED, &event);
-    event->event_id = wft->scheduled_event_id;
-    event->event_time = transition_timestamp(t, wft->scheduled_ns);
-    scheduled->task_queue = engine_message(t->arena, &api_task_queue__desc);
-    scheduled->task_queue->name = transition_str(t, t->run->task_queue);
-    scheduled->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
-    scheduled->start_to_close_timeout = transition_duration(t, wft->timeout_ns);
-    scheduled->attempt = wft->attempt;
-    proto_put(&events, 1, event);
-
-    api_workflow_task_started_event_attributes *started =
-        engine_event(t, EVENT_TYPE_WORKFLOW_TASK_STARTED, &event);
-    event->event_id = wft->started_event_id;
-    event->event_time = transition_timestamp(t, wft->started_ns);
-    started->scheduled_event_id = wft->scheduled_event_id;
-    started->identity = transition_str(t, bytes_slice(wft->identity));
-    started->history_size_bytes = wft->history_size_bytes;
-    started->suggest_continue_as_new = wft->suggest_continue_as_new;
-    proto_put(&events, 1, event);
+    proto_put(&events, 1, scheduled);
+    proto_put(&events, 1, started);
     must(buf_ok(&events));
     const struct slice bytes = arena_copy(t->arena, buf_slice(&events));
     buf_release(&events);

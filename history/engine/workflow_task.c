@@ -48,7 +48,7 @@ static api_task_queue *current_queue(struct transition *t)
     return queue;
 }
 
-static api_history_event *scheduled_event(struct transition *t, int64_t when_ns)
+api_history_event *wft_scheduled_event(struct transition *t, int64_t when_ns)
 {
     api_history_event *event;
     api_workflow_task_scheduled_event_attributes *a =
@@ -77,8 +77,8 @@ static char *request_id(struct transition *t)
     return text;
 }
 
-static api_history_event *started_event(struct transition *t, const char *identity,
-                                        api_worker_version_stamp *stamp)
+api_history_event *wft_started_event(struct transition *t, const char *identity,
+                                     api_worker_version_stamp *stamp)
 {
     const struct workflow_task *wft = &t->run->wft;
     api_history_event *event;
@@ -234,8 +234,9 @@ void wft_schedule(struct transition *t, bool offer_it, int64_t original_ns)
     wft->original_scheduled_ns = original_ns ? original_ns : t->now_ns;
     wft->started_event_id = 0;
     wft->started_ns = 0;
-    wft->scheduled_event_id =
-        wft->attempt == 1 ? transition_event(t, scheduled_event(t, t->now_ns)) : run->next_event_id;
+    wft->scheduled_event_id = wft->attempt == 1
+                                  ? transition_event(t, wft_scheduled_event(t, t->now_ns))
+                                  : run->next_event_id;
     wft->state = WFT_SCHEDULED;
     run->first_task_due_ns = 0;
     run->dirty = true;
@@ -261,13 +262,13 @@ void wft_start(struct transition *t, const struct wft_start *start)
     if (wft->attempt > 1 && wft->scheduled_event_id != run->next_event_id) {
         wft->attempt = 1;
         wft->scheduled_ns = t->now_ns;
-        wft->scheduled_event_id = transition_event(t, scheduled_event(t, t->now_ns));
+        wft->scheduled_event_id = transition_event(t, wft_scheduled_event(t, t->now_ns));
     }
     wft->started_event_id = wft->attempt == 1 ? run->next_event_id : wft->scheduled_event_id + 1;
     wft->suggest_continue_as_new = run->history_size_bytes >= t->limits->suggest_bytes ||
                                    wft->started_event_id >= t->limits->suggest_events;
     if (wft->attempt == 1)
-        transition_event(t, started_event(t, transition_str(t, start->identity), start->stamp));
+        transition_event(t, wft_started_event(t, transition_str(t, start->identity), start->stamp));
     wft->state = WFT_STARTED;
     run->dirty = true;
 }
@@ -278,9 +279,9 @@ void wft_write_transient(struct transition *t, const char *identity,
     struct workflow_task *wft = &t->run->wft;
 
     must(wft->attempt > 1);
-    wft->scheduled_event_id = transition_event(t, scheduled_event(t, wft->scheduled_ns));
+    wft->scheduled_event_id = transition_event(t, wft_scheduled_event(t, wft->scheduled_ns));
     wft->started_event_id = t->run->next_event_id;
-    transition_event(t, started_event(t, identity, stamp));
+    transition_event(t, wft_started_event(t, identity, stamp));
 }
 
 /* -- the end without completion -------------------------------------------------------------- */
