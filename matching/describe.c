@@ -11,6 +11,7 @@ enum {
     RESPONSE_POLLERS = 1,
     RESPONSE_STATUS = 2,
     RESPONSE_VERSIONS_INFO = 3,
+    RESPONSE_VERSIONING_INFO = 4,
     RESPONSE_STATS = 5,
     RESPONSE_EFFECTIVE_RATE_LIMIT = 7,
     RESPONSE_STATS_BY_PRIORITY_KEY = 8,
@@ -152,6 +153,23 @@ static void put_effective_limit(struct buf *out)
     buf_release(&inner);
 }
 
+/* Tasks go to workers without a version; nobody ever changed that (the zero time of the API). */
+static void put_versioning_info(struct buf *out)
+{
+    enum { CURRENT_VERSION = 1, UPDATE_TIME = 4, SECONDS = 1 };
+    static const int64_t never_s = INT64_C(-62135596800);
+    struct buf inner, time;
+
+    buf_init(&inner, 0);
+    buf_init(&time, 0);
+    wire_put_str(&inner, CURRENT_VERSION, "__unversioned__");
+    wire_put_varint(&time, SECONDS, (uint64_t)never_s);
+    put_inner(&inner, UPDATE_TIME, &time);
+    put_inner(out, RESPONSE_VERSIONING_INFO, &inner);
+    buf_release(&time);
+    buf_release(&inner);
+}
+
 typedef api_describe_task_queue_request describe_request;
 
 static const struct queue *queue_of(struct matching *m, const struct rpc_api *api,
@@ -185,8 +203,11 @@ static void put_versions_info(struct matching *m, struct buf *out, const struct 
     buf_init(&type_info, 0);
     buf_init(&entry, 0);
     buf_init(&stats, 0);
-    for (size_t i = 0; i < request->n_task_queue_types && i < TYPES_MAX; i++) {
-        const int type = (int)request->task_queue_types[i];
+    const size_t count = request->n_task_queue_types ? request->n_task_queue_types : 2;
+    for (size_t i = 0; i < count && i < TYPES_MAX; i++) {
+        const int type = request->n_task_queue_types ? (int)request->task_queue_types[i]
+                         : i == 0                    ? (int)TASK_QUEUE_TYPE_WORKFLOW
+                                                     : (int)TASK_QUEUE_TYPE_ACTIVITY;
         const bool known = type == TASK_QUEUE_TYPE_WORKFLOW || type == TASK_QUEUE_TYPE_ACTIVITY;
         const struct queue *q = known ? queue_of(m, api, request, type, now_ns) : NULL;
 
@@ -238,6 +259,7 @@ enum err matching_describe(struct matching *m, struct arena *arena, const struct
             put_inner(&buf, RESPONSE_STATS, &inner);
             put_stats_by_priority(m, &buf, q, now_ns);
         }
+        put_versioning_info(&buf);
         put_effective_limit(&buf);
     }
     err = buf_ok(&buf) ? ERR_OK : ERR_NO_MEMORY;

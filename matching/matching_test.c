@@ -650,14 +650,12 @@ TEST(test_matching_describe_tells_pollers_and_backlog)
     check_i64(response->pollers[0]->last_access_time->seconds, 1795000000);
     check(response->pollers[0]->rate_per_second > 99999);
     check_i64(response->stats->approximate_backlog_count, 3);
+    check_str(response->versioning_info->current_version, "__unversioned__");
+    check_i64(response->versioning_info->update_time->seconds, INT64_C(-62135596800));
     check_i64(response->task_queue_status->backlog_count_hint, 3);
 
-    Temporal__Api__Enums__V1__TaskQueueType types[] = {TASK_QUEUE_TYPE_WORKFLOW,
-                                                       TASK_QUEUE_TYPE_ACTIVITY};
     request.api_mode = DESCRIBE_TASK_QUEUE_MODE_ENHANCED;
     request.report_pollers = true;
-    request.n_task_queue_types = 2;
-    request.task_queue_types = types;
     response = describe(w, &arena, &request);
     check_i64(response->n_versions_info, 1);
     check_i64(response->versions_info[0]->value->n_types_info, 2);
