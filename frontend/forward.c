@@ -5,6 +5,7 @@
 #include "frontend/frontend.h"
 
 struct fe_forward {
+    struct list node; /* of a long poll, in its loop's list */
     struct fe_call *fc;
     struct fe_target target;
     uint64_t mesh_call; /* outstanding; 0: none */
@@ -66,6 +67,7 @@ static void forward_answered(void *arg, enum err err, const struct err_detail *d
     fw->mesh_call = 0;
     if (err != ERR_OK && try_again(fw, err))
         return;
+    list_remove(&fw->node);
     grpc_call_on_cancel(fc->call, NULL, NULL);
     if (err == ERR_OK) {
         fe_reply(fc, fw->target.reply_instead.len ? fw->target.reply_instead
@@ -95,15 +97,47 @@ static void send(struct fe_forward *fw)
                               left_ms > 0 ? left_ms : 1, forward_answered, fw);
 }
 
+/* Nobody waits for an answer from the mesh any more. */
+static void forget(struct fe_forward *fw)
+{
+    list_remove(&fw->node);
+    if (fw->mesh_call)
+        mesh_cancel(fw->fc->loop->port, fw->mesh_call);
+    fw->mesh_call = 0;
+    loop_timer_stop(fw->fc->loop->loop, &fw->again);
+}
+
+static void end_polls_of_loop(void *arg)
+{
+    struct fe_loop *loop = arg;
+    struct list *node;
+
+    while ((node = list_pop_front(&loop->polls)) != NULL) {
+        struct fe_forward *fw = CONTAINER_OF(node, struct fe_forward, node);
+
+        forget(fw);
+        grpc_call_on_cancel(fw->fc->call, NULL, NULL);
+        fe_reply(fw->fc, SLICE_EMPTY);
+    }
+}
+
+void frontend_end_polls(struct frontend *fe)
+{
+    for (size_t i = 0; i < fe->loop_count; i++) {
+        struct fe_loop *loop = &fe->loops[i];
+
+        loop->stop_msg.run = end_polls_of_loop;
+        loop->stop_msg.arg = loop;
+        loop_post(loop->loop, &loop->stop_msg);
+    }
+}
+
 static void client_gone(void *arg, struct grpc_call *call, enum grpc_cancel why)
 {
     struct fe_forward *fw = arg;
 
     UNUSED(call);
-    if (fw->mesh_call)
-        mesh_cancel(fw->fc->loop->port, fw->mesh_call);
-    fw->mesh_call = 0;
-    loop_timer_stop(fw->fc->loop->loop, &fw->again);
+    forget(fw);
     fe_fail(fw->fc, why == GRPC_CANCEL_DEADLINE ? ERR_TIMEOUT : ERR_CANCELED, NULL);
 }
 
@@ -119,9 +153,12 @@ enum err fe_forward(struct fe_call *fc, const struct fe_target *target)
                               .end_mono_ns = now_ns + fe_remaining_ms(fc, limit_ms) * NS_PER_MS};
     fw->again.fire = send_again;
     fw->again.arg = fw;
+    list_init(&fw->node);
     fc->forward = fw;
     if (grpc_call_canceled(fc->call) != GRPC_CANCEL_NONE)
         return ERR_CANCELED;
+    if (target->long_poll)
+        list_push_back(&fc->loop->polls, &fw->node);
     send(fw);
     grpc_call_on_cancel(fc->call, client_gone, fw);
     return ERR_OK;

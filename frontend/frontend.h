@@ -7,6 +7,7 @@
 #define GNOMON_FRONTEND_H
 
 #include "api.h"
+#include "common/base/list.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
 #include "common/grpc/call.h"
@@ -30,6 +31,8 @@ struct fe_loop {
     struct loop *loop;
     struct mesh_port *port;
     struct rng rng;
+    struct list polls;        /* long polls under way: struct fe_forward */
+    struct loop_msg stop_msg; /* see frontend_end_polls() */
 };
 
 struct frontend {
@@ -72,6 +75,10 @@ typedef enum err (*fe_handler_fn)(struct fe_call *fc);
 /* Add all methods (frontend/methods.def) to the router, which keeps `fe`. */
 void frontend_register(struct frontend *fe, struct grpc_router *router);
 void frontend_release(struct frontend *fe);
+
+/* Answer every held poll with an empty message, as if its time were over: the workers ask again,
+ * elsewhere. Before draining; from any thread. */
+void frontend_end_polls(struct frontend *fe);
 
 /* The one answer. `message` lives in the call's arena or is static. */
 void fe_reply(struct fe_call *fc, struct slice message);

@@ -32,6 +32,7 @@ static void stop(void *arg)
     struct process *p = arg;
 
     grpc_health_set_serving(p->health, false);
+    frontend_end_polls(&p->frontend);
     grpc_server_drain(p->server, DRAIN_MS, drained, p);
 }
 
@@ -60,6 +61,7 @@ static void make_frontend(struct process *p)
         fl->loop = p->loops[i] = i == 0 ? s->loop : loop_new("frontend");
         fl->port = mesh_port_new(s->mesh, fl->loop, &handlers);
         rng_seed_from_kernel(&fl->rng);
+        list_init(&fl->polls);
     }
     p->router = grpc_router_new();
     p->health = grpc_health_new();
