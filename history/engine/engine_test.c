@@ -139,6 +139,13 @@ TEST(test_engine_times_out)
          "Started Signaled WFTScheduled WFTStarted WFTCompleted Completed"},
         {"a delayed start is canceled", "start:delay=5 stop poll done:cancel wait=9",
          "Started CancelRequested WFTScheduled WFTStarted WFTCompleted Canceled"},
+        {"spans without end are capped",
+         "start:run=9223372036854775807,exec=9223372036854775807,task=9223372036854775807 poll "
+         "wait=119 wait=1",
+         BEGIN "WFTStarted WFTTimedOut"},
+        {"a delay without end", "start:delay=9223372036854775807 wait=1000 term",
+         "Started Terminated"},
+        {"negative spans are refused", "start:run=-1!INVALID", ""},
         {"an activity is tried again",
          "start poll done:act=a apoll wait=30 apoll!STALE wait=1 "
          "apoll adone",

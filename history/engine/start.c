@@ -3,6 +3,7 @@
 
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
+#include "history/engine/command_checks.h"
 
 static const int64_t TASK_TIMEOUT_DEFAULT_NS = 10 * NS_PER_S;
 static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
@@ -32,10 +33,11 @@ static enum err read_timeouts(struct transition *t,
         {request->workflow_start_delay, &out->delay_ns, "WorkflowStartDelay"},
     };
 
-    for (size_t i = 0; i < COUNT_OF(fields); i++)
-        if (proto_duration_ns(fields[i].duration, fields[i].ns) != ERR_OK || *fields[i].ns < 0)
-            return err_fail(t->detail, ERR_INVALID, "invalid %s: negative or out of range",
-                            fields[i].name);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        const char *bad = check_duration(fields[i].duration, fields[i].ns);
+        if (bad)
+            return err_fail(t->detail, ERR_INVALID, "invalid %s: %s", fields[i].name, bad);
+    }
     if (out->execution_ns > 0)
         out->run_ns = out->run_ns > 0 ? min_ns(out->run_ns, out->execution_ns) : out->execution_ns;
     if (out->task_ns == 0)

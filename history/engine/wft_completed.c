@@ -7,7 +7,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/errdetail.h"
-#include "common/proto/wire.h"
+#include "history/engine/command_checks.h"
 #include "history/engine/failure.h"
 
 static void empty_reply(struct transition *t, const ProtobufCMessageDescriptor *desc)
@@ -79,8 +79,8 @@ static void set_sticky(struct transition *t,
         return;
     }
     bytes_set(&run->sticky_queue, slice_str(sticky->worker_task_queue->name));
-    const int64_t ns = proto_duration_ns_clip(sticky->schedule_to_start_timeout);
-    run->sticky_schedule_to_start_ns = ns > 0 ? ns : 0;
+    if (check_duration(sticky->schedule_to_start_timeout, &run->sticky_schedule_to_start_ns))
+        run->sticky_schedule_to_start_ns = 0; /* no such span: no time-out */
 }
 
 /* The task is over: its events are written, the run is between two tasks. Gives the id of the
