@@ -13,11 +13,11 @@ ifeq ($(OPT_$(VARIANT)),)
 $(error VARIANT must be release, debug, asan, tsan or cover, not "$(VARIANT)")
 endif
 
-PACKAGES := libuv libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson libcurl libssl libcrypto zlib
+PACKAGES := libuv libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson zlib
 
 # -std=c17, not gnu17: the generated code has a field named `linux`.
 CFLAGS   := -std=c17 -D_GNU_SOURCE -MMD -MP -pthread $(OPT_$(VARIANT))
 # Generated and library headers are not ours to warn about.
 INCLUDES := -I. -isystem $(BUILD)/proto $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PACKAGES) 2>/dev/null))
-LDFLAGS  := -pthread $(OPT_$(VARIANT))
+LDFLAGS  := -pthread -Wl,--as-needed $(OPT_$(VARIANT))
 LDLIBS    = $(shell pkg-config --libs $(PACKAGES)) -lnng -lm

@@ -16,7 +16,7 @@ LEVELS = {
     "service": 3,
 }
 # Test scaffolding that stands beside what it tests.
-SCAFFOLD = re.compile(r"_(test\.c|suite\.[ch]|fixture\.[ch])$")
+SCAFFOLD = re.compile(r"_(test\.c|rig\.[ch]|suite\.[ch]|fixture\.[ch])$")
 BANNED = re.compile(
     r"(?<![\w.>])(strcpy|strcat|sprintf|vsprintf|strtok|atoi|atol|gets|localtime|gmtime|rand|srand"
     r"|alloca|mktemp|tmpnam)\s*\("
@@ -71,6 +71,10 @@ for path in sys.argv[1:]:
     code = COMMENT_OR_STRING.sub(blank, text)
     for match in BANNED.finditer(code):
         problems.append(f"{path}:{code.count(chr(10), 0, match.start()) + 1}: {match.group(1)}() is banned")
+
+keys = re.findall(r'CONFIG_\w+\(\w+, "([a-z.]+)"', pathlib.Path("common/config/config.def").read_text())
+documented = pathlib.Path("docs/configuration.md").read_text()
+problems += [f"docs/configuration.md: `{key}` is missing" for key in keys if f"`{key}`" not in documented]
 
 print("\n".join(problems) or f"{len(sys.argv) - 1} files keep the rules")
 sys.exit(bool(problems))
