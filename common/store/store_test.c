@@ -3,6 +3,7 @@
 #include "common/store/memory/store_memory.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/store/store_suite.h"
@@ -55,6 +56,99 @@ static bool sqlite_lose(const char *dir, int64_t seq)
 
 static const struct suite_hooks sqlite = {
     .backend = "sqlite", .wipe = sqlite_wipe, .damage = sqlite_damage, .lose = sqlite_lose};
+
+/* -- a disk that is full: every write of SQLite's is refused while `disk_is_full` ------------ */
+
+static bool disk_is_full;
+static sqlite3_vfs full_vfs, *real_vfs;
+static struct {
+    const sqlite3_io_methods *real;
+    sqlite3_io_methods full;
+} full_methods[8]; /* of databases, journals ... */
+static int (*real_write)(sqlite3_file *, const void *, int, sqlite3_int64);
+
+static int full_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 at)
+{
+    return disk_is_full ? SQLITE_FULL : real_write(file, bytes, len, at);
+}
+
+static int full_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+    const int code = real_vfs->xOpen(real_vfs, name, file, flags, out);
+
+    UNUSED(vfs);
+    if (code != SQLITE_OK || !file->pMethods)
+        return code;
+    size_t i = 0;
+    while (full_methods[i].real && full_methods[i].real != file->pMethods)
+        must(++i < COUNT_OF(full_methods));
+    full_methods[i].real = file->pMethods;
+    full_methods[i].full = *file->pMethods;
+    full_methods[i].full.xWrite = full_write;
+    real_write = file->pMethods->xWrite;
+    file->pMethods = &full_methods[i].full;
+    return code;
+}
+
+static void use_full_vfs(bool use)
+{
+    if (!real_vfs) {
+        real_vfs = sqlite3_vfs_find(NULL);
+        full_vfs = *real_vfs;
+        full_vfs.zName = "full";
+        full_vfs.xOpen = full_open;
+    }
+    sqlite3_vfs_register(use ? &full_vfs : real_vfs, 1);
+}
+
+static int64_t ballast_bytes(const struct bed *bed)
+{
+    char path[512];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/test.ballast", bed->dir);
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+TEST(sqlite_survives_a_full_disk)
+{
+    const struct store_op op = op_of(STORE_PUT, "c", "3");
+    struct bed bed;
+    int64_t seq;
+
+    use_full_vfs(true);
+    bed_init(&bed, &sqlite);
+    check_i64(ballast_bytes(&bed), 4 * 1024 * 1024);
+    bed_put(&bed, "a", "1");
+    disk_is_full = true;
+    bed_stage(&bed, STORE_PUT, "b", "2");
+    bed_run(&bed);
+    check_i64(bed.durable, 1);
+    check_err(bed.lost, ERR_OK);
+    check_i64(ballast_bytes(&bed), 0); /* given up */
+    check_err(store_stage(bed.shard, &op, 1, false, &seq), ERR_DISK_FULL);
+    disk_is_full = false; /* the room of the ballast */
+    check_ok(store_stage(bed.shard, &op, 1, true, &seq));
+    bed.clock.now_ns += 100 * NS_PER_MS;
+    bed_run(&bed);
+    check_i64(bed.durable, seq);
+    bed.clock.now_ns += NS_PER_S; /* the machine has room all the while: the mode ends */
+    bed_run(&bed);
+    bed_put(&bed, "d", "4");
+    disk_is_full = true;
+    check_err(store_shard_flush(bed.shard), ERR_DISK_FULL);
+    disk_is_full = false;
+    for (int i = 0; i < 30; i++) {
+        bed.clock.now_ns += 100 * NS_PER_MS;
+        bed_run(&bed);
+    }
+    check_i64(ballast_bytes(&bed), 4 * 1024 * 1024); /* laid down again */
+    bed_put(&bed, "e", "5");
+    bed_reopen(&bed, true);
+    check_listing(&bed, "", "", false, "a=1 b=2 c=3 d=4 e=5");
+    bed_release(&bed);
+    use_full_vfs(false);
+}
 
 /* -- memory and fault ----------------------------------------------------------------------- */
 

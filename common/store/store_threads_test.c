@@ -248,6 +248,47 @@ TEST(threads_memory)
     run_stage("memory");
 }
 
+/* -- a taker waits for an owner that goes ---------------------------------------------------- */
+
+static void *take_shard(void *arg)
+{
+    const struct store_shard_callbacks callbacks = {on_durable, on_lost, NULL};
+    struct stage *stage = arg;
+    struct err_detail detail = {.text = ""};
+    const enum err err = store_shard_open(stage->store, 0, stage->loop, &callbacks,
+                                          &stage->actors[0].shard, &detail);
+
+    if (err != ERR_OK)
+        test_failed(__FILE__, __LINE__, "taker: %s", detail.text);
+    return NULL;
+}
+
+TEST(a_taker_waits_for_an_owner_that_goes)
+{
+    char dir[64];
+    const struct store_shard_callbacks callbacks = {on_durable, on_lost, NULL};
+    struct stage *stage = calloc(1, sizeof *stage);
+    struct store_shard *shard;
+    pthread_t taker;
+
+    must(stage != NULL);
+    make_dir(dir, sizeof dir);
+    struct store *owner = open_store(dir, "sqlite", true);
+    check_ok(store_shard_open(owner, 0, NULL, &callbacks, &shard, NULL));
+    stage->store = open_store(dir, "sqlite", false);
+    stage->loop = loop_new("taker");
+    must(pthread_create(&taker, NULL, take_shard, stage) == 0);
+    store_shard_close(shard, false);
+    pthread_join(taker, NULL);
+    if (stage->actors[0].shard)
+        store_shard_close(stage->actors[0].shard, true);
+    store_close(owner);
+    store_close(stage->store);
+    loop_free(stage->loop);
+    remove_dir(dir);
+    free(stage);
+}
+
 /* -- kill -9 -------------------------------------------------------------------------------- */
 
 struct victim {

@@ -174,7 +174,8 @@ void sqlite_flush_abort(void *shard)
     s->tables.in_txn = false;
 }
 
-/* Passive: it never waits for a reader; what a reader holds back is done the next time. */
+/* Passive: it does not wait for readers; what one holds back is done the next time. Only a file
+ * that has grown far beyond its size waits, a bounded time, so that it starts again in front. */
 enum err sqlite_flush_tidy(void *shard)
 {
     struct sqlite_shard *s = shard;

@@ -2,10 +2,13 @@
 #include "common/store/sqlite/sqlite_int.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 /* File systems whose locks or fsync cannot be trusted between machines. */
 static const struct {
@@ -18,11 +21,29 @@ static const struct {
     {0x73757245, "Coda"},
 };
 
+static bool make_folders(const char *dir)
+{
+    char *path = strdup(dir);
+    bool made = true;
+
+    must(path != NULL);
+    for (char *at = path + 1; made && *path && *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        made = mkdir(path, 0700) == 0 || errno == EEXIST;
+        *at = '/';
+    }
+    made = made && (mkdir(path, 0700) == 0 || errno == EEXIST);
+    free(path);
+    return made;
+}
+
 static enum err prepare(const char *dir, struct err_detail *detail)
 {
     struct statfs fs;
 
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    if (!make_folders(dir))
         return err_fail(detail, ERR_IO, "cannot make %s: errno %d", dir, errno);
     if (statfs(dir, &fs) != 0)
         return err_fail(detail, ERR_IO, "cannot look at %s: errno %d", dir, errno);
@@ -41,6 +62,17 @@ static char *path_of(const struct backend_env *env, const char *kind)
 
     must(len > 0);
     return path;
+}
+
+/* The names of new files are durable only once their folder is. */
+static enum err sync_folder(const struct backend_env *env, struct err_detail *detail)
+{
+    const int fd = open(env->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return synced ? ERR_OK : err_fail(detail, ERR_IO, "cannot sync %s: errno %d", env->dir, errno);
 }
 
 static void close_shard(void *shard)
@@ -72,6 +104,8 @@ static enum err open_shard(const struct backend_env *env, void **shard, struct b
     enum err err = sqlite_log_open(s, env, lease, detail);
     if (err == ERR_OK)
         err = sqlite_tables_open(s, lease, detail);
+    if (err == ERR_OK && lease->last_seq == 0)
+        err = sync_folder(env, detail);
     if (err != ERR_OK) {
         close_shard(s);
         return err;
