@@ -167,7 +167,6 @@ static void slot_open(struct slot *slot)
     slot->opened_once = true;
     thread->open_slots++;
     mesh_bind(thread->port, slot->shard_id);
-    log_info(log, "shard opened", F_U64("shard_id", slot->shard_id));
     thread_maybe_ready(thread);
 }
 

@@ -11,6 +11,7 @@ enum route {
     ROUTE_TOKEN,     /* an API request with a task token */
     ROUTE_API,       /* an API request whose handler finds the run itself */
     ROUTE_TASK,      /* struct rpc_task */
+    ROUTE_RETURNED,  /* a task token: the answer with that task found nobody */
     ROUTE_BODY,      /* the handler decodes the body, which is in req->api.request */
 };
 
@@ -61,6 +62,18 @@ PLAIN_STEP(activity_completed, engine_respond_activity_completed(&t, &req->token
 PLAIN_STEP(activity_failed, engine_respond_activity_failed(&t, &req->token, req->message))
 PLAIN_STEP(activity_canceled, engine_respond_activity_canceled(&t, &req->token, req->message))
 PLAIN_STEP(heartbeat, engine_record_heartbeat(&t, &req->token, req->message))
+
+static void step_not_delivered(struct history_shard *shard, struct hs_request *req,
+                               struct hs_entry *entry)
+{
+    struct transition t;
+
+    hs_begin(shard, req, entry->run, &t);
+    const enum err err = req->token.kind == TASK_ACTIVITY
+                             ? engine_unstart_activity_task(&t, &req->token)
+                             : ERR_STALE; /* its Started stands in the history: it times out */
+    hs_end(shard, req, entry, &t, err);
+}
 
 static void step_describe(struct history_shard *shard, struct hs_request *req,
                           struct hs_entry *entry)
@@ -134,6 +147,10 @@ static const struct hs_operation operations[] = {
     BODY(PULL_TASKS, "GetTasks", hs_pull_tasks),
     BODY(FIRE_DEADLINES, "FireDeadlines", hs_fire_deadlines),
     BODY(PULL_DEADLINES, "GetDeadlines", hs_pull_deadlines),
+    {.method = METHOD_NOT_DELIVERED,
+     .name = "NotDelivered",
+     .route = ROUTE_RETURNED,
+     .step = step_not_delivered},
     {.method = METHOD_HISTORY_NO_STICKY_POLLER,
      .name = "NoStickyPoller",
      .route = ROUTE_TASK,
@@ -236,15 +253,27 @@ static enum err route_by_task(struct history_shard *shard, struct hs_request *re
     return want_run(shard, req, task->namespace_id, task->workflow_id, task->run_id);
 }
 
+static enum err route_returned(struct history_shard *shard, struct hs_request *req)
+{
+    const enum err err = task_token_decode(&req->arena, req->api.request, &req->token);
+
+    if (err != ERR_OK)
+        return err;
+    return want_run(shard, req, req->token.namespace_id, req->token.workflow_id, req->token.run_id);
+}
+
 static enum err route(struct history_shard *shard, struct hs_request *req, struct slice body)
 {
     const struct hs_operation *operation = req->operation;
     enum err err = ERR_OK;
 
-    if (operation->route == ROUTE_BODY || operation->route == ROUTE_TASK) {
-        req->api.request = body;
-        return operation->route == ROUTE_TASK ? route_by_task(shard, req) : ERR_OK;
-    }
+    req->api.request = body;
+    if (operation->route == ROUTE_BODY)
+        return ERR_OK;
+    if (operation->route == ROUTE_TASK)
+        return route_by_task(shard, req);
+    if (operation->route == ROUTE_RETURNED)
+        return route_returned(shard, req);
     err = rpc_api_decode(&req->arena, body, &req->api);
     if (err != ERR_OK)
         return err;
@@ -285,8 +314,7 @@ void history_shard_request(struct history_shard *shard, const struct mesh_reques
     const struct hs_operation *operation = find(request->method);
 
     if (!operation) {
-        if (request->method != METHOD_NOT_DELIVERED)
-            refuse(shard, request, ERR_UNIMPLEMENTED, "not a method of a history shard");
+        refuse(shard, request, ERR_UNIMPLEMENTED, "not a method of a history shard");
         return;
     }
     counter_add(shard->metrics.requests[operation - operations], 1);

@@ -179,6 +179,8 @@ static void step_start_activity_task(struct history_shard *shard, struct hs_requ
     must(response != NULL);
     struct hs_reply *reply = hs_add_reply(req, start->poll.reply_to, ERR_OK);
     reply->parts[reply->count++] = proto_encode(&req->arena, response);
+    reply->undelivered =
+        arena_copy(&req->arena, slice_of(response->task_token.data, response->task_token.len));
     hs_add_reply(req, req->from, ERR_OK);
     hs_release(shard, req, seq);
 }
