@@ -30,10 +30,6 @@ api_history_event **engine_decode_events(struct arena *arena, struct slice event
 /* The short name of an enum value: "UnhandledCommand". */
 const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor *desc,
                              const char *prefix, int32_t value);
-static inline struct slice engine_str(const char *text)
-{
-    return slice_str(text);
-}
 
 /* -- run (run.c, close.c) -------------------------------------------------------------------- */
 

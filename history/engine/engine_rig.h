@@ -127,12 +127,107 @@ static void rig_failed(const struct rig *rig, const char *word, const char *what
 struct rig_load {
     struct rig *rig;
     struct run *run;
+    size_t task_rows, deadline_rows, visible_rows;
 };
+
+/* A task row stands for a dispatchable task, and the other way round. */
+static bool rig_visit_task(void *arg, struct slice key, struct slice value)
+{
+    struct rig_load *load = arg;
+    struct rpc_task task;
+    struct row_key want;
+    size_t at = 0;
+
+    load->task_rows++;
+    check_ok(row_task_decode(&load->rig->arena, value, &task));
+    while (at < load->rig->task_count && load->rig->tasks[at].row_seq != task.row_seq)
+        at++;
+    check(at < load->rig->task_count);
+    if (at == load->rig->task_count)
+        return true;
+    const struct task_change *change = &load->rig->tasks[at];
+    check_i64(task.kind, change->kind);
+    check_i64(task.scheduled_event_id, change->scheduled_event_id);
+    check_i64(task.attempt, change->attempt);
+    check_slice(task.workflow_id, load->rig->run->workflow_id);
+    check_slice(task.run_id, slice_str(load->rig->run->run_id));
+    row_key_task(&want, load->rig->run->tablet, task.namespace_id, task.task_queue, task.kind,
+                 task.sticky, task.priority, task.row_seq);
+    check_slice(key, row_key_slice(&want));
+    return true;
+}
+
+static bool rig_visit_deadline(void *arg, struct slice key, struct slice value)
+{
+    struct rig_load *load = arg;
+    struct row_key want;
+
+    UNUSED(value);
+    load->deadline_rows++;
+    row_key_deadline(&want, load->rig->run->tablet, load->rig->run->deadline_row_ns,
+                     load->rig->run->run_id);
+    check_slice(key, row_key_slice(&want));
+    return true;
+}
+
+static bool rig_visit_visible(void *arg, struct slice key, struct slice value)
+{
+    struct rig_load *load = arg;
+    struct slice info;
+
+    UNUSED(key);
+    load->visible_rows++;
+    check_ok(row_visibility_decode(&load->rig->arena, value, &info));
+    api_workflow_execution_info *decoded =
+        engine_decode(&load->rig->arena, &api_workflow_execution_info__desc, info);
+    check(decoded && (int32_t)decoded->status == load->rig->run->status);
+    return true;
+}
+
+static void rig_scan(struct store_snapshot *snapshot, struct rig_load *load, char family,
+                     store_visit_fn visit)
+{
+    const uint8_t from[] = {load->rig->run->tablet, (uint8_t)family};
+    const uint8_t to[] = {load->rig->run->tablet, (uint8_t)(family + 1)};
+
+    check_ok(
+        store_scan(snapshot, STORE_MAIN, slice_of(from, 2), slice_of(to, 2), false, visit, load));
+}
+
+static void rig_check_current(struct store_snapshot *snapshot, struct rig *rig)
+{
+    struct row_key key;
+    struct slice row;
+    bool found = false;
+    struct current_run current;
+
+    row_key_current(&key, rig->run->tablet, EXECUTION_WORKFLOW, SLICE_LIT(RIG_NAMESPACE),
+                    rig->run->workflow_id);
+    check_ok(store_get(snapshot, STORE_MAIN, row_key_slice(&key), &rig->arena, &row, &found));
+    check(found);
+    if (!found || row_current_decode(&rig->arena, row, &current) != ERR_OK) {
+        rig_failed(rig, "", "no readable row of the current run", "");
+        return;
+    }
+    check_str(current.run_id, rig->run->run_id);
+    check_str(current.first_run_id, rig->run->first_run_id);
+    check_str(current.start_request_id, rig->run->start_request_id);
+    check_i64(current.status, rig->run->status);
+    check_i64(current.close_ns, rig->run->close_ns);
+}
 
 static enum err rig_read(struct store_snapshot *snapshot, void *arg)
 {
     struct rig_load *load = arg;
 
+    rig_scan(snapshot, load, 'T', rig_visit_task);
+    rig_scan(snapshot, load, 'D', rig_visit_deadline);
+    check_ok(store_scan(snapshot, STORE_VISIBILITY, SLICE_EMPTY, SLICE_EMPTY, false,
+                        rig_visit_visible, load));
+    check_i64((int64_t)load->task_rows, (int64_t)load->rig->task_count);
+    check_i64((int64_t)load->deadline_rows, load->rig->run->deadline_row_ns ? 1 : 0);
+    check_i64((int64_t)load->visible_rows, 1);
+    rig_check_current(snapshot, load->rig);
     return run_load(snapshot, load->rig->run->tablet, SLICE_LIT(RIG_NAMESPACE),
                     load->rig->run->run_id, &load->run);
 }

@@ -482,3 +482,102 @@ TEST(test_engine_start_policy)
         arena_release(&arena);
     }
 }
+
+TEST(test_engine_query_goes_with_what_the_worker_lacks)
+{
+    struct rig rig;
+    struct transition t;
+    const struct task_token token = {.kind = TASK_QUERY,
+                                     .namespace_id = SLICE_LIT(RIG_NAMESPACE),
+                                     .execution_kind = 1,
+                                     .workflow_id = SLICE_LIT("wf"),
+                                     .run_id = SLICE_LIT(RIG_NAMESPACE),
+                                     .start_id = 77};
+    struct rpc_poll poll = {.task_queue = SLICE_LIT("q")};
+    struct task_token back;
+
+    rig_init(&rig, "query");
+    rig_run(&rig, "start poll sdone:mark=m");
+    rig_begin(&rig, &t);
+    check_ok(engine_query_task(&t, &poll, &token));
+    check_i64(t.started->history_from, 1);
+    check_i64(t.started->history_to, 6);
+    check_i64(t.started->response->previous_started_event_id, 3);
+    const ProtobufCBinaryData bytes = t.started->response->task_token;
+    check_ok(task_token_decode(&rig.arena, slice_of(bytes.data, bytes.len), &back));
+    check(back.kind == TASK_QUERY && back.start_id == 77);
+    poll.task_queue = SLICE_LIT(RIG_STICKY);
+    poll.sticky = true;
+    check_ok(engine_query_task(&t, &poll, &token));
+    check_i64(t.started->history_from, t.started->history_to); /* it has seen everything */
+    check_i64(t.event_count, 0);
+    transition_release(&t);
+    rig_release(&rig);
+}
+
+TEST(test_engine_terminates_for_a_new_run)
+{
+    struct rig rig;
+    struct transition t;
+    size_t count;
+
+    rig_init(&rig, "for a new run");
+    rig_run(&rig, "start");
+    rig_begin(&rig, &t);
+    rig_end(&rig, &t, "term", engine_terminate_for_new_run(&t, "new-run"));
+    api_history_event **events = engine_decode_events(&rig.arena, buf_slice(&rig.history), &count);
+    must(events != NULL && count == 3);
+    const api_workflow_execution_terminated_event_attributes *a =
+        events[2]->workflow_execution_terminated_event_attributes;
+    check_str(a->reason, "TerminateIfRunning WorkflowIdReusePolicy");
+    check_str(a->identity, "history-service");
+    check_slice(slice_of(a->details->payloads[0]->data.data, a->details->payloads[0]->data.len),
+                SLICE_LIT("\"terminated by new runID: new-run\""));
+    rig_release(&rig);
+}
+
+TEST(test_engine_refuses_starts_that_it_does_not_support)
+{
+    static const struct {
+        const char *field, *text;
+        enum err err;
+    } cases[] = {
+        {"cron", "this server does not support CronSchedule yet", ERR_UNIMPLEMENTED},
+        {"retry", "this server does not support a workflow RetryPolicy yet", ERR_UNIMPLEMENTED},
+        {"request", "Missing request ID.", ERR_INVALID},
+        {"queue", "Missing Taskqueue.", ERR_INVALID},
+        {"type", "Missing WorkflowType.", ERR_INVALID},
+        {"id", "WorkflowId exceeds length limit.", ERR_INVALID},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+        struct transition t;
+        rig_init(&rig, cases[i].field);
+        static char cron[] = "* * * * *", none[] = "";
+        api_start_workflow_execution_request *r = rig_start_request(&rig, NULL);
+        if (i == 0)
+            r->cron_schedule = cron;
+        else if (i == 1)
+            r->retry_policy = engine_message(&rig.arena, &api_retry_policy__desc);
+        else if (i == 2)
+            r->request_id = none;
+        else if (i == 3)
+            r->task_queue = NULL;
+        else if (i == 4)
+            r->workflow_type->name = none;
+        else
+            rig.limits.id_bytes_max = 1;
+        rig.run = run_new();
+        rig_begin(&rig, &t);
+        const struct engine_start start = {.request = r,
+                                           .namespace_id = SLICE_LIT(RIG_NAMESPACE),
+                                           .namespace_name = SLICE_LIT("default"),
+                                           .run_id = RIG_NAMESPACE};
+        check_err(engine_start(&t, &start), cases[i].err);
+        check_str(rig.detail.text, cases[i].text);
+        check_i64(t.event_count, 0);
+        transition_release(&t);
+        rig_release(&rig);
+    }
+}

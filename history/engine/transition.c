@@ -4,8 +4,6 @@
 #include "common/proto/wire.h"
 #include "history/engine/rows.h"
 
-#include <stdarg.h>
-
 const struct engine_limits engine_limits_default = {
     .id_bytes_max = 1000,
     .blob_bytes_max = 2 * 1024 * 1024,
