@@ -28,10 +28,10 @@ struct current_run {
 };
 enum start_decision {
     START_NEW,
-    START_SAME_REQUEST,     /* a repeated request id: answer with the current run, started = true */
-    START_USE_EXISTING,     /* conflict policy: answer with the current run, started = false */
+    START_SAME_REQUEST, /* a repeated request id: answer with the current run, started = true */
+    START_USE_EXISTING, /* conflict policy: answer with the current run, started = false */
     START_TERMINATE_EXISTING, /* end the current run, then start the new one in the same commit */
-    START_REFUSE            /* *detail says why: ERR_EXISTS with details */
+    START_REFUSE              /* *detail says why: ERR_EXISTS with details */
 };
 enum start_decision engine_start_policy(const api_start_workflow_execution_request *request,
                                         const struct current_run *current, int64_t now_ns,
@@ -49,8 +49,9 @@ struct slice engine_start_reply(struct arena *arena, const char *run_id,
 
 MUST_USE enum err engine_signal(struct transition *t,
                                 const api_signal_workflow_execution_request *request);
-MUST_USE enum err engine_request_cancel(struct transition *t,
-                                        const api_request_cancel_workflow_execution_request *request);
+MUST_USE enum err
+engine_request_cancel(struct transition *t,
+                      const api_request_cancel_workflow_execution_request *request);
 MUST_USE enum err engine_terminate(struct transition *t,
                                    const api_terminate_workflow_execution_request *request);
 /* The current run makes room for a new one (START_TERMINATE_EXISTING). */
@@ -65,12 +66,12 @@ MUST_USE enum err engine_start_workflow_task(struct transition *t, const struct 
                                              const api_poll_workflow_task_queue_request *request);
 /* Commits; a bad command or an unhandled one sets t->reply_err. Sets t->wft_completed. With
  * return_new_workflow_task the next task is started inline: t->started. */
-MUST_USE enum err engine_respond_workflow_task_completed(
-    struct transition *t, const struct task_token *token,
-    api_respond_workflow_task_completed_request *request);
-MUST_USE enum err engine_respond_workflow_task_failed(
-    struct transition *t, const struct task_token *token,
-    const api_respond_workflow_task_failed_request *request);
+MUST_USE enum err
+engine_respond_workflow_task_completed(struct transition *t, const struct task_token *token,
+                                       api_respond_workflow_task_completed_request *request);
+MUST_USE enum err
+engine_respond_workflow_task_failed(struct transition *t, const struct task_token *token,
+                                    const api_respond_workflow_task_failed_request *request);
 /* No worker polls the sticky queue: offer the task on the normal queue. */
 MUST_USE enum err engine_no_sticky_poller(struct transition *t, const struct rpc_task *task);
 MUST_USE enum err engine_reset_sticky(struct transition *t);
@@ -116,18 +117,18 @@ MUST_USE enum err engine_unstart_activity_task(struct transition *t,
  * answered workflow task, so that a repeated answer gets the same tasks again. */
 void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struct slice identity,
                                    api_respond_workflow_task_completed_response *out);
-MUST_USE enum err engine_respond_activity_completed(
-    struct transition *t, const struct task_token *token,
-    const api_respond_activity_task_completed_request *request);
-MUST_USE enum err engine_respond_activity_failed(
-    struct transition *t, const struct task_token *token,
-    const api_respond_activity_task_failed_request *request);
-MUST_USE enum err engine_respond_activity_canceled(
-    struct transition *t, const struct task_token *token,
-    const api_respond_activity_task_canceled_request *request);
-MUST_USE enum err engine_record_heartbeat(
-    struct transition *t, const struct task_token *token,
-    const api_record_activity_task_heartbeat_request *request);
+MUST_USE enum err
+engine_respond_activity_completed(struct transition *t, const struct task_token *token,
+                                  const api_respond_activity_task_completed_request *request);
+MUST_USE enum err
+engine_respond_activity_failed(struct transition *t, const struct task_token *token,
+                               const api_respond_activity_task_failed_request *request);
+MUST_USE enum err
+engine_respond_activity_canceled(struct transition *t, const struct task_token *token,
+                                 const api_respond_activity_task_canceled_request *request);
+MUST_USE enum err
+engine_record_heartbeat(struct transition *t, const struct task_token *token,
+                        const api_record_activity_task_heartbeat_request *request);
 /* All activities' and timers' items are gone with the run (it closed): drop rows and tasks. */
 void engine_drop_activities(struct transition *t);
 void engine_drop_timers(struct transition *t);
