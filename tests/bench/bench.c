@@ -70,6 +70,9 @@ static bool run_phase(struct bench *bench, struct load *load, const char *phase,
 {
     struct load_result result;
     const struct procs_usage before = procs_usage(&bench->procs);
+    int64_t cpu_before[PROCS_MAX];
+    for (unsigned i = 0; i < bench->procs.count; i++)
+        cpu_before[i] = procs_usage_of(&bench->procs, i).cpu_ms;
     const int64_t own_before = self_cpu_ms();
     const bool alive = load_run(load, count, concurrency, tick, bench, &result);
 
@@ -89,6 +92,13 @@ static bool run_phase(struct bench *bench, struct load *load, const char *phase,
         const struct procs_usage after = procs_usage(&bench->procs);
 
         print(phase, "server_cpu_ms_each", (double)(after.cpu_ms - before.cpu_ms) / count);
+        for (unsigned i = 0; i < bench->procs.count && bench->procs.count > 1; i++) {
+            const struct procs_usage one = procs_usage_of(&bench->procs, i);
+            char what[64];
+
+            snprintf(what, sizeof what, "cpu_ms_each.%s", bench->procs.names[i]);
+            print(phase, what, (double)(one.cpu_ms - cpu_before[i]) / count);
+        }
         if (after.written_bytes >= 0)
             print(phase, "written_kb_each",
                   (double)(after.written_bytes - before.written_bytes) / 1024 / count);

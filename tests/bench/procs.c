@@ -14,8 +14,17 @@ static void add(struct procs *procs, int pid)
     for (unsigned i = 0; i < procs->count; i++)
         if (procs->pids[i] == pid)
             return;
-    if (procs->count < PROCS_MAX)
-        procs->pids[procs->count++] = pid;
+    if (procs->count == PROCS_MAX)
+        return;
+    char path[64], *name = procs->names[procs->count];
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (file) {
+        if (fgets(name, sizeof procs->names[0], file))
+            name[strcspn(name, "\n")] = '\0';
+        fclose(file);
+    }
+    procs->pids[procs->count++] = pid;
 }
 
 bool procs_parse(struct procs *procs, const char *list)
@@ -93,6 +102,13 @@ static int64_t read_number(int pid, const char *file_name, const char *key)
             value = strtoll(line + strlen(key), NULL, 10);
     fclose(file);
     return value;
+}
+
+struct procs_usage procs_usage_of(const struct procs *procs, unsigned index)
+{
+    const struct procs one = {.pids = {procs->pids[index]}, .count = 1};
+
+    return procs_usage(&one);
 }
 
 struct procs_usage procs_usage(const struct procs *procs)

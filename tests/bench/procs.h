@@ -9,6 +9,7 @@ enum { PROCS_MAX = 64 };
 
 struct procs {
     int pids[PROCS_MAX];
+    char names[PROCS_MAX][16]; /* of the command, as the kernel keeps it */
     unsigned count;
 };
 
@@ -24,5 +25,7 @@ bool procs_parse(struct procs *procs, const char *list);
 void procs_add_tree(struct procs *procs, int root);
 /* Processes that are gone count as nothing. */
 struct procs_usage procs_usage(const struct procs *procs);
+/* Of the process at `index` alone. */
+struct procs_usage procs_usage_of(const struct procs *procs, unsigned index);
 
 #endif
