@@ -558,6 +558,27 @@ static void suite_only_one_owner_commits(const struct suite_hooks *hooks)
     bed_release(&bed);
 }
 
+/* The old owner flushes late: its rows must not cover newer ones. */
+static void suite_a_late_flush_is_refused(const struct suite_hooks *hooks)
+{
+    struct bed bed, rival;
+
+    if (!hooks->shared)
+        return; /* nobody else can have the files open */
+    bed_init(&bed, hooks);
+    bed_put(&bed, "a", "1");
+    rival = bed;
+    bed_open(&rival);
+    bed_put(&rival, "a", "2");
+    check_ok(store_shard_flush(rival.shard));
+    check_err(store_shard_flush(bed.shard), ERR_FENCED);
+    check_row(&rival, "a", "2");
+    bed_reopen(&rival, false);
+    check_row(&rival, "a", "2");
+    bed_close(&rival, false);
+    bed_release(&bed);
+}
+
 static void suite_damage_refuses_to_open(const struct suite_hooks *hooks)
 {
     struct bed bed;
@@ -760,6 +781,7 @@ static void suite_random_histories_are_kept(const struct suite_hooks *hooks)
     X(hooks, suite_records_close_at_their_size)                                                    \
     X(hooks, suite_a_full_tail_pushes_back)                                                        \
     X(hooks, suite_only_one_owner_commits)                                                         \
+    X(hooks, suite_a_late_flush_is_refused)                                                        \
     X(hooks, suite_damage_refuses_to_open)                                                         \
     X(hooks, suite_a_lost_record_refuses_to_open)                                                  \
     X(hooks, suite_an_idle_shard_is_flushed_once)                                                  \

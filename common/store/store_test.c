@@ -314,6 +314,8 @@ static bool story_with(enum fault_kind kind, uint64_t at, uint64_t times)
     const bool told = story_tell(&t);
     const bool hit = store_fault_hit(t.bed.dir);
     check(told || hit);
+    if (kind >= FAULT_BUSY && kind <= FAULT_UNKNOWN_DROPPED) /* tried again, but for an open */
+        check(told || !t.bed.shard);
     store_fault_set(t.bed.dir, &no_plan);
     if (t.bed.shard)
         bed_close(&t.bed, false);
@@ -367,6 +369,27 @@ TEST(fault_loop_crash)
 {
     fault_loop(FAULT_CRASH_BEFORE, 1);
     fault_loop(FAULT_CRASH_AFTER, 1);
+}
+
+TEST(what_is_not_durable_is_not_flushed)
+{
+    const struct fault_plan busy = {
+        .kind = FAULT_BUSY, .at = 2, .times = UINT64_MAX, .appends_only = true};
+    struct bed bed;
+
+    bed_init(&bed, &fault);
+    store_fault_set(bed.dir, &busy);
+    bed_put(&bed, "a", "1");
+    bed_stage(&bed, STORE_PUT, "b", "never");
+    for (int i = 0; i < 100; i++) { /* idle for long: a flush is due, and would pass */
+        bed.clock.now_ns += 100 * NS_PER_MS;
+        bed_run(&bed);
+    }
+    check_i64(bed.durable, 1);
+    store_fault_set(bed.dir, &(struct fault_plan){.kind = FAULT_NONE});
+    bed_reopen(&bed, false);
+    check_listing(&bed, "", "", false, "a=1");
+    bed_release(&bed);
 }
 
 TEST(an_unknown_outcome_is_given_up_in_the_end)

@@ -86,14 +86,15 @@ void store_fault_wipe(const char *dir)
 }
 
 /* What happens to this operation; FAULT_CRASH_BEFORE when the shard is cut off already. */
-static enum fault_kind next_fault(struct world *w, const uint64_t *crashes)
+static enum fault_kind next_fault(struct world *w, uint64_t crashes, bool append)
 {
     pthread_mutex_lock(&worlds_mutex);
     enum fault_kind kind = FAULT_NONE;
-    const uint64_t number = ++w->count;
-    if (crashes && *crashes != w->crashes) {
+    const bool counts = append || !w->plan.appends_only;
+    const uint64_t number = w->count += counts;
+    if (crashes != w->crashes) {
         kind = FAULT_CRASH_BEFORE;
-    } else if (w->plan.kind != FAULT_NONE && number >= w->plan.at &&
+    } else if (counts && w->plan.kind != FAULT_NONE && number >= w->plan.at &&
                number - w->plan.at < w->plan.times) {
         kind = w->plan.kind;
         w->hit = true;
@@ -121,9 +122,9 @@ struct verdict {
     enum err err;
 };
 
-static struct verdict judge(const struct fault_shard *s)
+static struct verdict judge(const struct fault_shard *s, bool append)
 {
-    switch (next_fault(s->world, &s->crashes)) {
+    switch (next_fault(s->world, s->crashes, append)) {
     case FAULT_FENCED:
         steal_lease(&s->env);
         return (struct verdict){true, ERR_OK};
@@ -165,7 +166,7 @@ static enum err open_shard(const struct backend_env *env, void **shard, struct b
     s->crashes = s->world->crashes;
     pthread_mutex_unlock(&worlds_mutex);
     s->env = *env;
-    const struct verdict v = judge(s);
+    const struct verdict v = judge(s, false);
     if (v.done)
         err = backend_memory.open(env, &s->inner, lease, detail);
     err = outcome(v, err);
@@ -190,7 +191,7 @@ static void close_shard(void *shard)
 static enum err log_append(void *shard, int64_t seq, struct slice record, int64_t truncate)
 {
     struct fault_shard *s = shard;
-    const struct verdict v = judge(s);
+    const struct verdict v = judge(s, true);
 
     return outcome(v, v.done ? backend_memory.log_append(s->inner, seq, record, truncate) : ERR_OK);
 }
@@ -198,7 +199,7 @@ static enum err log_append(void *shard, int64_t seq, struct slice record, int64_
 static enum err log_truncate(void *shard, int64_t upto)
 {
     struct fault_shard *s = shard;
-    const struct verdict v = judge(s);
+    const struct verdict v = judge(s, false);
 
     return outcome(v, v.done ? backend_memory.log_truncate(s->inner, upto) : ERR_OK);
 }
@@ -235,7 +236,7 @@ static enum err flush_row(void *shard, enum store_family family, struct slice ke
 static enum err flush_commit(void *shard, const int64_t *applied)
 {
     struct fault_shard *s = shard;
-    const struct verdict v = judge(s);
+    const struct verdict v = judge(s, false);
 
     return outcome(v, v.done ? backend_memory.flush_commit(s->inner, applied) : ERR_OK);
 }
@@ -250,7 +251,7 @@ static void flush_abort(void *shard)
 static enum err snapshot_open(void *shard, void **snapshot)
 {
     struct fault_shard *s = shard;
-    const struct verdict v = judge(s);
+    const struct verdict v = judge(s, false);
 
     *snapshot = NULL;
     if (v.err != ERR_OK)

@@ -28,6 +28,7 @@ struct fault_plan {
     enum fault_kind kind;
     uint64_t at; /* 1, 2, ... */
     uint64_t times;
+    bool appends_only; /* the other operations are neither counted nor hit */
 };
 
 void store_fault_set(const char *dir, const struct fault_plan *plan); /* counts from 0 again */
