@@ -206,18 +206,21 @@ static void dispatch_normal(struct hs_query *query, const struct run *run)
     call_matching(query, run, run->task_queue, false, query->req->deadline_mono_ns);
 }
 
+/* A sticky worker that has died gets half of the time at most: the other half is for one that
+ * replays. */
 static void dispatch_direct(struct hs_query *query, const struct run *run)
 {
-    int64_t until_ns = hs_mono_ns(query->shard) + run->sticky_schedule_to_start_ns;
+    const int64_t now_ns = hs_mono_ns(query->shard);
+    int64_t sticky_ns = run->sticky_schedule_to_start_ns;
 
     unbuffer(query);
-    if (run->sticky_queue.len == 0 || run->sticky_schedule_to_start_ns <= 0) {
+    if (run->sticky_queue.len == 0 || sticky_ns <= 0) {
         dispatch_normal(query, run);
         return;
     }
-    if (until_ns > query->req->deadline_mono_ns)
-        until_ns = query->req->deadline_mono_ns;
-    call_matching(query, run, bytes_slice(run->sticky_queue), true, until_ns);
+    if (sticky_ns > (query->req->deadline_mono_ns - now_ns) / 2)
+        sticky_ns = (query->req->deadline_mono_ns - now_ns) / 2;
+    call_matching(query, run, bytes_slice(run->sticky_queue), true, now_ns + sticky_ns);
 }
 
 /* The run is there again: the sticky worker is gone, forget it, and ask on the normal queue. The

@@ -236,6 +236,55 @@ TEST(test_history_shard_lists_and_counts)
     END_WORLD(w);
 }
 
+static uint64_t signal_unsettled(struct world *w, const char *workflow_id, size_t bytes)
+{
+    api_signal_workflow_execution_request request = API_SIGNAL_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_payloads payloads = API_PAYLOADS_INIT;
+    api_payload payload = API_PAYLOAD_INIT, *one = &payload;
+
+    payload.data.data = arena_zalloc(&w->arena, bytes);
+    payload.data.len = bytes;
+    payloads.payloads = &one;
+    payloads.n_payloads = 1;
+    request.workflow_execution = world_execution(w, workflow_id);
+    request.signal_name = world_str(w, "s");
+    request.input = &payloads;
+    return world_call(w, METHOD_HISTORY_SIGNAL_WORKFLOW, world_api_body(w, &request, SLICE_EMPTY),
+                      10 * NS_PER_S);
+}
+
+/* A full log refuses a step whose effects are in memory already: that run is read again, and holds
+ * exactly what was answered OK. */
+TEST(test_history_shard_forgets_what_it_could_not_store)
+{
+    enum { SIGNALS = 24 };
+    WITH_WORLD(w);
+    uint64_t calls[SIGNALS];
+    int64_t stored = 0, refused = 0;
+    const char *want = "1 5";
+
+    world_start(w, "hello");
+    for (size_t i = 0; i < SIGNALS; i++)
+        calls[i] = signal_unsettled(w, "hello", 1000 * 1000);
+    world_settle(w);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        const struct sent *reply = world_got(w, calls[i]);
+
+        stored += reply->err == ERR_OK;
+        refused += reply->err == ERR_BUSY;
+        if (reply->err == ERR_OK)
+            want = arena_printf(&w->arena, "%s 26", want);
+    }
+    check(stored > 0);
+    check(refused > 0);
+    check_i64(stored + refused, SIGNALS);
+    check_str(world_history(w, "hello", 256), want);
+    const uint64_t after = signal_unsettled(w, "hello", 10);
+    world_settle(w);
+    check_ok(world_got(w, after)->err);
+    END_WORLD(w);
+}
+
 TEST(test_history_shard_takes_rubbish)
 {
     WITH_WORLD(w);
