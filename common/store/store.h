@@ -79,7 +79,8 @@ MUST_USE enum err store_shard_open(struct store *store, uint32_t shard_id, struc
  * are copied. Gives the sequence of the record that it joins (1, 2, ...).
  * ERR_BUSY: the tail is at its bound, flush is behind: try later. ERR_INVALID: an operation is
  * past a limit (nothing staged). ERR_DISK_FULL: read-only-plus-delete mode and the transition is
- * not allowed in it (`essential` transitions, completions and deletions, are). */
+ * not allowed in it (`essential` transitions, completions and deletions, are). A lost shard gives
+ * what `lost` gave. At most 65,536 operations. */
 MUST_USE enum err store_stage(struct store_shard *shard, const struct store_op *ops, size_t count,
                               bool essential, int64_t *seq);
 
@@ -124,7 +125,9 @@ MUST_USE enum err store_read_now(struct store_shard *shard,
 /* Write everything to the tables and truncate the log; blocks. For an orderly stop and tests. */
 MUST_USE enum err store_shard_flush(struct store_shard *shard);
 
-/* Waits for the append in flight, flushes when `flush`, releases the lease. No callback after. */
+/* Waits for the append in flight, flushes when `flush` (else what is staged and not durable is
+ * dropped), releases the lease. Reads that wait are done with ERR_CANCELED inside; no callback
+ * after. On the loop's thread, while the loop still runs. */
 void store_shard_close(struct store_shard *shard, bool flush);
 
 /* Manual mode: do one waiting piece of work (append, read or flush); false: nothing waits. */
