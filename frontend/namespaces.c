@@ -59,6 +59,7 @@ static enum err show(struct arena *arena, const struct namespace_info *ns,
     replication_type *replication = ARENA_NEW(arena, replication_type);
     *replication = (replication_type)API_NAMESPACE_REPLICATION_CONFIG_INIT;
     replication->active_cluster_name = member->cluster_name;
+    replication->state = REPLICATION_STATE_NORMAL;
     replication->n_clusters = 1;
     replication->clusters = ARENA_ARRAY(arena, member_type *, 1);
     replication->clusters[0] = member;
