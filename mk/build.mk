@@ -4,7 +4,8 @@ objects = $(patsubst %.c,$(OUT)/%.o,$(call sources,$(1)))
 
 SERVICES := frontend history matching timers
 LIBS     := $(foreach l,$(SERVICES) admin common,$(OUT)/lib$(l).a)
-EXES     := $(patsubst %/main.c,$(OUT)/gnomon-%,$(wildcard $(SERVICES:%=%/main.c))) $(OUT)/gnomon-run
+EXES     := $(patsubst %/main.c,$(OUT)/gnomon-%,$(wildcard $(SERVICES:%=%/main.c))) \
+            $(OUT)/gnomon-run $(OUT)/gnomon-check
 
 all: $(EXES) ## all executables of the chosen VARIANT
 
@@ -25,6 +26,11 @@ $(OUT)/gnomon-%: $(OUT)/%/main.o $(OUT)/lib%.a $(OUT)/libcommon.a $(PROTO_LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/gnomon-run: $(OUT)/admin/run/main.o $(OUT)/libadmin.a $(OUT)/libcommon.a
+	@echo "  LD  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/gnomon-check: $(OUT)/admin/check/main.o $(OUT)/libadmin.a $(OUT)/libhistory.a \
+                     $(OUT)/libcommon.a $(PROTO_LIB)
 	@echo "  LD  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 

@@ -1,0 +1,316 @@
+/* check.c - see check.h. */
+#include "admin/check/check.h"
+#include "history/engine/activity.h"
+#include "history/engine/rebuild.h"
+#include "history/engine/rows.h"
+#include "history/engine/run_codec.h"
+#include "common/proto/wire.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What the rows refer to: a run by tablet and id, as in the keys. */
+struct run_ref {
+    uint8_t tablet;
+    uint8_t id[16];
+};
+
+struct shard_check {
+    struct check_report *report;
+    uint32_t shard_id;
+    struct store_snapshot *snapshot;
+    struct run_ref *runs; /* sorted as the keys are */
+    size_t run_count, run_cap;
+    uint64_t tasks_found, tasks_wanted; /* rows there, rows that runs name */
+    uint64_t deadlines_found, deadlines_wanted;
+    uint64_t visible_found, visible_wanted;
+    enum err err;
+};
+
+void check_report_init(struct check_report *report)
+{
+    *report = (struct check_report){0};
+    buf_init(&report->text, 0);
+}
+
+void check_report_release(struct check_report *report)
+{
+    buf_release(&report->text);
+}
+
+static void problem(struct shard_check *sc, const char *run_id, const char *what, const char *more)
+{
+    if (sc->report->problems++ < CHECK_LINES_MAX)
+        buf_printf(&sc->report->text, "shard %u run %s: %s %s\n", sc->shard_id, run_id, what, more);
+}
+
+/* ---- one run ---- */
+
+static bool has_row(struct shard_check *sc, enum store_family family, const struct row_key *key,
+                    struct arena *arena, struct slice *value)
+{
+    bool found = false;
+    const enum err err = store_get(sc->snapshot, family, row_key_slice(key), arena, value, &found);
+
+    if (err != ERR_OK)
+        sc->err = err;
+    return err == ERR_OK && found;
+}
+
+struct node_scan {
+    struct buf *history;
+    uint64_t events;
+};
+
+static bool add_node(void *arg, struct slice key, struct slice value)
+{
+    struct node_scan *scan = arg;
+    struct wire_reader reader = wire_reader(value);
+    struct wire_field field;
+
+    UNUSED(key);
+    while (wire_next(&reader, &field))
+        scan->events++;
+    buf_append_slice(scan->history, value);
+    return true;
+}
+
+static void check_history(struct shard_check *sc, const struct run *run, struct arena *arena)
+{
+    struct row_key from, to;
+    struct buf history, diff;
+    struct node_scan scan = {.history = &history};
+    struct run *rebuilt = NULL;
+    const char *why = "";
+
+    buf_init(&history, 0);
+    buf_init(&diff, 0);
+    row_key_node(&from, run->tablet, run->run_id, 0);
+    row_key_node(&to, run->tablet, run->run_id, INT64_MAX);
+    const enum err err = store_scan(sc->snapshot, STORE_MAIN, row_key_slice(&from),
+                                    row_key_slice(&to), false, add_node, &scan);
+    sc->report->events += scan.events;
+    if (err != ERR_OK || !buf_ok(&history)) {
+        sc->err = err != ERR_OK ? err : ERR_NO_MEMORY;
+    } else if (run_rebuild(arena, buf_slice(&history), bytes_slice(run->buffered), &rebuilt,
+                           &why) != ERR_OK) {
+        problem(sc, run->run_id, "illegal history:", why);
+    } else {
+        if (!run_compare(run, rebuilt, RUN_FIELDS_DERIVED, &diff)) {
+            buf_append(&diff, "", 1);
+            problem(sc, run->run_id, "state and events differ:", (const char *)diff.ptr);
+        }
+        run_free(rebuilt);
+    }
+    buf_release(&history);
+    buf_release(&diff);
+}
+
+static void want_task(struct shard_check *sc, const struct run *run, enum rpc_task_kind kind,
+                      struct slice queue, bool sticky, uint64_t row_seq, struct arena *arena)
+{
+    struct row_key key;
+    struct slice value;
+
+    if (row_seq == 0)
+        return;
+    sc->tasks_wanted++;
+    for (int32_t priority = 1; priority <= 5; priority++) {
+        row_key_task(&key, run->tablet, run->namespace_id, queue, kind, sticky, priority, row_seq);
+        if (has_row(sc, STORE_MAIN, &key, arena, &value))
+            return;
+    }
+    problem(sc, run->run_id, "a task has no row:", kind == TASK_WORKFLOW ? "workflow" : "activity");
+}
+
+static void check_tasks(struct shard_check *sc, const struct run *run, struct arena *arena)
+{
+    const struct workflow_task *wft = &run->wft;
+
+    if (wft->state == WFT_SCHEDULED)
+        want_task(sc, run, TASK_WORKFLOW,
+                  wft->row_sticky ? bytes_slice(run->sticky_queue) : run->task_queue,
+                  wft->row_sticky, wft->row_seq, arena);
+    for (struct map_node *node = map_next(&run->activities, NULL); node;
+         node = map_next(&run->activities, node)) {
+        const struct activity *activity = CONTAINER_OF(node, struct activity, node);
+
+        want_task(sc, run, TASK_ACTIVITY, bytes_slice(activity->task_queue), false,
+                  activity->row_seq, arena);
+    }
+}
+
+static void check_rows(struct shard_check *sc, const struct run *run, struct arena *arena)
+{
+    struct row_key key;
+    struct slice value;
+    struct current_run current;
+
+    check_tasks(sc, run, arena);
+    if (run->deadline_row_ns) {
+        sc->deadlines_wanted++;
+        row_key_deadline(&key, run->tablet, run->deadline_row_ns, run->run_id);
+        if (!has_row(sc, STORE_MAIN, &key, arena, &value))
+            problem(sc, run->run_id, "its deadline has no row", "");
+    }
+    sc->visible_wanted++;
+    row_key_visibility(&key, run->tablet, run->namespace_id, run->visibility_order_ns[0],
+                       run->visibility_order_ns[1], run->run_id);
+    if (!has_row(sc, STORE_VISIBILITY, &key, arena, &value))
+        problem(sc, run->run_id, "it has no visibility row", "");
+
+    row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
+    if (!has_row(sc, STORE_MAIN, &key, arena, &value) ||
+        row_current_decode(arena, value, &current) != ERR_OK)
+        problem(sc, run->run_id, "its workflow id has no current run", "");
+    else if (run_is_open(run) && strcmp(current.run_id, run->run_id) != 0)
+        problem(sc, run->run_id, "it is open, and the current run is", current.run_id);
+}
+
+static void check_run(struct shard_check *sc, const struct run_ref *ref)
+{
+    char run_id[UUID_TEXT_LEN + 1];
+    struct run *run = NULL;
+    struct arena arena;
+
+    uuid_format(ref->id, run_id);
+    arena_init(&arena);
+    const enum err err = run_load(sc->snapshot, ref->tablet, SLICE_EMPTY, run_id, &run);
+    if (err != ERR_OK) {
+        problem(sc, run_id, "it does not load:", err_text(err));
+    } else {
+        sc->report->runs++;
+        sc->report->open_runs += run_is_open(run);
+        check_history(sc, run, &arena);
+        check_rows(sc, run, &arena);
+        run_free(run);
+    }
+    arena_release(&arena);
+}
+
+/* ---- rows without a run ---- */
+
+static int by_ref(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct run_ref));
+}
+
+static void want_run(struct shard_check *sc, uint8_t tablet, const uint8_t *id, const char *what)
+{
+    struct run_ref ref = {.tablet = tablet};
+    char run_id[UUID_TEXT_LEN + 1];
+
+    memcpy(ref.id, id, sizeof ref.id);
+    if (sc->run_count && bsearch(&ref, sc->runs, sc->run_count, sizeof ref, by_ref))
+        return;
+    uuid_format(id, run_id);
+    problem(sc, run_id, "there is no such run, but", what);
+}
+
+static bool visit_main(void *arg, struct slice key, struct slice value)
+{
+    struct shard_check *sc = arg;
+
+    UNUSED(value);
+    if (key.len < 2) {
+        problem(sc, "", "a key is too short", "");
+        return true;
+    }
+    const uint8_t tablet = key.ptr[0];
+    switch (key.ptr[1]) {
+    case 'P':
+        if (key.len >= 18)
+            want_run(sc, tablet, key.ptr + 2, "a pending item");
+        break;
+    case 'N':
+        if (key.len >= 18)
+            want_run(sc, tablet, key.ptr + 2, "a history node");
+        break;
+    case 'D':
+        sc->deadlines_found++;
+        if (key.len == 26)
+            want_run(sc, tablet, key.ptr + 10, "a deadline row");
+        break;
+    case 'T':
+        sc->tasks_found++;
+        break;
+    default:
+        break;
+    }
+    return true;
+}
+
+static bool visit_visible(void *arg, struct slice key, struct slice value)
+{
+    struct shard_check *sc = arg;
+
+    UNUSED(value);
+    sc->visible_found++;
+    if (key.len == 49)
+        want_run(sc, key.ptr[0], key.ptr + 33, "a visibility row");
+    else
+        problem(sc, "", "a visibility key has the wrong length", "");
+    return true;
+}
+
+static bool collect_run(void *arg, struct slice key, struct slice value)
+{
+    struct shard_check *sc = arg;
+
+    UNUSED(value);
+    if (key.len != 18 || key.ptr[1] != 'X')
+        return true;
+    if (sc->run_count == sc->run_cap) {
+        sc->run_cap = sc->run_cap ? sc->run_cap * 2 : 1024;
+        sc->runs = realloc(sc->runs, sc->run_cap * sizeof *sc->runs);
+        must(sc->runs != NULL);
+    }
+    struct run_ref *ref = &sc->runs[sc->run_count++];
+    ref->tablet = key.ptr[0];
+    memcpy(ref->id, key.ptr + 2, sizeof ref->id);
+    return true;
+}
+
+static void compare_counts(struct shard_check *sc, const char *what, uint64_t found,
+                           uint64_t wanted)
+{
+    char text[96];
+
+    if (found == wanted)
+        return;
+    snprintf(text, sizeof text, "%s: %llu rows, %llu that runs name", what,
+             (unsigned long long)found, (unsigned long long)wanted);
+    problem(sc, "-", text, "");
+}
+
+static enum err check_snapshot(struct store_snapshot *snapshot, void *arg)
+{
+    struct shard_check *sc = arg;
+
+    sc->snapshot = snapshot;
+    enum err err =
+        store_scan(snapshot, STORE_MAIN, SLICE_EMPTY, SLICE_EMPTY, false, collect_run, sc);
+    if (err != ERR_OK)
+        return err;
+    for (size_t i = 0; i < sc->run_count && sc->err == ERR_OK; i++)
+        check_run(sc, &sc->runs[i]);
+    if (sc->err == ERR_OK)
+        sc->err = store_scan(snapshot, STORE_MAIN, SLICE_EMPTY, SLICE_EMPTY, false, visit_main, sc);
+    if (sc->err == ERR_OK)
+        sc->err = store_scan(snapshot, STORE_VISIBILITY, SLICE_EMPTY, SLICE_EMPTY, false,
+                             visit_visible, sc);
+    compare_counts(sc, "tasks", sc->tasks_found, sc->tasks_wanted);
+    compare_counts(sc, "deadlines", sc->deadlines_found, sc->deadlines_wanted);
+    compare_counts(sc, "visibility", sc->visible_found, sc->visible_wanted);
+    return sc->err;
+}
+
+enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
+                             struct check_report *report)
+{
+    struct shard_check sc = {.report = report, .shard_id = shard_id};
+    const enum err err = store_read_now(shard, check_snapshot, &sc);
+
+    free(sc.runs);
+    return err;
+}
