@@ -1,4 +1,5 @@
-/* dispatch_test.c - every method of the API is in the table, built or said not to be; no other is. */
+/* dispatch_test.c - every method of the API is in the table, built or said not to be; no other is.
+ */
 #include "tests/lib/test.h"
 
 #include "api.h"

@@ -37,7 +37,7 @@ enum { MESH_NO_SHARD = UINT32_MAX, MESH_BODY_MAX = 16 * 1024 * 1024 };
 
 struct mesh_options {
     enum mesh_role role;
-    const char *run_dir; /* sockets (mode 0600) and member files */
+    const char *run_dir;              /* sockets (mode 0600) and member files */
     uint32_t shard_count[ROLE_COUNT]; /* per role: history.shards, 1 (frontend), 4, 4 */
     const struct clock *clock;
     const struct log *log;
@@ -112,8 +112,8 @@ typedef void (*mesh_reply_fn)(void *arg, enum err err, const struct err_detail *
  * asked went away or messages were lost: outcome unknown, ERR_TIMEOUT `timeout_ms` passed,
  * ERR_BUSY too many calls outstanding, ERR_NOT_OWNER. The parts of the body are joined. */
 uint64_t mesh_call(struct mesh_port *port, struct mesh_target to, enum mesh_method method,
-                   const struct slice *parts, size_t count, int64_t timeout_ms,
-                   mesh_reply_fn reply, void *arg);
+                   const struct slice *parts, size_t count, int64_t timeout_ms, mesh_reply_fn reply,
+                   void *arg);
 
 /* Forget the call; the process asked learns of it. No-op when it is answered already. */
 void mesh_cancel(struct mesh_port *port, uint64_t call);

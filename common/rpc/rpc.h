@@ -27,7 +27,7 @@ uint32_t rpc_timers_shard(uint32_t history_shard);
 /* An API request on its way to its owner: the client's bytes, untouched, and what only the
  * frontend knows. */
 struct rpc_api {
-    struct slice namespace_id;   /* text form, 36 bytes */
+    struct slice namespace_id; /* text form, 36 bytes */
     struct slice namespace_name;
     int64_t retention_s;
     struct slice token;   /* decoded task token's bytes, when the request carries one */
@@ -43,35 +43,34 @@ struct rpc_task {
     enum rpc_task_kind kind;
     bool sticky;
     uint32_t history_shard;
-    uint64_t row_seq;         /* of the task row; of a query: its query id */
+    uint64_t row_seq; /* of the task row; of a query: its query id */
     struct slice namespace_id;
-    struct slice task_queue;  /* the queue it waits on (the sticky one, when sticky) */
+    struct slice task_queue; /* the queue it waits on (the sticky one, when sticky) */
     struct slice workflow_id;
-    struct slice run_id;      /* text form */
+    struct slice run_id; /* text form */
     int64_t scheduled_event_id;
     int32_t attempt;
-    int32_t priority;         /* 1..5; 3 is the default */
+    int32_t priority; /* 1..5; 3 is the default */
     int64_t created_wall_ns;
 };
 void rpc_task_encode(const struct rpc_task *task, struct buf *out); /* one record */
 /* A body of many: {1: [task...], 2: has_more}. */
-void rpc_tasks_encode(const struct rpc_task *tasks, uint32_t count, bool has_more,
-                      struct buf *out);
+void rpc_tasks_encode(const struct rpc_task *tasks, uint32_t count, bool has_more, struct buf *out);
 MUST_USE enum err rpc_task_decode(struct arena *arena, struct slice body, struct rpc_task *out);
-MUST_USE enum err rpc_tasks_decode(struct arena *arena, struct slice body,
-                                   struct rpc_task **tasks, uint32_t *count, bool *has_more);
+MUST_USE enum err rpc_tasks_decode(struct arena *arena, struct slice body, struct rpc_task **tasks,
+                                   uint32_t *count, bool *has_more);
 
 /* A worker's poll, as it travels from frontend to matching and on to history. */
 struct rpc_poll {
-    enum rpc_task_kind kind;     /* TASK_WORKFLOW or TASK_ACTIVITY */
+    enum rpc_task_kind kind; /* TASK_WORKFLOW or TASK_ACTIVITY */
     struct slice namespace_id, namespace_name;
     struct slice task_queue;
-    bool sticky;                 /* task_queue is a worker's own queue ... */
-    struct slice normal_queue;   /* ... whose fall-back is this one */
-    uint64_t poll_id;            /* random; starts are idempotent by it */
-    struct mesh_addr reply_to;   /* where history sends the task; set by matching from the call */
+    bool sticky;               /* task_queue is a worker's own queue ... */
+    struct slice normal_queue; /* ... whose fall-back is this one */
+    uint64_t poll_id;          /* random; starts are idempotent by it */
+    struct mesh_addr reply_to; /* where history sends the task; set by matching from the call */
     struct slice identity;
-    struct slice request;        /* the API message */
+    struct slice request; /* the API message */
 };
 void rpc_poll_encode(const struct rpc_poll *poll, struct buf *out);
 MUST_USE enum err rpc_poll_decode(struct arena *arena, struct slice body, struct rpc_poll *out);
@@ -101,14 +100,14 @@ struct rpc_deadline {
     int64_t at_wall_ns;   /* the row's key, by the history shard's clock */
     int64_t remaining_ms; /* until then, when it was sent; may be negative */
     uint8_t tablet;
-    struct slice run_id;  /* text form */
+    struct slice run_id; /* text form */
 };
 struct rpc_deadlines {
     uint32_t history_shard;
-    uint64_t epoch;       /* of the assignment: an answer to an old one is dropped */
-    uint64_t number;      /* of the cast within the epoch, from 1; a gap means: pull again */
+    uint64_t epoch;  /* of the assignment: an answer to an old one is dropped */
+    uint64_t number; /* of the cast within the epoch, from 1; a gap means: pull again */
     bool has_more;
-    int64_t horizon_ms;   /* PULL answers: the window pulled reaches that far */
+    int64_t horizon_ms; /* PULL answers: the window pulled reaches that far */
     struct rpc_deadline *items;
     uint32_t count;
 };
@@ -119,16 +118,15 @@ MUST_USE enum err rpc_deadlines_decode(struct arena *arena, struct slice body,
 /* TIMERS_ASSIGN and HISTORY_PULL_DEADLINES. */
 struct rpc_assign {
     uint32_t history_shard;
-    uint64_t epoch;       /* drawn by history at each (re)assignment */
-    uint64_t process;     /* of the history owner */
+    uint64_t epoch;        /* drawn by history at each (re)assignment */
+    uint64_t process;      /* of the history owner */
     int64_t after_wall_ns; /* pull: rows at or after this key ... */
     struct slice after_run_id;
-    int64_t horizon_ms;   /* ... and due within this span */
+    int64_t horizon_ms; /* ... and due within this span */
     uint32_t limit;
 };
 void rpc_assign_encode(const struct rpc_assign *assign, struct buf *out);
-MUST_USE enum err rpc_assign_decode(struct arena *arena, struct slice body,
-                                    struct rpc_assign *out);
+MUST_USE enum err rpc_assign_decode(struct arena *arena, struct slice body, struct rpc_assign *out);
 
 /* List or count executions of one history shard, in the default order: open ones first, then by
  * close time, each by start time, newest first. */
@@ -154,7 +152,7 @@ MUST_USE enum err rpc_list_items_decode(struct arena *arena, struct slice body,
 struct task_token {
     enum rpc_task_kind kind;
     struct slice namespace_id;
-    uint32_t execution_kind;  /* 1 workflow; room for activities and Nexus operations */
+    uint32_t execution_kind; /* 1 workflow; room for activities and Nexus operations */
     struct slice workflow_id, run_id;
     int64_t scheduled_event_id;
     int64_t started_event_id; /* workflow tasks */
