@@ -29,6 +29,8 @@ enum envelope_kind {
     ENVELOPE_CAST = 3,
     ENVELOPE_CANCEL = 4, /* the caller gave up */
     ENVELOPE_RESET = 5,  /* messages of yours did not arrive */
+    ENVELOPE_PING = 6,   /* a heartbeat: its number shows what was lost before it ... */
+    ENVELOPE_PONG = 7,   /* ... and that of its answer what was lost on the way back */
 };
 
 struct envelope {

@@ -56,8 +56,47 @@ void mesh_peer_unref(struct mesh_peer *peer)
 {
     if (!peer || atomic_fetch_sub_explicit(&peer->refs, 1, memory_order_acq_rel) != 1)
         return;
-    mesh_outbox_close(peer->outbox);
-    free(peer);
+    struct mesh *mesh = peer->mesh;
+
+    pthread_mutex_lock(&mesh->reap_mutex);
+    peer->next_dead = mesh->dead;
+    mesh->dead = peer;
+    pthread_cond_signal(&mesh->reap_wake);
+    pthread_mutex_unlock(&mesh->reap_mutex);
+}
+
+static void *reap(void *arg)
+{
+    struct mesh *mesh = arg;
+
+    pthread_setname_np(pthread_self(), "mesh-reaper");
+    pthread_mutex_lock(&mesh->reap_mutex);
+    while (mesh->dead || !mesh->reap_stop) {
+        struct mesh_peer *peer = mesh->dead;
+
+        if (!peer) {
+            pthread_cond_wait(&mesh->reap_wake, &mesh->reap_mutex);
+            continue;
+        }
+        mesh->dead = peer->next_dead;
+        pthread_mutex_unlock(&mesh->reap_mutex);
+        mesh_outbox_close(peer->outbox);
+        free(peer);
+        pthread_mutex_lock(&mesh->reap_mutex);
+    }
+    pthread_mutex_unlock(&mesh->reap_mutex);
+    return NULL;
+}
+
+static void reaper_end(struct mesh *mesh)
+{
+    pthread_mutex_lock(&mesh->reap_mutex);
+    mesh->reap_stop = true;
+    pthread_cond_signal(&mesh->reap_wake);
+    pthread_mutex_unlock(&mesh->reap_mutex);
+    must(pthread_join(mesh->reaper, NULL) == 0);
+    pthread_cond_destroy(&mesh->reap_wake);
+    pthread_mutex_destroy(&mesh->reap_mutex);
 }
 
 /* Under the mutex. */
@@ -167,6 +206,7 @@ static void peer_up(struct mesh *mesh, const struct member *member)
         free(peer);
         return;
     }
+    peer->mesh = mesh;
     atomic_init(&peer->refs, 1);
     peer->member = *member;
     pthread_mutex_lock(&mesh->mutex);
@@ -227,9 +267,7 @@ struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelop
     return NULL;
 }
 
-/* Nobody takes this envelope: its sender learns of it, where it waits. */
-static void refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
-                   enum err err)
+void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope, enum err err)
 {
     if (envelope->kind == ENVELOPE_CALL) {
         const struct envelope answer = {
@@ -268,14 +306,14 @@ static void deliver_run(struct mesh *mesh, struct mesh_port *port,
         if (port && delivery->envelopes[i].kind == ENVELOPE_REPLY)
             delivery->envelopes[kept++] = delivery->envelopes[i];
         else
-            refuse(mesh, delivery->process, &delivery->envelopes[i],
-                   port ? ERR_BUSY : ERR_NOT_OWNER);
+            mesh_refuse(mesh, delivery->process, &delivery->envelopes[i],
+                        port ? ERR_BUSY : ERR_NOT_OWNER);
     }
     delivery->count = kept;
     if (kept > 0 && mesh_port_deliver(port, delivery, true))
         return;
     for (uint32_t i = 0; i < kept; i++)
-        refuse(mesh, delivery->process, &delivery->envelopes[i], ERR_NOT_OWNER);
+        mesh_refuse(mesh, delivery->process, &delivery->envelopes[i], ERR_NOT_OWNER);
     mesh_delivery_free(delivery);
 }
 
@@ -300,8 +338,13 @@ static void deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
             pthread_mutex_unlock(&mesh->mutex);
             continue;
         }
+        if (envelope.kind == ENVELOPE_PING) {
+            const struct envelope pong = {.kind = ENVELOPE_PONG, .shard = MESH_NO_SHARD};
+
+            (void)mesh_post(mesh, origin->process, &pong, NULL, 0);
+        }
         if (envelope.kind == 0 || envelope.kind > ENVELOPE_RESET)
-            continue; /* of a later version */
+            continue; /* a heartbeat, or of a later version */
         pthread_mutex_lock(&mesh->mutex);
         struct mesh_port *to = mesh_port_of(mesh, &envelope);
         pthread_mutex_unlock(&mesh->mutex);
@@ -425,6 +468,20 @@ enum err mesh_post(struct mesh *mesh, uint64_t process, const struct envelope *e
     return posted ? ERR_OK : ERR_BUSY;
 }
 
+void mesh_beat(struct mesh *mesh)
+{
+    const struct envelope ping = {.kind = ENVELOPE_PING, .shard = MESH_NO_SHARD};
+    const int64_t now_ns = clock_mono_ns(mesh->options.clock);
+
+    pthread_mutex_lock(&mesh->mutex);
+    if (mesh->beat_mono_ns == 0 || now_ns - mesh->beat_mono_ns >= MESH_BEAT_MS * NS_PER_MS / 2) {
+        mesh->beat_mono_ns = now_ns;
+        for (size_t i = 0; i < mesh->peer_count; i++)
+            (void)mesh_outbox_post(mesh->peers[i]->outbox, &ping, NULL, 0);
+    }
+    pthread_mutex_unlock(&mesh->mutex);
+}
+
 /* -- asking about placement ----------------------------------------------------------------- */
 
 uint64_t mesh_self(const struct mesh *mesh)
@@ -522,6 +579,9 @@ enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct
     mesh->self = draw_id();
     atomic_init(&mesh->call_salt, draw_id());
     must(pthread_mutex_init(&mesh->mutex, NULL) == 0);
+    must(pthread_mutex_init(&mesh->reap_mutex, NULL) == 0);
+    must(pthread_cond_init(&mesh->reap_wake, NULL) == 0);
+    must(pthread_create(&mesh->reaper, NULL, reap, mesh) == 0);
     mesh->run = calloc(MESH_RUN_MAX, sizeof *mesh->run);
     must(mesh->run != NULL);
     metrics_open(mesh);
@@ -562,6 +622,7 @@ void mesh_close(struct mesh *mesh)
     mesh_inbox_close(mesh->inbox);
     for (size_t i = 0; i < mesh->peer_count; i++)
         mesh_peer_unref(mesh->peers[i]);
+    reaper_end(mesh);
     for (size_t i = 0; i < mesh->port_count; i++) {
         must(mesh->ports[i]->closed);
         pthread_mutex_destroy(&mesh->ports[i]->mutex);

@@ -26,10 +26,13 @@ enum {
     MESH_MESSAGE_MAX = MESH_BODY_MAX + MESH_REPLY_EXTRA_MAX + 64 * 1024,
     MESH_PORT_SHIFT = 56, /* a call id's top byte is its port */
     MESH_FORGOTTEN = 64,
+    MESH_BEAT_MS = 500, /* between heartbeats, while anything is outstanding */
 };
 
 /* Another live process. Counted: one reference is the mesh's. */
 struct mesh_peer {
+    struct mesh *mesh;
+    struct mesh_peer *next_dead;
     atomic_uint refs;
     struct member member;
     struct mesh_outbox *outbox;
@@ -56,6 +59,15 @@ struct mesh {
     struct mesh_port *bound[MESH_SHARDS_MAX];
     uint64_t forgotten[MESH_FORGOTTEN]; /* ids asked for that nobody had: a ring */
     size_t forgotten_next;
+    int64_t beat_mono_ns; /* of the last heartbeat */
+
+    /* Closing an outbox waits for nng's callbacks, which may wait for the locks above: so the dead
+     * are closed by a thread of their own, that holds none. */
+    pthread_mutex_t reap_mutex; /* guards the next three; innermost */
+    pthread_cond_t reap_wake;
+    struct mesh_peer *dead;
+    bool reap_stop;
+    pthread_t reaper;
 
     struct counter *calls, *casts_dropped, *resets, *malformed;
 };
@@ -98,6 +110,9 @@ struct mesh_port {
     struct loop_msg fail_msg;
     struct loop_timer timer;
     int64_t timer_at_ns; /* INT64_MAX: not armed */
+    struct loop_timer beat;
+    bool beating;     /* the heartbeat's timer runs */
+    bool unconfirmed; /* something was told or answered since the last heartbeat */
     struct mesh_pending *spare;
     uint32_t spare_count;
 };
@@ -105,6 +120,7 @@ struct mesh_port {
 /* A reference, or NULL: ourselves, or nobody alive. With `scan` the run folder is looked at again
  * before an unknown process counts as gone. */
 struct mesh_peer *mesh_peer_get(struct mesh *mesh, uint64_t process, bool scan);
+/* From any thread, also nng's: never waits. */
 void mesh_peer_unref(struct mesh_peer *peer);
 
 /* Hand over to the port's loop; takes the delivery. false: nothing was taken, the port is closed
@@ -119,6 +135,13 @@ bool mesh_deliver_self(struct mesh *mesh, const struct envelope *envelope,
                        const struct slice *parts, size_t count);
 /* The port that an envelope is for; NULL: none. Under mesh->mutex. */
 struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelope);
+
+/* Nobody takes this envelope of `process`: its sender learns of it, where it waits. */
+void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
+                 enum err err);
+
+/* A heartbeat to every peer, unless there was one a moment ago. */
+void mesh_beat(struct mesh *mesh);
 
 /* Post an envelope to any process, ourselves included. */
 enum err mesh_post(struct mesh *mesh, uint64_t process, const struct envelope *envelope,

@@ -2,7 +2,7 @@
  * loss, bounds, rubbish. No sleeps: the loop runs until a condition holds or the watchdog fires. */
 #include "common/base/rng.h"
 #include "common/mesh/envelope.h"
-#include "common/mesh/mesh.h"
+#include "common/mesh/mesh_int.h"
 #include "tests/lib/test.h"
 
 #include <dirent.h>
@@ -454,6 +454,11 @@ static bool three_up(const struct world *world)
     return world->nodes[0].ups >= 2 && world->nodes[1].ups >= 2 && world->nodes[2].ups >= 2;
 }
 
+static bool all_held(const struct world *world)
+{
+    return world->nodes[1].requests + world->nodes[2].requests == SHARDS;
+}
+
 static bool one_down(const struct world *world)
 {
     return world->nodes[0].downs >= 1 && world->nodes[2].downs >= 1;
@@ -479,6 +484,7 @@ TEST(mesh_leaving_moves_shards_and_fails_calls)
     world.nodes[1].silent = world.nodes[2].silent = true;
     for (uint32_t shard = 0; shard < SHARDS; shard++)
         ask(&world, &world.nodes[0], ROLE_HISTORY, shard, 20000);
+    run_until(&world, all_held);
     node_close(&world.nodes[1]);
     run_until(&world, one_down);
     check_i64(world.errs[ERR_PEER_RESET], of_one);
@@ -532,6 +538,63 @@ TEST(mesh_gap_is_a_peer_reset)
     run_until(&world, ups_again);
     check_i64(world.errs[ERR_PEER_RESET], 1);
     nng_close(socket);
+    world_close(&world);
+}
+
+static void lose_one(const struct node *from, const struct node *to)
+{
+    struct mesh_peer *peer = mesh_peer_get(from->mesh, mesh_self(to->mesh), false);
+
+    must(peer != NULL);
+    mesh_outbox_lose_one(peer->outbox);
+    mesh_peer_unref(peer);
+}
+
+static bool ups_of_asker(const struct world *world)
+{
+    return world->nodes[0].ups >= 2;
+}
+
+/* Nothing more is said after the loss: only a heartbeat can tell, and long before the deadline. */
+TEST(mesh_lost_tail_is_noticed_by_heartbeats)
+{
+    for (int direction = 0; direction < 2; direction++) {
+        struct world world;
+
+        world_pair(&world);
+        world.nodes[1].silent = true;
+        ask(&world, &world.nodes[0], ROLE_HISTORY, 0, 60000);
+        run_until(&world, asked);
+        lose_one(&world.nodes[direction], &world.nodes[1 - direction]);
+        run_until(&world, one_reply);
+        check_i64(world.errs[ERR_PEER_RESET], 1);
+        run_until(&world, ups_of_asker);
+        world_close(&world);
+    }
+}
+
+static bool teller_told_again(const struct world *world)
+{
+    return world->nodes[0].ups >= 2;
+}
+
+TEST(mesh_lost_cast_is_noticed_though_nobody_waits)
+{
+    struct world world;
+    const struct slice body = SLICE_LIT("x");
+
+    world_pair(&world);
+    lose_one(&world.nodes[0], &world.nodes[1]);
+    world.nodes[1].casts = 99; /* so that cast_came() means the next one */
+    check(mesh_cast(world.nodes[0].port, MESH_SHARD(ROLE_HISTORY, 0),
+                    METHOD_HISTORY_NO_STICKY_POLLER, &body, 1));
+    run_until(&world, cast_came);
+    run_until(&world, teller_told_again);
+    lose_one(&world.nodes[1], &world.nodes[0]);
+    world.nodes[0].ups = 1;
+    check(mesh_cast(world.nodes[0].port, MESH_SHARD(ROLE_HISTORY, 0),
+                    METHOD_HISTORY_NO_STICKY_POLLER, &body, 1));
+    run_until(&world, teller_told_again); /* by the heartbeat's answer */
     world_close(&world);
 }
 

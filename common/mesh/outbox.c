@@ -228,6 +228,13 @@ void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns)
     pthread_mutex_unlock(&outbox->mutex);
 }
 
+void mesh_outbox_lose_one(struct mesh_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    outbox->number++;
+    pthread_mutex_unlock(&outbox->mutex);
+}
+
 struct outbox_counts mesh_outbox_counts(struct mesh_outbox *outbox)
 {
     pthread_mutex_lock(&outbox->mutex);

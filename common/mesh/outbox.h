@@ -37,6 +37,9 @@ bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelop
  * the real clock. */
 void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns);
 
+/* For tests: as if one message had been lost on its way. */
+void mesh_outbox_lose_one(struct mesh_outbox *outbox);
+
 struct outbox_counts {
     uint64_t messages, envelopes, bytes;
 };

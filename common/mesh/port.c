@@ -214,6 +214,36 @@ static void on_timer(void *arg)
         arm(port);
 }
 
+/* -- heartbeats ----------------------------------------------------------------------------- */
+
+static void beat_later(struct mesh_port *port)
+{
+    if (port->beating)
+        return;
+    port->beating = true;
+    loop_timer_start(port->loop, &port->beat, MESH_BEAT_MS);
+}
+
+/* Something left that nobody may ever answer: a lost tail must show by itself. */
+static void beat_for_told(struct mesh_port *port)
+{
+    port->unconfirmed = true;
+    beat_later(port);
+}
+
+static void on_beat(void *arg)
+{
+    struct mesh_port *port = arg;
+
+    port->beating = false;
+    if (port->closed || (port->calls.count == 0 && !port->unconfirmed))
+        return;
+    port->unconfirmed = false;
+    mesh_beat(port->mesh);
+    if (port->calls.count > 0)
+        beat_later(port);
+}
+
 /* -- what came ------------------------------------------------------------------------------ */
 
 static void on_request(struct mesh_port *port, const struct mesh_delivery *delivery,
@@ -305,6 +335,14 @@ static void on_news(struct mesh_port *port, const struct mesh_delivery *delivery
                             delivery->what != DELIVER_DOWN);
 }
 
+/* What a port that is gone will not handle: those who wait are told at once. */
+static void drop_delivery(struct mesh_port *port, struct mesh_delivery *delivery)
+{
+    if (delivery->what == DELIVER_ENVELOPES)
+        for (uint32_t i = 0; i < delivery->count; i++)
+            mesh_refuse(port->mesh, delivery->process, &delivery->envelopes[i], ERR_NOT_OWNER);
+}
+
 static void drain(void *arg)
 {
     struct mesh_port *port = arg;
@@ -312,7 +350,7 @@ static void drain(void *arg)
     for (struct mesh_delivery *delivery = take_queue(port), *next; delivery; delivery = next) {
         next = delivery->next;
         if (port->closed)
-            UNUSED(0); /* freed in the middle of the queue: the rest goes unread */
+            drop_delivery(port, delivery); /* freed in the middle of the queue */
         else if (delivery->what == DELIVER_ENVELOPES)
             on_envelopes(port, delivery);
         else
@@ -374,6 +412,7 @@ uint64_t mesh_call(struct mesh_port *port, struct mesh_target to, enum mesh_meth
     heap_add(&port->deadlines, &call->deadline,
              clock_mono_ns(port->mesh->options.clock) + timeout_ms * NS_PER_MS);
     arm(port);
+    beat_later(port);
     return id;
 }
 
@@ -429,6 +468,7 @@ void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_a
     }
     if (mesh_post(port->mesh, to.process, &envelope, answer->parts, answer->count) != ERR_OK)
         bounce(port, answer);
+    beat_for_told(port);
 }
 
 bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method method,
@@ -438,8 +478,10 @@ bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method m
     const uint64_t process = target_process(port->mesh, to);
 
     if (process && parts_bytes(parts, count) <= MESH_BODY_MAX &&
-        mesh_post(port->mesh, process, &envelope, parts, count) == ERR_OK)
+        mesh_post(port->mesh, process, &envelope, parts, count) == ERR_OK) {
+        beat_for_told(port);
         return true;
+    }
     counter_add(port->mesh->casts_dropped, 1);
     return false;
 }
@@ -464,6 +506,7 @@ struct mesh_port *mesh_port_new(struct mesh *mesh, struct loop *loop,
     port->fail_msg = (struct loop_msg){.run = on_turn_end, .arg = port};
     port->timer = (struct loop_timer){.fire = on_timer, .arg = port};
     port->timer_at_ns = INT64_MAX;
+    port->beat = (struct loop_timer){.fire = on_beat, .arg = port};
 
     pthread_mutex_lock(&mesh->mutex);
     must(mesh->port_count < MESH_PORTS_MAX);
@@ -494,6 +537,7 @@ void mesh_port_free(struct mesh_port *port)
 
     for (struct mesh_delivery *delivery = take_queue(port), *next; delivery; delivery = next) {
         next = delivery->next;
+        drop_delivery(port, delivery);
         mesh_delivery_free(delivery);
     }
     for (struct map_node *n = map_next(&port->calls, NULL), *next; n; n = next) {
@@ -505,6 +549,7 @@ void mesh_port_free(struct mesh_port *port)
         free(call);
     }
     loop_timer_stop(port->loop, &port->timer);
+    loop_timer_stop(port->loop, &port->beat);
     map_release(&port->calls);
     heap_release(&port->deadlines);
 }
