@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 enum { OFFERS_MAX = 256 }; /* tasks in one cast */
+#define OFFER_AGAIN_NS (50 * NS_PER_MS)
 
 /* A task whose row was staged. */
 struct hs_offer {
@@ -56,8 +57,10 @@ static bool same_queue(const struct rpc_task *a, const struct rpc_task *b)
            slice_eq(a->namespace_id, b->namespace_id);
 }
 
-/* The first offer and all of its queue that may go. */
-static void cast_queue(struct history_shard *shard)
+/* The first offer and all of its queue that may go. Gives false when matching takes nothing now:
+ * they are offered again a little later. Where no matching is alive they may be forgotten: one that
+ * comes pulls the rows of the queues that it gets to own. */
+static bool cast_queue(struct history_shard *shard)
 {
     struct rpc_task tasks[OFFERS_MAX];
     uint32_t count = 0;
@@ -81,20 +84,32 @@ static void cast_queue(struct history_shard *shard)
     must(count > 0);
     rpc_tasks_encode(tasks, count, false, &body);
     const uint32_t to = rpc_matching_shard(tasks[0].namespace_id, tasks[0].task_queue);
-    /* A cast that is lost does no harm: matching pulls the rows of a queue that it comes to own. */
-    if (!shard->net->cast(shard->net->self, MESH_SHARD(ROLE_MATCHING, to),
-                          METHOD_MATCHING_OFFER_TASKS, buf_slice(&body)))
-        counter_add(shard->metrics.offers_dropped, count);
+    const bool went = shard->net->cast(shard->net->self, MESH_SHARD(ROLE_MATCHING, to),
+                                       METHOD_MATCHING_OFFER_TASKS, buf_slice(&body));
+    const bool again = !went && shard->net->alive(shard->net->self, ROLE_MATCHING);
     buf_release(&body);
-    for (struct list *node; (node = list_pop_front(&gone));)
-        free(CONTAINER_OF(node, struct hs_offer, node));
+    if (!went && !again)
+        counter_add(shard->metrics.offers_dropped, count);
+    for (struct list *node; (node = list_pop_front(&gone));) {
+        struct hs_offer *offer = CONTAINER_OF(node, struct hs_offer, node);
+
+        if (again)
+            list_push_front(&shard->offers, &offer->node);
+        else
+            free(offer);
+    }
+    return !again;
 }
 
 void hs_offers_out(struct history_shard *shard)
 {
+    shard->offer_again_ns = INT64_MAX;
     while (!list_empty(&shard->offers) &&
            CONTAINER_OF(shard->offers.next, struct hs_offer, node)->seq <= shard->durable)
-        cast_queue(shard);
+        if (!cast_queue(shard)) {
+            shard->offer_again_ns = hs_mono_ns(shard) + OFFER_AGAIN_NS;
+            return;
+        }
 }
 
 void hs_offers_release(struct history_shard *shard)

@@ -143,7 +143,9 @@ static const struct hs_operation operations[] = {
      .start = hs_respond_query},
     BODY(LIST_WORKFLOWS, "ListWorkflowExecutions", hs_list),
     BODY(COUNT_WORKFLOWS, "CountWorkflowExecutions", hs_count),
-    BODY(START_TASK, "RecordTaskStarted", hs_start_task),
+    BODY(START_TASK, "RecordWorkflowTaskStarted", hs_start_task),
+    {.name = "RecordActivityTaskStarted"}, /* the same call, for an activity or ... */
+    {.name = "QueryTaskStarted"},          /* ... for a query: see hs_operation_of_task() */
     BODY(PULL_TASKS, "GetTasks", hs_pull_tasks),
     BODY(FIRE_DEADLINES, "FireDeadlines", hs_fire_deadlines),
     BODY(PULL_DEADLINES, "GetDeadlines", hs_pull_deadlines),
@@ -161,6 +163,12 @@ _Static_assert(COUNT_OF(operations) <= HS_OPERATIONS_MAX, "every operation has i
 bool hs_operation_makes_work(const struct hs_request *req)
 {
     return req->operation && req->operation->makes_work;
+}
+
+void hs_operation_of_task(struct hs_request *req, enum rpc_task_kind kind)
+{
+    if (kind != TASK_WORKFLOW)
+        req->operation += kind == TASK_ACTIVITY ? 1 : 2;
 }
 
 /* -- metrics -------------------------------------------------------------------------------- */
@@ -200,6 +208,7 @@ void hs_operation_done(struct history_shard *shard, struct hs_request *req)
         return;
     const size_t index = (size_t)(req->operation - operations);
 
+    counter_add(shard->metrics.requests[index], 1);
     histogram_observe_ns(shard->metrics.latency[index], hs_mono_ns(shard) - req->began_mono_ns);
     for (uint32_t i = 0; i < req->reply_count; i++)
         if (req->replies[i].err != ERR_OK) {
@@ -291,7 +300,7 @@ static enum err route(struct history_shard *shard, struct hs_request *req, struc
 static const struct hs_operation *find(enum mesh_method method)
 {
     for (size_t i = 0; i < COUNT_OF(operations); i++)
-        if (operations[i].method == method)
+        if (method != METHOD_NONE && operations[i].method == method)
             return &operations[i];
     return NULL;
 }
@@ -317,7 +326,6 @@ void history_shard_request(struct history_shard *shard, const struct mesh_reques
         refuse(shard, request, ERR_UNIMPLEMENTED, "not a method of a history shard");
         return;
     }
-    counter_add(shard->metrics.requests[operation - operations], 1);
     if (shard->lost || shard->draining) {
         refuse(shard, request, ERR_NOT_OWNER, "the shard is closing");
         return;

@@ -57,6 +57,8 @@ static int64_t next_due_ns(struct history_shard *shard)
 
     if (expiry && expiry->at < next_ns)
         next_ns = expiry->at;
+    if (shard->offer_again_ns < next_ns)
+        next_ns = shard->offer_again_ns;
     return next_ns;
 }
 
@@ -65,6 +67,8 @@ int64_t history_shard_run_due(struct history_shard *shard)
     if (!shard->lost) {
         hs_expire(shard, hs_mono_ns(shard));
         hs_deadlines_run(shard);
+        if (shard->offer_again_ns <= hs_mono_ns(shard))
+            hs_offers_out(shard);
     }
     return next_due_ns(shard);
 }
@@ -187,6 +191,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
     shard->timer_at_ns = INT64_MAX;
+    shard->offer_again_ns = INT64_MAX;
     return shard;
 }
 

@@ -33,6 +33,7 @@ struct world {
     struct history_shard *shard;
     size_t cache_bytes;
     bool timers_alive;
+    bool casts_refused;
     struct sent sent[WORLD_MESSAGES_MAX];
     size_t sent_count;
     uint64_t calls;
@@ -91,6 +92,8 @@ static inline bool world_on_cast(void *self, struct mesh_target to, enum mesh_me
     struct world *w = self;
 
     UNUSED(to);
+    if (w->casts_refused)
+        return false;
     world_keep(w, method, 0)->bytes = arena_copy(&w->arena, body);
     return true;
 }

@@ -163,9 +163,10 @@ struct history_shard {
     struct list discarded;              /* entries that wait to be loaded again */
     size_t cached_bytes;
 
-    struct heap outputs; /* requests that wait for durability */
-    struct list offers;  /* struct hs_offer, by sequence */
-    struct list wakes;   /* struct hs_wake, by sequence */
+    struct heap outputs;    /* requests that wait for durability */
+    struct list offers;     /* struct hs_offer, by sequence */
+    int64_t offer_again_ns; /* monotonic; INT64_MAX: nothing was refused */
+    struct list wakes;      /* struct hs_wake, by sequence */
 
     struct map parked;
     struct heap expiries;   /* requests, by monotonic time */
@@ -183,6 +184,8 @@ struct history_shard {
 
 /* Count the request and its latency. */
 void hs_operation_done(struct history_shard *shard, struct hs_request *req);
+/* A start of a task counts by the task's kind. */
+void hs_operation_of_task(struct hs_request *req, enum rpc_task_kind kind);
 /* Does it make work (start, signal), or end some? */
 bool hs_operation_makes_work(const struct hs_request *req);
 

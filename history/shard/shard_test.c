@@ -236,6 +236,22 @@ TEST(test_history_shard_lists_and_counts)
     END_WORLD(w);
 }
 
+TEST(test_history_shard_offers_again_what_matching_refused)
+{
+    WITH_WORLD(w);
+    struct rpc_task task;
+
+    w->casts_refused = true;
+    world_start(w, "hello");
+    world_pass(w, NS_PER_S);
+    check(!world_offer(w, &task));
+    w->casts_refused = false;
+    world_pass(w, 100 * NS_PER_MS);
+    check(world_offer(w, &task));
+    check(!world_offer(w, &task));
+    END_WORLD(w);
+}
+
 static uint64_t signal_unsettled(struct world *w, const char *workflow_id, size_t bytes)
 {
     api_signal_workflow_execution_request request = API_SIGNAL_WORKFLOW_EXECUTION_REQUEST_INIT;

@@ -253,10 +253,12 @@ void hs_start_task(struct history_shard *shard, struct hs_request *req)
         req->step = step_start_query;
         break;
     }
-    if (req->step)
-        hs_with_run(shard, req);
-    else
+    if (!req->step) {
         hs_answer(shard, req, ERR_INVALID, SLICE_EMPTY, 0);
+        return;
+    }
+    hs_operation_of_task(req, start->task.kind);
+    hs_with_run(shard, req);
 }
 
 /* -- completions and stickiness ------------------------------------------------------------- */
