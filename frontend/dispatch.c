@@ -118,7 +118,9 @@ static enum err namespace_of_token(struct fe_call *fc)
     if (bytes->len == 0)
         return err_fail(&fc->detail, ERR_INVALID, "Task token not set on request.");
     fc->token_bytes = slice_of(bytes->data, bytes->len);
-    if (task_token_decode(fc->arena, fc->token_bytes, &fc->token) != ERR_OK)
+    /* Without a scheduled event a token would name an activity by its id, whoever started it. */
+    if (task_token_decode(fc->arena, fc->token_bytes, &fc->token) != ERR_OK ||
+        (fc->token.kind != TASK_QUERY && fc->token.scheduled_event_id == 0))
         return err_fail(&fc->detail, ERR_INVALID, "Error deserializing task token.");
 
     enum err err = cluster_namespace_by_id(fc->fe->cluster, fc->token.namespace_id, &fc->ns);

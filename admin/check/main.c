@@ -71,7 +71,8 @@ int main(int argc, char **argv)
             err = check_one(store, i, &report, &detail);
         store_close(store);
     }
-    fwrite(report.text.ptr, 1, report.text.len, stdout);
+    if (report.text.len)
+        fwrite(report.text.ptr, 1, report.text.len, stdout);
     if (err != ERR_OK)
         fprintf(stderr, "gnomon-check: %s\n", detail.text[0] ? detail.text : err_text(err));
     printf("checked %llu runs (%llu open), %llu events: %llu problems\n",

@@ -315,6 +315,28 @@ TEST(rpc_token_round_trip)
     arena_release(&arena);
 }
 
+TEST(rpc_token_refuses_damaged_ones)
+{
+    const struct task_token token = sample_token();
+    struct task_token got;
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    task_token_encode(&token, &buf);
+    for (size_t len = 0; len < buf.len; len++)
+        check_err(task_token_decode(&arena, slice_of(buf.ptr, len), &got), ERR_INVALID);
+    for (size_t bit = 0; bit < buf.len * 8; bit++) {
+        buf.ptr[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        check_err(task_token_decode(&arena, buf_slice(&buf), &got), ERR_INVALID);
+        buf.ptr[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    check_ok(task_token_decode(&arena, buf_slice(&buf), &got));
+    buf_append(&buf, "", 1);
+    check_err(task_token_decode(&arena, buf_slice(&buf), &got), ERR_INVALID);
+    buf_release(&buf);
+    arena_release(&arena);
+}
+
 TEST(rpc_token_refuses_what_is_not_ours)
 {
     const struct slice bad[] = {
@@ -335,6 +357,23 @@ TEST(rpc_token_refuses_what_is_not_ours)
     token.run_id = SLICE_LIT("short");
     task_token_encode(&token, &buf);
     check_err(task_token_decode(&arena, buf_slice(&buf), &got), ERR_INVALID);
+
+    token = sample_token();
+    token.execution_kind = 3;
+    buf_clear(&buf);
+    task_token_encode(&token, &buf);
+    check_err(task_token_decode(&arena, buf_slice(&buf), &got), ERR_INVALID);
+
+    static const char *const ids[] = {"01234567-89AB-7cde-8f01-23456789abcd",
+                                      "0123456789ab-7cde-8f01-23456789abcd-",
+                                      "g1234567-89ab-7cde-8f01-23456789abcd"};
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        token = sample_token();
+        token.run_id = slice_str(ids[i]);
+        buf_clear(&buf);
+        task_token_encode(&token, &buf);
+        check_err(task_token_decode(&arena, buf_slice(&buf), &got), ERR_INVALID);
+    }
     buf_clear(&buf);
     token = sample_token();
     token.workflow_id = SLICE_EMPTY;

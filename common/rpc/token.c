@@ -1,10 +1,19 @@
-/* token.c - the task token: a versioned record that workers carry and hand back.
+/* token.c - the task token: a versioned record that workers carry and hand back, and its digest.
  *
- * Any bytes may come back: a token is believed only as far as the mutable state agrees with it. */
+ * Any bytes may come back: a token is believed only as far as the mutable state agrees with it.
+ * The digest is no secret; it finds tokens that were damaged on their way. */
+#include "common/base/buf.h"
+#include "common/base/hash.h"
+#include "common/base/rng.h"
 #include "common/pack/record.h"
 #include "common/rpc/rpc.h"
 
-enum { TOKEN_VERSION_NOW = 1, ID_LEN = 36, TOKEN_BYTES_MAX = 64 * 1024 };
+enum {
+    TOKEN_VERSION_NOW = 1,
+    EXECUTION_KIND_WORKFLOW = 1, /* the only kind that has tasks */
+    TOKEN_BYTES_MAX = 64 * 1024,
+    DIGEST_BYTES = 8,
+};
 
 enum token_key {
     TOKEN_VERSION = 1,
@@ -23,6 +32,8 @@ enum token_key {
 void task_token_encode(const struct task_token *token, struct buf *out)
 {
     struct rec_writer w;
+    const size_t start = out->len;
+    uint8_t digest[DIGEST_BYTES];
 
     rec_begin(&w, out);
     rec_put_u64(&w, TOKEN_VERSION, TOKEN_VERSION_NOW);
@@ -38,20 +49,41 @@ void task_token_encode(const struct task_token *token, struct buf *out)
     if (token->activity_id.len)
         rec_put_bytes(&w, TOKEN_ACTIVITY_ID, token->activity_id);
     rec_end(&w);
+    if (!buf_ok(out))
+        return;
+    be64_put(digest, hash_bytes(slice_of(out->ptr + start, out->len - start), 0));
+    buf_append(out, digest, sizeof digest);
+}
+
+/* As we write ids, in lower case: otherwise one id has several spellings. */
+static bool is_our_uuid(struct slice text)
+{
+    uint8_t bytes[16];
+    char again[UUID_TEXT_LEN + 1];
+
+    if (!uuid_parse(text, bytes))
+        return false;
+    uuid_format(bytes, again);
+    return slice_eq(text, slice_str(again));
 }
 
 enum err task_token_decode(struct arena *arena, struct slice bytes, struct task_token *out)
 {
     struct rec r;
 
-    if (bytes.len > TOKEN_BYTES_MAX || rec_decode(arena, bytes, &r) != ERR_OK)
+    if (bytes.len <= DIGEST_BYTES || bytes.len > TOKEN_BYTES_MAX)
+        return ERR_INVALID;
+    const struct slice record = slice_of(bytes.ptr, bytes.len - DIGEST_BYTES);
+    if (be64_get(record.ptr + record.len) != hash_bytes(record, 0) ||
+        rec_decode(arena, record, &r) != ERR_OK)
         return ERR_INVALID;
     const uint64_t kind = rec_u64(&r, TOKEN_KIND, 0);
     const uint64_t execution_kind = rec_u64(&r, TOKEN_EXECUTION_KIND, 0);
     const int64_t attempt = rec_i64(&r, TOKEN_ATTEMPT, 0);
     const bool known = rec_u64(&r, TOKEN_VERSION, 0) == TOKEN_VERSION_NOW &&
-                       kind >= TASK_WORKFLOW && kind <= TASK_QUERY && execution_kind >= 1 &&
-                       execution_kind <= UINT32_MAX && attempt >= 0 && attempt <= INT32_MAX;
+                       kind >= TASK_WORKFLOW && kind <= TASK_QUERY &&
+                       execution_kind == EXECUTION_KIND_WORKFLOW && attempt >= 0 &&
+                       attempt <= INT32_MAX;
     if (!known)
         return ERR_INVALID;
     const struct task_token token = {
@@ -66,7 +98,7 @@ enum err task_token_decode(struct arena *arena, struct slice bytes, struct task_
         .start_id = rec_u64(&r, TOKEN_START_ID, 0),
         .activity_id = rec_bytes(&r, TOKEN_ACTIVITY_ID),
     };
-    if (r.malformed || token.namespace_id.len != ID_LEN || token.run_id.len != ID_LEN ||
+    if (r.malformed || !is_our_uuid(token.namespace_id) || !is_our_uuid(token.run_id) ||
         token.workflow_id.len == 0 || token.scheduled_event_id < 0 || token.started_event_id < 0)
         return ERR_INVALID;
     *out = token;
