@@ -37,7 +37,6 @@ static api_failure_failure *limit_failure(struct fe_call *fc, const char *messag
     *info = (api_server_failure_info)API_SERVER_FAILURE_INFO_INIT;
     info->non_retryable = true;
     failure->message = arena_str(fc->arena, slice_str(message));
-    failure->source = arena_str(fc->arena, SLICE_LIT("Server"));
     failure->failure_info_case = API_FAILURE_FAILURE_INFO_SERVER_FAILURE_INFO;
     failure->server_failure_info = info;
     if (cause) {

@@ -61,8 +61,6 @@ static enum err check_start_supported(struct fe_call *fc,
 
     if (req->cron_schedule[0] != '\0')
         wish = "CronSchedule";
-    else if (req->workflow_start_delay && proto_duration_ns_clip(req->workflow_start_delay) > 0)
-        wish = "WorkflowStartDelay";
     else if (req->retry_policy && req->retry_policy->maximum_attempts != 1)
         wish = "RetryPolicy of a workflow";
     else if (req->n_completion_callbacks > 0)
@@ -84,6 +82,7 @@ enum err fe_start_workflow(struct fe_call *fc)
     enum err err = check_start(fc, req);
 
     if (err != ERR_OK || (err = check_id_policies(fc, req)) != ERR_OK ||
+        (err = fe_check_search_attributes(fc, req->namespace_, req->search_attributes)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
     if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)

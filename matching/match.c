@@ -17,7 +17,9 @@ static void start(struct matching *m, struct match *match)
     const struct rpc_start_task request = {
         .task = match->task->rpc,
         .poll = match->poll->rpc,
-        .backlog_count_hint = match->task->queue->window_count,
+        /* what waits beside this one */
+        .backlog_count_hint =
+            match->task->queue->window_count > 0 ? match->task->queue->window_count - 1 : 0,
     };
 
     match->in_flight = true;

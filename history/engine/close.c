@@ -11,7 +11,11 @@ void run_close(struct transition *t, int32_t status)
     wft_drop_row(t);
     wft_clear_sticky(run);
     bytes_clear(&run->wft.identity);
-    run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
+    /* Spec: the reference shows a task that nobody started as pending beyond the end. */
+    if (run->wft.state == WFT_SCHEDULED)
+        run->wft.sticky = false;
+    else
+        run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
     bytes_clear(&run->buffered);
     run->buffered_count = 0;
     run->first_task_due_ns = 0;

@@ -3,10 +3,16 @@
 
 #include "common/proto/wire.h"
 #include "history/engine/message_splice.h"
+#include "history/engine/reset_points.h"
 
 static pb_timestamp *timestamp(struct arena *arena, int64_t ns)
 {
     return ns ? proto_timestamp(arena, ns) : NULL;
+}
+
+static pb_duration *span(struct arena *arena, int64_t ns)
+{
+    return ns ? proto_duration(arena, ns) : NULL;
 }
 
 static api_common_workflow_execution *execution_of(const struct run *run, struct arena *arena)
@@ -50,8 +56,9 @@ static api_workflow_execution_info *info_of(const struct run *run, struct arena 
         splice(arena, &info->base, "memo", run->memo);
     else
         info->memo = engine_message(arena, &api_memo__desc);
-    if (run->search_attributes.len > 0)
-        splice(arena, &info->base, "search_attributes", run->search_attributes);
+    const struct slice attributes = run_shown_search_attributes(run, arena);
+    if (attributes.len > 0)
+        splice(arena, &info->base, "search_attributes", attributes);
     else
         info->search_attributes = engine_message(arena, &api_search_attributes__desc);
     splice(arena, &info->base, "priority", run->priority);
@@ -82,8 +89,8 @@ static api_workflow_execution_config *config_of(const struct run *run, struct ar
     config->task_queue = engine_message(arena, &api_task_queue__desc);
     config->task_queue->name = arena_str(arena, run->task_queue);
     config->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
-    config->workflow_execution_timeout = proto_duration(arena, run->execution_timeout_ns);
-    config->workflow_run_timeout = proto_duration(arena, run->run_timeout_ns);
+    config->workflow_execution_timeout = span(arena, run->execution_timeout_ns);
+    config->workflow_run_timeout = span(arena, run->run_timeout_ns);
     config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
     splice(arena, &config->base, "user_metadata", run->user_metadata);
     return config;
@@ -108,6 +115,15 @@ static api_pending_workflow_task_info *pending_task_of(const struct run *run, st
     return pending;
 }
 
+/* Spec: the reference writes the zero of its clock where a run never expires. */
+static pb_timestamp *no_time(struct arena *arena)
+{
+    pb_timestamp *time = engine_message(arena, &google__protobuf__timestamp__descriptor);
+
+    time->seconds = -62135596800; /* 0001-01-01 */
+    return time;
+}
+
 static api_workflow_execution_extended_info *extended_of(const struct run *run, struct arena *arena)
 {
     typedef Temporal__Api__Workflow__V1__WorkflowExecutionExtendedInfo__RequestIdInfosEntry entry;
@@ -118,7 +134,8 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
         &temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry__descriptor);
 
     extended->execution_expiration_time = timestamp(arena, run_execution_expiry_ns(run));
-    extended->run_expiration_time = timestamp(arena, run->run_expires_ns);
+    extended->run_expiration_time =
+        run->run_expires_ns ? timestamp(arena, run->run_expires_ns) : no_time(arena);
     extended->original_start_time = timestamp(arena, run->start_ns);
     extended->cancel_requested = run->cancel_requested;
     start->key = arena_str(arena, slice_str(run->start_request_id));
@@ -142,6 +159,12 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     out->workflow_execution_info->first_run_id = arena_str(arena, slice_str(run->first_run_id));
     splice(arena, &out->workflow_execution_info->base, "most_recent_worker_version_stamp",
            bytes_slice(run->worker_version_stamp));
+    if (run->reset_points.len > 0)
+        splice(arena, &out->workflow_execution_info->base, "auto_reset_points",
+               bytes_slice(run->reset_points));
+    else
+        out->workflow_execution_info->auto_reset_points =
+            engine_message(arena, &api_reset_points__desc);
     out->pending_workflow_task = pending_task_of(run, arena);
     out->workflow_extended_info = extended_of(run, arena);
     engine_describe_activities(run, arena, now_ns, out);

@@ -115,8 +115,8 @@ enum err engine_terminate(struct transition *t,
     const enum err err = check_first_run(t, request->first_execution_run_id);
     if (err != ERR_OK)
         return err;
-    run_terminate(t, request->reason, request->details, request->identity, request->n_links,
-                  request->links);
+    run_terminate(t, request->reason[0] ? request->reason : "terminated by user via frontend",
+                  request->details, request->identity, request->n_links, request->links);
     return ERR_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
+#include "history/engine/reset_points.h"
 #include "history/engine/timer.h"
 
 /* A timer whose id came into use again while its TimerFired was in the buffer: that event is yet to
@@ -98,7 +99,9 @@ static bool apply_closed(struct rebuilding *r, int32_t status)
 
     if (run->wft.state == WFT_STARTED && run->wft.attempt == 1)
         return wrong(r, "the run ends while a workflow task is started");
-    clear_task(run, 1);
+    if (run->wft.state != WFT_SCHEDULED || run->wft.attempt > 1)
+        clear_task(run, 1);
+    run->wft.sticky = false;
     run->first_task_due_ns = 0;
     for (struct map_node *it; (it = map_next(&run->activities, NULL)) != NULL;) {
         map_remove(&run->activities, it);
@@ -160,6 +163,7 @@ static bool apply_task_completed(struct rebuilding *r)
         return wrong(r, "something stands between the start of a task and its completion");
     run->last_started_event_id = a->started_event_id;
     run->last_completed_ns = r->now_ns;
+    (void)run_add_reset_point(run, r->arena, a, r->event->event_id, r->now_ns);
     clear_task(run, 1);
     return true;
 }

@@ -94,9 +94,10 @@ struct run {
     bool cancel_requested;
     struct bytes cancel_request_id;
     int64_t signal_count;
-    struct workflow_task wft;
-    struct map activities; /* struct activity by scheduled event id */
-    struct map timers;     /* struct timer by timer id */
+    struct bytes reset_points; /* encoded ResetPoints, see reset_points.h */
+    struct workflow_task wft;  /* of a closed run: the task that was scheduled when it ended */
+    struct map activities;     /* struct activity by scheduled event id */
+    struct map timers;         /* struct timer by timer id */
 
     /* durable-only */
     int64_t history_size_bytes;

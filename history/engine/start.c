@@ -108,6 +108,13 @@ static struct slice keep_message(struct transition *t, const void *message)
     return message ? arena_copy(&t->run->arena, proto_encode(t->arena, message)) : SLICE_EMPTY;
 }
 
+static api_retry_policy *retry_policy_of(struct transition *t,
+                                         const api_start_workflow_execution_request *request)
+{
+    return request->retry_policy ? retry_policy_with_defaults(t->arena, request->retry_policy)
+                                 : NULL;
+}
+
 static void fill_run(struct transition *t, const struct engine_start *start,
                      const struct timeouts *timeouts)
 {
@@ -130,7 +137,7 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->first_task_due_ns = timeouts->delay_ns > 0 ? run->execution_ns : 0;
     run->run_expires_ns = run_expiry_ns(run);
     run->attempt = 1;
-    run->retry_policy = keep_message(t, request->retry_policy);
+    run->retry_policy = keep_message(t, retry_policy_of(t, request));
     run->memo = keep_message(t, request->memo);
     run->search_attributes = keep_message(t, request->search_attributes);
     run->priority = keep_message(t, request->priority);
@@ -175,11 +182,13 @@ static void write_started(struct transition *t, const struct engine_start *start
         a->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
     a->header = request->header;
     a->input = request->input;
-    a->workflow_execution_timeout = transition_duration(t, timeouts->execution_ns);
-    a->workflow_run_timeout = transition_duration(t, timeouts->run_ns);
+    if (timeouts->execution_ns)
+        a->workflow_execution_timeout = transition_duration(t, timeouts->execution_ns);
+    if (timeouts->run_ns)
+        a->workflow_run_timeout = transition_duration(t, timeouts->run_ns);
     a->workflow_task_timeout = transition_duration(t, timeouts->task_ns);
     a->identity = request->identity;
-    a->retry_policy = request->retry_policy;
+    a->retry_policy = retry_policy_of(t, request);
     a->attempt = 1;
     a->workflow_execution_expiration_time = transition_timestamp(t, run_execution_expiry_ns(run));
     a->last_completion_result = request->last_completion_result;

@@ -9,6 +9,7 @@
 #include "common/proto/errdetail.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/failure.h"
+#include "history/engine/reset_points.h"
 
 static void empty_reply(struct transition *t, const ProtobufCMessageDescriptor *desc)
 {
@@ -65,7 +66,9 @@ static void write_completed(struct transition *t,
     }
     if (!options || versioned)
         a->versioning_behavior = request->versioning_behavior;
-    transition_event(t, event);
+    const int64_t event_id = transition_event(t, event);
+    if (run_add_reset_point(t->run, t->arena, a, event_id, t->now_ns))
+        t->visibility_changed = true;
 }
 
 static void set_sticky(struct transition *t,

@@ -365,11 +365,19 @@ int64_t wft_deadline_ns(const struct run *run)
 
 /* -- what other steps ask for ---------------------------------------------------------------- */
 
+/* The buffer is written before the next task is scheduled: that one stays a second attempt. */
+static void fail_overflow(struct transition *t)
+{
+    const struct wft_failure overflow = {.cause = WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+                                         .identity = ENGINE_IDENTITY};
+
+    wft_fail(t, &overflow);
+    wft_flush_buffered(t);
+}
+
 void transition_need_workflow_task(struct transition *t)
 {
     struct run *run = t->run;
-    const struct wft_failure overflow = {.cause = WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
-                                         .identity = ENGINE_IDENTITY};
 
     if (!run_is_open(run))
         return;
@@ -379,7 +387,7 @@ void transition_need_workflow_task(struct transition *t)
     }
     if (run->wft.state == WFT_STARTED &&
         (run->buffered_count > BUFFERED_EVENTS_MAX || run->buffered.len > BUFFERED_BYTES_MAX))
-        wft_fail(t, &overflow);
+        fail_overflow(t);
     if (run->wft.state == WFT_NONE)
         wft_schedule(t, true, 0);
 }

@@ -64,21 +64,20 @@ static enum err decode_token(struct hs_request *req, struct get_history *get, co
     if (rec.malformed || of.len != UUID_TEXT_LEN || get->next < 1 || get->end < get->next)
         return err_fail(&req->detail, ERR_INVALID, "Invalid NextPageToken.");
     if (!slice_eq(of, slice_str(run_id)))
-        return err_fail(&req->detail, ERR_INVALID,
-                        "RunId in the request does not match the NextPageToken.");
+        return err_fail(&req->detail, ERR_INVALID, "Invalid NextPageToken.");
     return ERR_OK;
 }
 
 static void step_get_history(struct history_shard *shard, struct hs_request *req,
                              struct hs_entry *entry);
 
-/* Where the request names no run, the token does. */
+/* Where the request names no run, the token does; where it names one, it is that of the token. */
 void hs_get_history(struct history_shard *shard, struct hs_request *req)
 {
     const api_get_workflow_execution_history_request *request = req->message;
     struct rec rec;
 
-    if (request->next_page_token.len && req->run_id[0] == '\0') {
+    if (request->next_page_token.len) {
         const struct slice token =
             slice_of(request->next_page_token.data, request->next_page_token.len);
         uint8_t uuid[16];
@@ -86,6 +85,13 @@ void hs_get_history(struct history_shard *shard, struct hs_request *req)
         if (rec_decode(&req->arena, token, &rec) != ERR_OK ||
             !uuid_parse(rec_bytes(&rec, KEY_RUN), uuid)) {
             hs_answer(shard, req, err_fail(&req->detail, ERR_INVALID, "Invalid NextPageToken."),
+                      SLICE_EMPTY, 0);
+            return;
+        }
+        if (req->run_id[0] != '\0' && !slice_eq(rec_bytes(&rec, KEY_RUN), slice_str(req->run_id))) {
+            hs_answer(shard, req,
+                      err_fail(&req->detail, ERR_INVALID,
+                               "RunId in the request does not match the NextPageToken."),
                       SLICE_EMPTY, 0);
             return;
         }

@@ -1,0 +1,158 @@
+/* reset_points.c - see reset_points.h. */
+#include "history/engine/reset_points.h"
+
+#include "common/proto/wire.h"
+#include "history/engine/engine_int.h"
+
+enum { SEARCH_VALUE_BYTES_MAX = 2048 };
+
+static api_reset_points *points_of(const struct run *run, struct arena *arena)
+{
+    api_reset_points *points =
+        engine_decode(arena, &api_reset_points__desc, bytes_slice(run->reset_points));
+
+    must(points != NULL);
+    return points;
+}
+
+static char *build_id_of(const api_workflow_task_completed_event_attributes *completed)
+{
+    static char none[] = "";
+
+    if (completed->deployment_version)
+        return completed->deployment_version->build_id;
+    return completed->worker_version ? completed->worker_version->build_id : none;
+}
+
+bool run_add_reset_point(struct run *run, struct arena *arena,
+                         const api_workflow_task_completed_event_attributes *completed,
+                         int64_t event_id, int64_t now_ns)
+{
+    api_reset_points *points = points_of(run, arena);
+    char *build_id = build_id_of(completed);
+
+    for (size_t i = 0; i < points->n_points; i++)
+        if (strcmp(points->points[i]->binary_checksum, completed->binary_checksum) == 0 &&
+            strcmp(points->points[i]->build_id, build_id) == 0)
+            return false;
+    api_reset_point_info *point = engine_message(arena, &api_reset_point_info__desc);
+    point->binary_checksum = completed->binary_checksum;
+    point->build_id = build_id;
+    point->run_id = arena_str(arena, slice_str(run->run_id));
+    point->first_workflow_task_completed_id = event_id;
+    point->create_time = proto_timestamp(arena, now_ns);
+    point->resettable = true;
+
+    const size_t skip = points->n_points >= RESET_POINTS_MAX ? 1 : 0;
+    const size_t kept = points->n_points - skip;
+    api_reset_point_info **list = ARENA_ARRAY(arena, api_reset_point_info *, kept + 1);
+    for (size_t i = 0; i < kept; i++)
+        list[i] = points->points[i + skip];
+    list[kept] = point;
+    points->points = list;
+    points->n_points = kept + 1;
+    bytes_set(&run->reset_points, proto_encode(arena, points));
+    run->dirty = true;
+    return true;
+}
+
+/* -- search attributes ----------------------------------------------------------------------- */
+
+static void json_text(struct buf *out, const char *prefix, const char *text)
+{
+    buf_append_slice(out, SLICE_LIT("\""));
+    buf_append_slice(out, slice_str(prefix));
+    for (const char *at = text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            buf_printf(out, "\\%c", *at);
+        else if ((unsigned char)*at < 0x20)
+            buf_printf(out, "\\u%04x", (unsigned)*at);
+        else
+            buf_append_slice(out, slice_of((const uint8_t *)at, 1));
+    }
+    buf_append_slice(out, SLICE_LIT("\""));
+}
+
+static void add_metadata(struct arena *arena, api_payload *payload, size_t index, const char *key,
+                         const char *value)
+{
+    api_payload_metadata_entry *entry = engine_message(arena, &api_payload_metadata_entry__desc);
+
+    entry->key = arena_str(arena, slice_str(key));
+    entry->value.data = (uint8_t *)arena_str(arena, slice_str(value));
+    entry->value.len = strlen(value);
+    payload->metadata[index] = entry;
+}
+
+/* A keyword list as a field of `attributes`; nothing for an empty list. */
+static void add_keywords(struct arena *arena, api_search_attributes *attributes, const char *name,
+                         const struct buf *list)
+{
+    api_search_attributes_indexed_fields_entry *entry =
+        engine_message(arena, &api_search_attributes_indexed_fields_entry__desc);
+    api_payload *payload = engine_message(arena, &api_payload__desc);
+    const struct slice data = arena_copy(arena, buf_slice(list));
+
+    payload->metadata = ARENA_ARRAY(arena, api_payload_metadata_entry *, 2);
+    payload->n_metadata = 2;
+    add_metadata(arena, payload, 0, "encoding", "json/plain");
+    add_metadata(arena, payload, 1, "type", "KeywordList");
+    payload->data.len = data.len;
+    payload->data.data = (uint8_t *)(uintptr_t)data.ptr;
+    entry->key = arena_str(arena, slice_str(name));
+    entry->value = payload;
+    attributes->indexed_fields[attributes->n_indexed_fields++] = entry;
+}
+
+/* Newest last; what does not fit into a search attribute's value is left out. */
+static void list_builds(const api_reset_points *points, struct buf *builds, struct buf *checksums)
+{
+    buf_append_slice(builds, SLICE_LIT("[\"unversioned\""));
+    buf_append_slice(checksums, SLICE_LIT("["));
+    for (size_t i = 0; i < points->n_points; i++) {
+        const api_reset_point_info *point = points->points[i];
+
+        if (point->build_id[0] &&
+            builds->len + 2 * strlen(point->build_id) + 32 < SEARCH_VALUE_BYTES_MAX) {
+            buf_append_slice(builds, SLICE_LIT(","));
+            json_text(builds, "unversioned:", point->build_id);
+        }
+        if (point->binary_checksum[0] &&
+            checksums->len + 2 * strlen(point->binary_checksum) + 32 < SEARCH_VALUE_BYTES_MAX) {
+            if (checksums->len > 1)
+                buf_append_slice(checksums, SLICE_LIT(","));
+            json_text(checksums, "", point->binary_checksum);
+        }
+    }
+    buf_append_slice(builds, SLICE_LIT("]"));
+    buf_append_slice(checksums, SLICE_LIT("]"));
+}
+
+struct slice run_shown_search_attributes(const struct run *run, struct arena *arena)
+{
+    const api_reset_points *points = points_of(run, arena);
+    api_search_attributes *attributes = engine_message(arena, &api_search_attributes__desc);
+    struct buf builds, checksums, all;
+
+    if (points->n_points == 0)
+        return run->search_attributes;
+    buf_init(&builds, 0);
+    buf_init(&checksums, 0);
+    list_builds(points, &builds, &checksums);
+    attributes->indexed_fields =
+        ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, 2);
+    add_keywords(arena, attributes, "BuildIds", &builds);
+    if (checksums.len > 2)
+        add_keywords(arena, attributes, "BinaryChecksums", &checksums);
+    buf_release(&builds);
+    buf_release(&checksums);
+
+    /* Two encoded messages in a row are their union. */
+    buf_init(&all, 0);
+    buf_append_slice(&all, run->search_attributes);
+    buf_append_slice(&all, proto_encode(arena, attributes));
+    must(buf_ok(&all));
+    const struct slice shown = arena_copy(arena, buf_slice(&all));
+    buf_release(&all);
+    return shown;
+}

@@ -1,0 +1,21 @@
+/* reset_points.h - the points to which a run can be reset: the first workflow task that each worker
+ * build completed. What Describe shows as auto_reset_points, and the search attributes of it. */
+#ifndef GNOMON_RESET_POINTS_H
+#define GNOMON_RESET_POINTS_H
+
+#include "api.h"
+#include "history/engine/run.h"
+
+/* As many as `history.maxAutoResetPoints` of the reference; then the oldest goes. */
+enum { RESET_POINTS_MAX = 20 };
+
+/* A task was completed: true when the run has a new point. `arena` is scratch. */
+bool run_add_reset_point(struct run *run, struct arena *arena,
+                         const api_workflow_task_completed_event_attributes *completed,
+                         int64_t event_id, int64_t now_ns);
+
+/* The run's search attributes as they are shown: those that it started with, BuildIds and
+ * BinaryChecksums. Encoded SearchAttributes, empty when there are none. */
+struct slice run_shown_search_attributes(const struct run *run, struct arena *arena);
+
+#endif
