@@ -40,8 +40,16 @@ void check_report_release(struct check_report *report)
 
 static void problem(struct shard_check *sc, const char *run_id, const char *what, const char *more)
 {
-    if (sc->report->problems++ < CHECK_LINES_MAX)
-        buf_printf(&sc->report->text, "shard %u run %s: %s %s\n", sc->shard_id, run_id, what, more);
+    struct buf *text = &sc->report->text;
+    const size_t from = text->len;
+
+    if (sc->report->problems++ >= CHECK_LINES_MAX)
+        return;
+    buf_printf(text, "shard %u run %s: %s %s", sc->shard_id, run_id, what, more);
+    for (size_t i = from; i < text->len; i++) /* fields may hold any bytes */
+        if (text->ptr[i] < ' ' || text->ptr[i] > '~')
+            text->ptr[i] = '?';
+    buf_printf(text, "\n");
 }
 
 /* ---- one run ---- */

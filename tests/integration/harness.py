@@ -202,11 +202,21 @@ class Cluster:
             self.process.kill()
             self.process.wait(10)
 
+    def check_data(self):
+        """Every stored run against its history and its rows: state equals its rebuild."""
+        checked = subprocess.run(
+            [str(BIN / "gnomon-check"), str(self.folder / "data")],
+            capture_output=True, text=True, timeout=120,
+        )
+        assert checked.returncode == 0, f"gnomon-check: {checked.stdout[-4000:]}{checked.stderr}"
+        return checked.stdout
+
     def stop(self):
         try:
             if self.process.poll() is None:
                 status = self.interrupt()
                 assert status == 0, f"gnomon-run ended with {status}\n{self.log_since(0)[-4000:]}"
+                self.check_data()
         finally:
             self.kill_all()
             shutil.rmtree(self.folder, ignore_errors=True)

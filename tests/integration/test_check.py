@@ -1,0 +1,45 @@
+"""test_check.py - gnomon-check finds what is broken in stored data, and nothing else."""
+
+import sqlite3
+
+import pytest
+
+import harness
+from workflows import Plain
+
+BREAKS = {
+    "it has no visibility row": "delete from rows_visibility",
+    "has no current run": "delete from rows_main where substr(key, 2, 1) = x'43'",
+    "illegal history": "delete from rows_main where substr(key, 2, 1) = x'4e' "
+    "and key = (select max(key) from rows_main where substr(key, 2, 1) = x'4e')",
+    "there is no such run, but a history node": "delete from rows_main where substr(key, 2, 1) = x'58'",
+}
+
+
+def break_tables(folder, statement):
+    """Run the statement on every shard; it hits the one that holds the workflow."""
+    hit = 0
+    for path in folder.glob("history-*.tables.db"):
+        with sqlite3.connect(path) as db:
+            hit += db.execute(statement).rowcount
+    assert hit > 0
+
+
+@pytest.mark.parametrize("problem", BREAKS)
+async def test_damage_is_found(problem):
+    cluster = harness.Cluster()
+    try:
+        session = harness.Session(cluster)
+        await session.connect()
+        queue = harness.unique("check")
+        async with session.worker(queue, [Plain]):
+            await session.client.execute_workflow(
+                Plain.run, "x", id=harness.unique("check"), task_queue=queue
+            )
+        assert cluster.interrupt() == 0
+        assert "checked 1 runs (0 open)" in cluster.check_data()
+        break_tables(cluster.folder / "data", BREAKS[problem])
+        with pytest.raises(AssertionError, match=problem):
+            cluster.check_data()
+    finally:
+        cluster.stop()
