@@ -11,7 +11,7 @@ BREAKS = {
     "it has no visibility row": "delete from rows_visibility",
     "has no current run": "delete from rows_main where substr(key, 2, 1) = x'43'",
     "illegal history": "delete from rows_main where substr(key, 2, 1) = x'4e' "
-    "and key = (select max(key) from rows_main where substr(key, 2, 1) = x'4e')",
+    "and key = (select min(key) from rows_main where substr(key, 2, 1) = x'4e')",
     "there is no such run, but a history node": "delete from rows_main where substr(key, 2, 1) = x'58'",
 }
 
