@@ -352,13 +352,15 @@ def test_make_run_starts_and_ctrl_c_stops_everything(tmp_path):
         os.write(terminal, b"\x03")  # Ctrl-C
         while True:
             try:
-                if not os.read(terminal, 4096):
-                    break
+                chunk = os.read(terminal, 4096)
             except OSError:
                 break
+            if not chunk:
+                break
+            text += chunk
         _, status = os.waitpid(pid, 0)
-        assert os.waitstatus_to_exitcode(status) == 0
         pid = 0
+        assert os.waitstatus_to_exitcode(status) == 0, text[-3000:].decode()
     finally:
         os.close(terminal)
         if pid:
