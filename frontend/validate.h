@@ -27,8 +27,4 @@ enum err fe_check_long_poll(struct fe_call *fc);
  * appended to the client's bytes, where protobuf's last value counts. */
 struct slice fe_with_request_id(struct fe_call *fc, const char *request_id);
 
-/* Only predefined search attributes can be set: search_attributes.c. */
-MUST_USE enum err fe_check_search_attributes(struct fe_call *fc, const char *namespace_name,
-                                             const api_search_attributes *attributes);
-
 #endif

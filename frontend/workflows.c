@@ -1,5 +1,6 @@
 /* workflows.c - start, signal, cancel, terminate, describe, read and query one workflow execution:
  * checked here, carried out by its history owner. */
+#include "common/proto/search_attributes.h"
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
@@ -76,13 +77,22 @@ static enum err check_start_supported(struct fe_call *fc,
     return ERR_OK;
 }
 
+static enum err check_search_attributes(struct fe_call *fc,
+                                        const api_start_workflow_execution_request *req)
+{
+    const char *fault =
+        search_attributes_fault(fc->arena, slice_str(req->namespace_), req->search_attributes);
+
+    return fault ? err_fail(&fc->detail, ERR_INVALID, "%s", fault) : ERR_OK;
+}
+
 enum err fe_start_workflow(struct fe_call *fc)
 {
     const api_start_workflow_execution_request *req = fc->request;
     enum err err = check_start(fc, req);
 
     if (err != ERR_OK || (err = check_id_policies(fc, req)) != ERR_OK ||
-        (err = fe_check_search_attributes(fc, req->namespace_, req->search_attributes)) != ERR_OK ||
+        (err = check_search_attributes(fc, req)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
     if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)

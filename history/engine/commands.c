@@ -2,7 +2,9 @@
  * that concern the run itself. */
 #include "history/engine/engine_int.h"
 
+#include "common/proto/search_attributes.h"
 #include "history/engine/failure.h"
+#include "history/engine/reset_points.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,6 +206,75 @@ enum err command_record_marker(struct transition *t, struct command_context *ctx
     return ERR_OK;
 }
 
+/* -- search attributes ----------------------------------------------------------------------- */
+
+enum { SEARCH_KEYS_MAX = 100, SEARCH_VALUE_MAX = 2 * 1024, SEARCH_TOTAL_MAX = 40 * 1024 };
+
+static enum err check_search_sizes(struct transition *t, struct command_context *ctx,
+                                   const api_search_attributes *attributes)
+{
+    const int32_t bad = WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES;
+    size_t total = t->run->search_attributes.len;
+
+    if (attributes->n_indexed_fields > SEARCH_KEYS_MAX)
+        return command_bad(t, ctx, bad, "number of search attributes %zu exceeds limit %d",
+                           attributes->n_indexed_fields, SEARCH_KEYS_MAX);
+    for (size_t i = 0; i < attributes->n_indexed_fields; i++) {
+        const api_search_attributes_indexed_fields_entry *entry = attributes->indexed_fields[i];
+        const size_t bytes = entry->value ? entry->value->data.len : 0;
+
+        if (bytes > SEARCH_VALUE_MAX) {
+            ctx->terminate = true;
+            return command_bad(t, ctx, bad,
+                               "search attribute %s value size %zu exceeds size limit %d",
+                               entry->key, bytes, SEARCH_VALUE_MAX);
+        }
+        total += strlen(entry->key) + bytes;
+    }
+    if (total > SEARCH_TOTAL_MAX) {
+        ctx->terminate = true;
+        return command_bad(t, ctx, bad, "total size of search attributes %zu exceeds size limit %d",
+                           total, SEARCH_TOTAL_MAX);
+    }
+    return ERR_OK;
+}
+
+static enum err command_upsert_search_attributes(struct transition *t, struct command_context *ctx,
+                                                 const api_command *command)
+{
+    const api_upsert_workflow_search_attributes_command_attributes *in =
+        command->upsert_workflow_search_attributes_command_attributes;
+    const int32_t bad = WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES;
+    api_history_event *event;
+
+    if (!in)
+        return command_bad(t, ctx, bad,
+                           "UpsertWorkflowSearchAttributesCommandAttributes is not set on "
+                           "UpsertWorkflowSearchAttributesCommand.");
+    if (!in->search_attributes)
+        return command_bad(t, ctx, bad,
+                           "SearchAttributes is not set on UpsertWorkflowSearchAttributesCommand.");
+    if (in->search_attributes->n_indexed_fields == 0)
+        return command_bad(t, ctx, bad,
+                           "IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.");
+    const char *fault =
+        search_attributes_fault(t->arena, t->run->namespace_name, in->search_attributes);
+    if (fault)
+        return command_bad(t, ctx, bad, "%s", fault);
+    const enum err err = check_search_sizes(t, ctx, in->search_attributes);
+    if (err != ERR_OK)
+        return err;
+
+    api_upsert_workflow_search_attributes_event_attributes *a =
+        engine_event(t, EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, &event);
+    a->workflow_task_completed_event_id = ctx->completed_event_id;
+    a->search_attributes = in->search_attributes;
+    transition_event(t, event);
+    run_merge_search_attributes(t->run, t->arena, in->search_attributes);
+    t->visibility_changed = true;
+    return ERR_OK;
+}
+
 /* -- the table ------------------------------------------------------------------------------- */
 
 static const struct command_kind {
@@ -228,8 +299,7 @@ static const struct command_kind {
          false},
     [COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION] =
         {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES, false},
-    [COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES] =
-        {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, false},
+    [COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES] = {command_upsert_search_attributes, 0, false},
     [COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES] =
         {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_MODIFY_WORKFLOW_PROPERTIES_ATTRIBUTES, false},
     [COMMAND_TYPE_PROTOCOL_MESSAGE] =

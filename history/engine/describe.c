@@ -61,7 +61,6 @@ static api_workflow_execution_info *info_of(const struct run *run, struct arena 
         splice(arena, &info->base, "search_attributes", attributes);
     else
         info->search_attributes = engine_message(arena, &api_search_attributes__desc);
-    splice(arena, &info->base, "priority", run->priority);
     return info;
 }
 
@@ -157,6 +156,7 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     out->workflow_execution_info = info_of(run, arena);
     add_counts(run, out->workflow_execution_info);
     out->workflow_execution_info->first_run_id = arena_str(arena, slice_str(run->first_run_id));
+    splice(arena, &out->workflow_execution_info->base, "priority", run->priority);
     splice(arena, &out->workflow_execution_info->base, "most_recent_worker_version_stamp",
            bytes_slice(run->worker_version_stamp));
     if (run->reset_points.len > 0)

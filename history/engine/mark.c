@@ -19,7 +19,7 @@ struct saved_item {
 struct run_mark {
     struct run run; /* the plain fields only */
     struct slice cancel_request_id, sticky_queue, worker_identity, worker_version_stamp, buffered,
-        identity, reset_points;
+        identity, search_attributes, reset_points;
     struct saved_item *items;
     size_t events_len, change_count;
     struct task_change *changes;
@@ -74,6 +74,7 @@ struct run_mark *run_mark(struct transition *t,
     mark->sticky_queue = arena_copy(t->arena, bytes_slice(run->sticky_queue));
     mark->worker_identity = arena_copy(t->arena, bytes_slice(run->worker_identity));
     mark->worker_version_stamp = arena_copy(t->arena, bytes_slice(run->worker_version_stamp));
+    mark->search_attributes = arena_copy(t->arena, bytes_slice(run->search_attributes));
     mark->reset_points = arena_copy(t->arena, bytes_slice(run->reset_points));
     mark->buffered = arena_copy(t->arena, bytes_slice(run->buffered));
     mark->identity = arena_copy(t->arena, bytes_slice(run->wft.identity));
@@ -162,6 +163,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     bytes_set(&run->sticky_queue, mark->sticky_queue);
     bytes_set(&run->worker_identity, mark->worker_identity);
     bytes_set(&run->worker_version_stamp, mark->worker_version_stamp);
+    bytes_set(&run->search_attributes, mark->search_attributes);
     bytes_set(&run->reset_points, mark->reset_points);
     bytes_set(&run->buffered, mark->buffered);
     bytes_set(&run->wft.identity, mark->identity);
@@ -173,6 +175,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.sticky_queue = run->sticky_queue;
     plain.worker_identity = run->worker_identity;
     plain.worker_version_stamp = run->worker_version_stamp;
+    plain.search_attributes = run->search_attributes;
     plain.reset_points = run->reset_points;
     plain.buffered = run->buffered;
     plain.wft.identity = run->wft.identity;

@@ -80,7 +80,7 @@ static bool apply_started(struct rebuilding *r)
     run->retry_policy = keep_message(r, a->retry_policy);
     run->cron = keep(r, a->cron_schedule);
     run->memo = keep_message(r, a->memo);
-    run->search_attributes = keep_message(r, a->search_attributes);
+    run_merge_search_attributes(run, r->arena, a->search_attributes);
     run->priority = keep_message(r, a->priority);
     run->user_metadata = keep_message(r, r->event->user_metadata);
     run->start_identity = keep(r, a->identity);
@@ -324,6 +324,11 @@ static bool apply_run_event(struct rebuilding *r)
     case EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
         return apply_task_timed_out(r);
     case EVENT_TYPE_MARKER_RECORDED:
+        return true;
+    case EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+        run_merge_search_attributes(
+            r->run, r->arena,
+            r->event->upsert_workflow_search_attributes_event_attributes->search_attributes);
         return true;
     default:
         return wrong(r, "an unknown type");

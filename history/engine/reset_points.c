@@ -128,6 +128,42 @@ static void list_builds(const api_reset_points *points, struct buf *builds, stru
     buf_append_slice(checksums, SLICE_LIT("]"));
 }
 
+/* What the clients send to unset an attribute. */
+static bool is_nil(const api_payload *payload)
+{
+    return !payload || payload->data.len == 0 ||
+           (payload->data.len == 4 && memcmp(payload->data.data, "null", 4) == 0) ||
+           (payload->data.len == 2 && memcmp(payload->data.data, "[]", 2) == 0);
+}
+
+void run_merge_search_attributes(struct run *run, struct arena *arena,
+                                 const api_search_attributes *added)
+{
+    typedef api_search_attributes_indexed_fields_entry entry;
+    api_search_attributes *all =
+        engine_decode(arena, &api_search_attributes__desc, bytes_slice(run->search_attributes));
+
+    must(all != NULL);
+    if (!added || added->n_indexed_fields == 0)
+        return;
+    entry **list = ARENA_ARRAY(arena, entry *, all->n_indexed_fields + added->n_indexed_fields);
+    size_t count = 0;
+    for (size_t i = 0; i < all->n_indexed_fields; i++) {
+        bool replaced = false;
+        for (size_t j = 0; j < added->n_indexed_fields; j++)
+            replaced |= strcmp(all->indexed_fields[i]->key, added->indexed_fields[j]->key) == 0;
+        if (!replaced)
+            list[count++] = all->indexed_fields[i];
+    }
+    for (size_t j = 0; j < added->n_indexed_fields; j++)
+        if (!is_nil(added->indexed_fields[j]->value))
+            list[count++] = added->indexed_fields[j];
+    all->indexed_fields = list;
+    all->n_indexed_fields = count;
+    bytes_set(&run->search_attributes, proto_encode(arena, all));
+    run->dirty = true;
+}
+
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena)
 {
     const api_reset_points *points = points_of(run, arena);
@@ -135,7 +171,7 @@ struct slice run_shown_search_attributes(const struct run *run, struct arena *ar
     struct buf builds, checksums, all;
 
     if (points->n_points == 0)
-        return run->search_attributes;
+        return bytes_slice(run->search_attributes);
     buf_init(&builds, 0);
     buf_init(&checksums, 0);
     list_builds(points, &builds, &checksums);
@@ -149,7 +185,7 @@ struct slice run_shown_search_attributes(const struct run *run, struct arena *ar
 
     /* Two encoded messages in a row are their union. */
     buf_init(&all, 0);
-    buf_append_slice(&all, run->search_attributes);
+    buf_append_slice(&all, bytes_slice(run->search_attributes));
     buf_append_slice(&all, proto_encode(arena, attributes));
     must(buf_ok(&all));
     const struct slice shown = arena_copy(arena, buf_slice(&all));

@@ -54,6 +54,7 @@ void run_free(struct run *run)
     bytes_clear(&run->sticky_queue);
     bytes_clear(&run->worker_identity);
     bytes_clear(&run->worker_version_stamp);
+    bytes_clear(&run->search_attributes);
     bytes_clear(&run->reset_points);
     bytes_clear(&run->buffered);
     arena_release(&run->arena);
@@ -64,7 +65,8 @@ size_t run_bytes(const struct run *run)
 {
     size_t bytes = sizeof(*run) + run->arena.used_bytes + run->wft.identity.len +
                    run->sticky_queue.len + run->worker_identity.len +
-                   run->worker_version_stamp.len + run->reset_points.len + run->buffered.len;
+                   run->worker_version_stamp.len + run->search_attributes.len +
+                   run->reset_points.len + run->buffered.len;
 
     for (struct map_node *it = map_next(&run->activities, NULL); it;
          it = map_next(&run->activities, it))

@@ -78,7 +78,7 @@ struct run {
     int32_t attempt;
     struct slice retry_policy; /* encoded, may be empty */
     struct slice cron;
-    struct slice memo, search_attributes; /* encoded Memo, SearchAttributes as started */
+    struct slice memo;                    /* encoded Memo as started */
     struct slice priority, user_metadata; /* encoded */
     int64_t retention_ns;                 /* of the namespace when the run started */
     char start_request_id[256];
@@ -94,10 +94,11 @@ struct run {
     bool cancel_requested;
     struct bytes cancel_request_id;
     int64_t signal_count;
-    struct bytes reset_points; /* encoded ResetPoints, see reset_points.h */
-    struct workflow_task wft;  /* of a closed run: the task that was scheduled when it ended */
-    struct map activities;     /* struct activity by scheduled event id */
-    struct map timers;         /* struct timer by timer id */
+    struct bytes search_attributes; /* encoded SearchAttributes, of the start and upserted */
+    struct bytes reset_points;      /* encoded ResetPoints, see reset_points.h */
+    struct workflow_task wft;       /* of a closed run: the task that was scheduled when it ended */
+    struct map activities;          /* struct activity by scheduled event id */
+    struct map timers;              /* struct timer by timer id */
 
     /* durable-only */
     int64_t history_size_bytes;

@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
 #include "history/engine/command_checks.h"
+#include "history/engine/reset_points.h"
 
 static const int64_t TASK_TIMEOUT_DEFAULT_NS = 10 * NS_PER_S;
 static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
@@ -139,7 +140,7 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->attempt = 1;
     run->retry_policy = keep_message(t, retry_policy_of(t, request));
     run->memo = keep_message(t, request->memo);
-    run->search_attributes = keep_message(t, request->search_attributes);
+    run_merge_search_attributes(run, t->arena, request->search_attributes);
     run->priority = keep_message(t, request->priority);
     run->user_metadata = keep_message(t, request->user_metadata);
     run->retention_ns = start->retention_s * NS_PER_S;

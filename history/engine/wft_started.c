@@ -97,7 +97,9 @@ struct started_workflow_task *wft_response(struct transition *t)
     out->response->attempt = wft->attempt;
     out->response->scheduled_time = transition_timestamp(t, wft->scheduled_ns);
     out->response->started_time = transition_timestamp(t, wft->started_ns);
-    out->history_from = run->sticky_queue.len > 0 ? run->last_started_event_id + 1 : 1;
+    /* A worker that gets the task with its answer to the last one knows what was before. */
+    out->history_from =
+        run->sticky_queue.len > 0 || wft->inline_start ? run->last_started_event_id + 1 : 1;
     out->history_to = run->next_event_id;
     if (wft->attempt > 1)
         out->extra_events = transient_events(t);

@@ -1,6 +1,5 @@
-/* search_attributes.c - which search attributes a request may set. Spec: the reference's validator
- * and its tables of names; a namespace here has no attributes of its own. */
-#include "frontend/validate.h"
+/* search_attributes.c - see search_attributes.h. Spec: the reference's validator and its tables. */
+#include "common/proto/search_attributes.h"
 
 /* Set by the server alone. */
 static const char *const system_names[] = {
@@ -51,19 +50,18 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
-enum err fe_check_search_attributes(struct fe_call *fc, const char *namespace_name,
+const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
                                     const api_search_attributes *attributes)
 {
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
 
         if (is_one_of(name, system_names, COUNT_OF(system_names)))
-            return err_fail(&fc->detail, ERR_INVALID,
-                            "%s attribute can't be set in SearchAttributes", name);
+            return arena_printf(arena, "%s attribute can't be set in SearchAttributes", name);
         if (!is_one_of(name, predefined_names, COUNT_OF(predefined_names)))
-            return err_fail(&fc->detail, ERR_INVALID,
-                            "Namespace %s has no mapping defined for search attribute %s",
-                            namespace_name, name);
+            return arena_printf(
+                arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
+                SLICE_ARG(namespace_name), name);
     }
-    return ERR_OK;
+    return NULL;
 }
