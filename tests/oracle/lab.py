@@ -21,14 +21,16 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService/"
-UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NANOS = 1_000_000_000
 # Numbers and texts that are a server's own affair.
 MASKED = {"task_id", "history_size_bytes", "task_token", "next_page_token", "version", "current_retry_interval",
           "execution_duration", "total_history_size", "state_transition_count",
           "requests_per_second"}  # of a queue: the reference multiplies a setting by its partitions
 # Fields that are explained: no build id based versioning, no cluster-specific text.
-DROPPED = {"worker_version", "binary_checksum", "poller_scaling_decision"}
+# last_attempt_complete_time: the reference has none after a time-out, and counts the retry interval from 1970 then.
+DROPPED = {"worker_version", "binary_checksum", "poller_scaling_decision", "last_attempt_complete_time"}
+TEXT_MAX = 300  # an error's text is cut at 511 bytes here
 
 
 def seconds(n):
@@ -93,6 +95,8 @@ class Lab:
                 else:
                     if field.name == "pending_activities":  # in no order
                         value = sorted(value, key=lambda a: a.activity_id)
+                    elif field.name.endswith("_used_flags"):
+                        value = sorted(value)
                     for item in value:
                         self._value(field, field.name, item, pad, base_ns)
             else:
@@ -107,6 +111,8 @@ class Lab:
                 value = known.name if known else value
             elif isinstance(value, bytes):
                 value = value.decode("utf-8", "replace")
+            if isinstance(value, str):
+                value = value[:TEXT_MAX]
             self.say(f"{pad}{label}: {value!r}" if isinstance(value, str) and not field.enum_type
                      else f"{pad}{label}: {value}")
         elif field.message_type.full_name == "google.protobuf.Timestamp":
@@ -123,7 +129,10 @@ class Lab:
             self._message(value, pad + "  ", base_ns)
 
     def show_error(self, label, error):
-        self.say(f"== {label}: {error.code().name} | {error.details()}")
+        text = error.details()
+        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and "RST_STREAM" in text:
+            text = "Deadline Exceeded"  # the same, said by the other end
+        self.say(f"== {label}: {error.code().name} | {text[:TEXT_MAX]}")
         for key, value in error.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
                 for detail in status_pb2.Status.FromString(value).details:
@@ -322,7 +331,11 @@ def command(kind, **attributes):
     getattr(result, field).SetInParent()
     for key, value in attributes.items():
         target = getattr(result, field)
-        if hasattr(value, "ListFields"):
+        if isinstance(value, dict) and key == "search_attributes":
+            target.search_attributes.SetInParent()
+            for k, v in value.get("indexed_fields", {}).items():
+                target.search_attributes.indexed_fields[k].CopyFrom(v)
+        elif hasattr(value, "ListFields"):
             getattr(target, key).CopyFrom(value)
         elif isinstance(value, (list, tuple)):
             getattr(target, key).extend(value)

@@ -35,12 +35,9 @@ def s_activity(x):
     task = x.poll_activity(show=True)
     x.describe("describe started")
     x.complete_activity(task, result=payloads("r"))
-    x.complete_activity(task, label="complete again", result=payloads("r"))
-    x.fail_activity(task, application(), label="fail after completion")
     x.heartbeat(task, label="heartbeat after completion")
     task2 = x.poll(show=True)
     end(x, task2)
-    x.complete_activity(task, label="complete after the close")
 
 
 def s_activity_defaults(x):
@@ -91,7 +88,6 @@ def s_activity_retries_exhausted(x):
         x.fail_activity(task, application(f"bad {i}", details=payloads("d")), show=True)
         if i == 0:
             x.describe("describe waiting for the retry")
-        x.fail_activity(task, application(f"bad {i}"), label="fail again")
     end(x)
 
 
@@ -309,31 +305,40 @@ def s_activity_completes_while_task_started(x):
     x.start()
     x.complete(x.poll(), activity(x, "a"), activity(x, "b"), force_create_new_workflow_task=True)
     task = x.poll()
-    x.complete_activity(x.poll_activity(), result=payloads("1"))
+    first, second = sorted((x.poll_activity(), x.poll_activity()), key=lambda a: a.activity_id)  # in no order
+    x.complete_activity(first, result=payloads("1"))
     x.signal("between")
-    x.fail_activity(x.poll_activity(), application(non_retryable=True))
+    x.fail_activity(second, application(non_retryable=True))
     x.outline("outline while started")
     x.complete(task)
     x.history("history after")
     end(x)
 
 
-def s_activity_by_id(x):
+def s_activity_closed_then_answered(x):
+    """Answers to an activity that ended without the worker."""
     x.start()
-    x.complete(x.poll(), activity(x, "byid"), activity(x, "two"), activity(x, "three"))
-    both = dict(namespace="default", workflow_id=x.workflow_id, identity="worker")
-    x.call("RespondActivityTaskCompletedById", api.RespondActivityTaskCompletedByIdRequest(
-        activity_id="byid", run_id=x.run_id, **both), label="complete by id, not started")
-    for _ in range(3):
-        x.poll_activity()
-    x.call("RecordActivityTaskHeartbeatById", api.RecordActivityTaskHeartbeatByIdRequest(
-        activity_id="byid", run_id=x.run_id, **both), label="heartbeat by id", show=True)
-    x.call("RespondActivityTaskCompletedById", api.RespondActivityTaskCompletedByIdRequest(
-        activity_id="byid", result=payloads("x"), **both), label="complete by id")
-    x.call("RespondActivityTaskFailedById", api.RespondActivityTaskFailedByIdRequest(
-        activity_id="two", failure=application(non_retryable=True), **both), label="fail by id")
-    x.call("RespondActivityTaskCompletedById", api.RespondActivityTaskCompletedByIdRequest(
-        activity_id="none", **both), label="unknown id")
+    x.complete(x.poll(), activity(x, start_to_close_timeout=seconds(1), retry_policy=ONCE))
+    task = x.poll_activity()
+    done = x.poll()
+    x.complete_activity(task)
+    x.fail_activity(task, application())
+    x.cancel_activity(task)
+    x.heartbeat(task)
+    x.complete(done, command("complete_workflow_execution"))
+    x.complete_activity(task, label="after the close")
+    x.heartbeat(task, label="heartbeat after the close")
+
+
+def s_activity_of_a_closed_workflow(x):
+    x.start()
+    x.complete(x.poll(), activity(x))
+    task = x.poll_activity()
+    x.terminate()
+    x.heartbeat(task)
+    x.complete_activity(task)
+    x.fail_activity(task, application())
+    x.cancel_activity(task)
     x.outline()
 
 

@@ -149,17 +149,18 @@ def s_sticky_failed_task(x):
 
 
 def s_complete_twice(x):
-    x.start()
+    x.start(workflow_task_timeout=seconds(1))
+    lost = x.poll()
     task = x.poll()
+    x.complete(lost, label="stale token")
     x.complete(task, command("start_timer", timer_id="t", start_to_fire_timeout=seconds(60)))
-    x.complete(task, command("start_timer", timer_id="t2", start_to_fire_timeout=seconds(60)), label="complete again")
     x.fail_task(task, label="fail a completed one")
     x.signal()
     now = x.poll()
-    x.complete(task, label="stale token")
     x.fail_task(task, label="stale token fails")
     x.terminate()
     x.complete(now, label="closed")
+    x.fail_task(now, label="closed, fails")
     x.outline()
 
 
@@ -167,8 +168,6 @@ def s_bad_commands(x):
     long = "x" * 1001
     cases = {
         "timer without id": command("start_timer", start_to_fire_timeout=seconds(1)),
-        "timer without time": command("start_timer", timer_id="t"),
-        "timer zero": command("start_timer", timer_id="t", start_to_fire_timeout=seconds(0)),
         "timer negative": command("start_timer", timer_id="t", start_to_fire_timeout=seconds(-1)),
         "timer long id": command("start_timer", timer_id=long, start_to_fire_timeout=seconds(1)),
         "cancel unknown timer": command("cancel_timer", timer_id="none"),
@@ -184,6 +183,36 @@ def s_bad_commands(x):
                command("start_timer", timer_id="one", start_to_fire_timeout=seconds(60)), label="after completion")
     x.history()
     x.describe()
+
+
+def s_timers_of_no_time(x):
+    for label, timer in {"none": command("start_timer", timer_id="t"),
+                         "zero": command("start_timer", timer_id="t", start_to_fire_timeout=seconds(0))}.items():
+        anew(x)
+        x.complete(x.poll(), timer, label=label)
+        x.await_events(2, event_type=EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED)
+        x.history(label)
+
+
+def s_upsert_search_attributes(x):
+    def upsert(name, data=b'["v"]', kind=b"KeywordList"):
+        fields = {name: Payload(metadata={"encoding": b"json/plain", "type": kind}, data=data)}
+        return command("upsert_workflow_search_attributes", search_attributes={"indexed_fields": fields})
+    x.start()
+    x.complete(x.poll(), upsert("TemporalChangeVersion"), force_create_new_workflow_task=True)
+    x.describe()
+    x.listed()
+    x.complete(x.poll(), upsert("TemporalChangeVersion", b'["w"]'), upsert("BatcherUser", b'"u"', b"Keyword"),
+               force_create_new_workflow_task=True)
+    x.complete(x.poll(), upsert("BatcherUser", b"[]", b"Keyword"))
+    x.history()
+    x.describe()
+    for label, bad in {"unknown": upsert("Nobody"), "system": upsert("WorkflowId"),
+                       "nothing": command("upsert_workflow_search_attributes"),
+                       "no fields": command("upsert_workflow_search_attributes", search_attributes={})}.items():
+        anew(x)
+        x.complete(x.poll(), bad, label=label)
+        x.history(label)
 
 
 def s_complete_twice_in_one(x):
@@ -266,16 +295,6 @@ def s_other_namespace_token(x):
     for method in ("RespondWorkflowTaskCompleted", "RespondWorkflowTaskFailed", "RespondActivityTaskCompleted",
                    "RespondActivityTaskFailed", "RespondActivityTaskCanceled", "RecordActivityTaskHeartbeat"):
         x.call(method, getattr(api, method + "Request")(namespace=name, task_token=task.task_token))
-    x.complete(task)
-    x.outline()
-
-
-def s_activity_token_for_a_workflow_task(x):
-    x.start()
-    task = x.poll()
-    for method in ("RespondActivityTaskCompleted", "RespondActivityTaskFailed", "RespondActivityTaskCanceled",
-                   "RecordActivityTaskHeartbeat", "RespondQueryTaskCompleted"):
-        x.call(method, getattr(api, method + "Request")(namespace="default", task_token=task.task_token))
     x.complete(task)
     x.outline()
 
