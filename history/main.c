@@ -7,12 +7,20 @@ struct program {
     struct history_process *history;
 };
 
+/* What is on the disk would meet the next process just the same. */
+static bool is_beyond_restart(enum err err)
+{
+    return err == ERR_CORRUPT || err == ERR_PRECONDITION || err == ERR_INVALID;
+}
+
 static void on_ready(void *arg, enum err err)
 {
     struct program *p = arg;
 
     if (err != ERR_OK) {
         service_fail(&p->service);
+        if (is_beyond_restart(err))
+            p->service.exit_code = SERVICE_EXIT_CONFIG;
         return;
     }
     service_ready(&p->service);
@@ -45,9 +53,9 @@ int main(int argc, char **argv)
         .service = s, .ready = on_ready, .stopped = on_stopped, .arg = &p};
     const enum err err = history_process_open(&options, &p.history, &detail);
     if (err != ERR_OK) {
-        s->exit_code =
-            service_refuse(s->name, err == ERR_INVALID ? SERVICE_EXIT_CONFIG : SERVICE_EXIT_FAILED,
-                           "%s", detail.text[0] ? detail.text : err_text(err));
+        s->exit_code = service_refuse(
+            s->name, is_beyond_restart(err) ? SERVICE_EXIT_CONFIG : SERVICE_EXIT_FAILED, "%s",
+            detail.text[0] ? detail.text : err_text(err));
         return service_release(s);
     }
     service_run(s, stop, &p);

@@ -47,7 +47,7 @@ struct history_process {
     uint32_t slot_count;
     uint32_t threads_ready, threads_stopped; /* main loop only, as all below */
     bool told_ready;
-    atomic_bool failing;
+    atomic_int failing; /* an enum err: why it can't go on */
 };
 
 static struct slot *slot_of(struct history_process *process, uint32_t shard_id)
@@ -72,7 +72,7 @@ static void main_failed(void *arg)
     struct history_process *process = arg;
 
     process->told_ready = true;
-    process->options.ready(process->options.arg, ERR_IO);
+    process->options.ready(process->options.arg, (enum err)atomic_load(&process->failing));
 }
 
 static void main_thread_stopped(void *arg)
@@ -83,9 +83,11 @@ static void main_thread_stopped(void *arg)
         process->options.stopped(process->options.arg);
 }
 
-static void fail(struct history_process *process)
+static void fail(struct history_process *process, enum err err)
 {
-    if (!atomic_exchange(&process->failing, true))
+    int none = ERR_OK;
+
+    if (atomic_compare_exchange_strong(&process->failing, &none, (int)err))
         loop_post_fn(process->service->loop, main_failed, process);
 }
 
@@ -115,7 +117,7 @@ static void on_lost(void *arg, enum err err)
     slot->lost = true;
     slot->fenced = err == ERR_FENCED;
     if (!slot->fenced)
-        fail(slot->thread->process);
+        fail(slot->thread->process, err);
     else
         loop_timer_start(slot->thread->loop, &slot->timer, 0);
 }
@@ -159,7 +161,7 @@ static void slot_open(struct slot *slot)
     if (err != ERR_OK) {
         log_error(log, "shard can't be opened", F_U64("shard_id", slot->shard_id), F_ERR(err),
                   F_STR("detail", detail.text));
-        fail(thread->process);
+        fail(thread->process, err);
         return;
     }
     slot->state = SLOT_OPEN;

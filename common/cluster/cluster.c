@@ -48,6 +48,7 @@ struct cluster {
     const struct clock *clock;
     const struct log *log;
     char id[UUID_TEXT_LEN + 1];
+    bool opened; /* cluster_open() is done */
 
     pthread_mutex_t db_mutex; /* guards db and the statements */
     sqlite3 *db;
@@ -84,8 +85,9 @@ static enum err err_of(struct cluster *cluster, int code, const char *doing)
     default:
         err = ERR_IO;
     }
-    log_warn(cluster->log, "cluster store failed", F_STR("doing", doing), F_ERR(err),
-             F_STR("cause", cluster->db ? sqlite3_errmsg(cluster->db) : sqlite3_errstr(code)));
+    if (cluster->opened) /* before that, who opens it tells */
+        log_warn(cluster->log, "cluster store failed", F_STR("doing", doing), F_ERR(err),
+                 F_STR("cause", cluster->db ? sqlite3_errmsg(cluster->db) : sqlite3_errstr(code)));
     return err;
 }
 
@@ -501,6 +503,52 @@ enum err cluster_namespace_update(struct cluster *cluster, const struct namespac
     return write_namespace(cluster, cluster->update, ns);
 }
 
+static enum err pin_in_transaction(struct cluster *cluster, sqlite3_stmt *insert,
+                                   sqlite3_stmt *read, int64_t *recorded)
+{
+    enum err err = run_sql(cluster, "BEGIN IMMEDIATE");
+    int code;
+
+    if (err != ERR_OK)
+        return err;
+    if ((code = sqlite3_step(insert)) != SQLITE_DONE)
+        err = err_of(cluster, code, "pin");
+    else if ((code = sqlite3_step(read)) != SQLITE_ROW)
+        err = code == SQLITE_DONE ? ERR_CORRUPT : err_of(cluster, code, "read pin");
+    else
+        *recorded = sqlite3_column_int64(read, 0);
+    sqlite3_reset(read);
+    if (err == ERR_OK)
+        return commit(cluster);
+    roll_back(cluster);
+    return err;
+}
+
+enum err cluster_pin(struct cluster *cluster, const char *name, int64_t value, int64_t *recorded)
+{
+    static const char insert_sql[] = "INSERT OR IGNORE INTO meta VALUES ('pinned.' || ?1, ?2)";
+    static const char read_sql[] = "SELECT value FROM meta WHERE key = 'pinned.' || ?1";
+    sqlite3_stmt *insert = NULL, *read = NULL;
+    enum err err = ERR_OK;
+
+    pthread_mutex_lock(&cluster->db_mutex);
+    int code = sqlite3_prepare_v2(cluster->db, insert_sql, -1, &insert, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(cluster->db, read_sql, -1, &read, NULL);
+    if (code != SQLITE_OK) {
+        err = err_of(cluster, code, "prepare pin");
+    } else {
+        bind_text(insert, 1, name);
+        must(sqlite3_bind_int64(insert, 2, value) == SQLITE_OK);
+        bind_text(read, 1, name);
+        err = pin_in_transaction(cluster, insert, read, recorded);
+    }
+    sqlite3_finalize(insert);
+    sqlite3_finalize(read);
+    pthread_mutex_unlock(&cluster->db_mutex);
+    return err;
+}
+
 /* -- open and close ------------------------------------------------------------------------- */
 
 static enum err make_folders(const char *path, struct err_detail *detail)
@@ -667,6 +715,7 @@ enum err cluster_open(const char *data_dir, const struct clock *clock, const str
     if (err == ERR_OK)
         err = refresh_locked(cluster);
     if (err == ERR_OK) {
+        cluster->opened = true;
         *out = cluster;
         return ERR_OK;
     }

@@ -54,6 +54,11 @@ MUST_USE enum err cluster_namespace_update(struct cluster *cluster,
 int64_t cluster_version(struct cluster *cluster); /* of the copy in memory */
 void cluster_saw_version(struct cluster *cluster, int64_t version);
 
+/* What can't be changed once there is data: gives the value that was recorded under `name`, which
+ * is `value` if there was none. The caller refuses to run with another. */
+MUST_USE enum err cluster_pin(struct cluster *cluster, const char *name, int64_t value,
+                              int64_t *recorded);
+
 /* A stable id of this cluster, made at first start (GetClusterInfo.cluster_id). */
 const char *cluster_id(struct cluster *cluster);
 

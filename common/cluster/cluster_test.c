@@ -260,6 +260,28 @@ TEST(cluster_first_start_of_four_processes_at_once)
     folder_remove(&folder);
 }
 
+TEST(cluster_pins_the_first_value)
+{
+    struct folder folder;
+    int64_t recorded = 0;
+
+    folder_make(&folder);
+    struct cluster *cluster = open_at(&folder, &clock_real);
+    check_ok(cluster_pin(cluster, "history.shards", 4, &recorded));
+    check_i64(recorded, 4);
+    check_ok(cluster_pin(cluster, "history.shards", 8, &recorded));
+    check_i64(recorded, 4);
+    check_ok(cluster_pin(cluster, "other", 7, &recorded));
+    check_i64(recorded, 7);
+    cluster_close(cluster);
+
+    cluster = open_at(&folder, &clock_real);
+    check_ok(cluster_pin(cluster, "history.shards", 16, &recorded));
+    check_i64(recorded, 4);
+    cluster_close(cluster);
+    folder_remove(&folder);
+}
+
 TEST(cluster_refuses_what_it_does_not_know)
 {
     struct folder folder;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { LINE_BYTES_MAX = 1024, LINES_MAX = 10000, STR_BYTES = 256 };
 enum kind { KIND_INT, KIND_STR, KIND_BOOL };
@@ -199,6 +200,37 @@ static void variable_of(const struct key *key, char out[128])
         *c = (char)(*c == '.' ? '_' : toupper((unsigned char)*c));
 }
 
+/* Not ours to read, but not a misspelt key either. */
+static bool is_no_key(const char *variable)
+{
+    static const char *const others[] = {"GNOMON_READY_FD=", "GNOMON_TEST_"};
+
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (strncmp(variable, others[i], strlen(others[i])) == 0)
+            return true;
+    return false;
+}
+
+static void refuse_unknown_variables(struct buf *problems)
+{
+    for (char *const *at = environ; *at; at++) {
+        const size_t name_len = strcspn(*at, "=");
+        char variable[128];
+        size_t i = 0;
+
+        if (strncmp(*at, "GNOMON_", 7) != 0 || is_no_key(*at))
+            continue;
+        for (; i < COUNT_OF(keys); i++) {
+            variable_of(&keys[i], variable);
+            if (strlen(variable) == name_len && memcmp(*at, variable, name_len) == 0)
+                break;
+        }
+        if (i == COUNT_OF(keys))
+            buf_printf(problems, "%.*s: no such key\n", (int)(name_len < 200 ? name_len : 200),
+                       *at);
+    }
+}
+
 static void read_environment(struct config *config, struct buf *problems)
 {
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
@@ -209,6 +241,7 @@ static void read_environment(struct config *config, struct buf *problems)
         if (value)
             set(config, &keys[i], value, &(struct source){.variable = variable}, problems);
     }
+    refuse_unknown_variables(problems);
 }
 
 static void check_ports(const struct config *config, struct buf *problems)

@@ -94,6 +94,22 @@ TEST(config_reports_all_problems_at_once)
     check(strstr(problems, "GNOMON_FRONTEND_PORT: not a whole number: \"abc\"\n") != NULL);
 }
 
+TEST(config_unknown_variables)
+{
+    struct config config;
+    char problems[1024];
+
+    setenv("GNOMON_FRONTEND_PROT", "7233", 1);
+    setenv("GNOMON_TEST_BIN", "/somewhere", 1);
+    setenv("GNOMON_READY_FD", "3", 1);
+    check_err(load("", &config, problems, sizeof problems), ERR_INVALID);
+    check_str(problems, "GNOMON_FRONTEND_PROT: no such key\n");
+    unsetenv("GNOMON_FRONTEND_PROT");
+    check_ok(load("", &config, problems, sizeof problems));
+    unsetenv("GNOMON_TEST_BIN");
+    unsetenv("GNOMON_READY_FD");
+}
+
 TEST(config_long_lines_and_values)
 {
     struct config config;

@@ -80,9 +80,13 @@ static int read_arguments(struct service *s, int argc, char **argv)
 
 static int make_dir(struct service *s, const char *path, mode_t mode)
 {
+    struct stat info;
+
     if (mkdir(path, mode) != 0 && errno != EEXIST)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG, "cannot make the folder %s: %s", path,
                               strerror(errno));
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode))
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s is not a folder", path);
     return -1;
 }
 
@@ -136,6 +140,26 @@ static int64_t metrics_port(const struct service *s, enum mesh_role role)
     return ports[role];
 }
 
+/* Workflows hash to tablets and tablets belong to shards: with another count they'd not be found.
+ */
+static int check_shard_count(struct service *s)
+{
+    int64_t recorded = 0;
+    const enum err err =
+        cluster_pin(s->cluster, "history.shards", s->config.history_shards, &recorded);
+
+    if (err != ERR_OK)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "cannot read the cluster's store: %s",
+                              err_text(err));
+    if (recorded != s->config.history_shards)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG,
+                              "history.shards is %lld, but the data in %s was made with %lld: "
+                              "it cannot be changed",
+                              (long long)s->config.history_shards, s->config.data_dir,
+                              (long long)recorded);
+    return -1;
+}
+
 static int open_parts(struct service *s, enum mesh_role role)
 {
     struct err_detail detail = {0};
@@ -148,6 +172,9 @@ static int open_parts(struct service *s, enum mesh_role role)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
     if (cluster_open(s->config.data_dir, s->clock, &s->log, &s->cluster, &detail) != ERR_OK)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
+    const int refused = check_shard_count(s);
+    if (refused >= 0)
+        return refused;
 
     const struct mesh_options options = {
         .role = role,

@@ -30,7 +30,8 @@ enum err sqlite_fail(const struct sqlite_shard *s, sqlite3 *db, const char *what
 {
     const enum err err = sqlite_err(sqlite3_extended_errcode(db));
 
-    if (err != ERR_BUSY && err != ERR_DISK_FULL) /* tried again; a full disk is told once */
+    /* With a detail the caller tells. Busy: tried again; a full disk is told once. */
+    if (!detail && err != ERR_BUSY && err != ERR_DISK_FULL)
         log_error(s->log, "sqlite failed", F_STR("what", what), F_STR("text", sqlite3_errmsg(db)),
                   F_U64("shard_id", s->shard_id));
     return err_fail(detail, err == ERR_OK ? ERR_IO : err, "shard %u: %s: %s", s->shard_id, what,

@@ -56,7 +56,8 @@ struct sqlite_shard {
 
 /* sqlite_db.c: connections, statements and what SQLite's codes mean. */
 enum err sqlite_err(int code);
-/* A failure on `db`, with its message in the detail and, unless it is expected, in the log. */
+/* A failure on `db`: its message goes to the detail or, without one and unless it is expected, to
+ * the log. */
 enum err sqlite_fail(const struct sqlite_shard *s, sqlite3 *db, const char *what,
                      struct err_detail *detail);
 enum err sqlite_exec(sqlite3 *db, const char *sql);
