@@ -400,7 +400,8 @@ def test_half_requests_hang_without_harm(server, ask, rng):
 
 
 def test_a_slow_reader_of_a_large_history(server, ask):
-    """Twelve readers ask for megabytes and take nothing: bounded memory, everybody else is served."""
+    """Readers ask for megabytes and take nothing: bounded memory, everybody else is served."""
+    readers = 2 if is_sanitized() else 12
     name = unique("large")
     start(ask, name)
     for n in range(24):
@@ -416,7 +417,7 @@ def test_a_slow_reader_of_a_large_history(server, ask):
         namespace=NAMESPACE, execution=WorkflowExecution(workflow_id=name)
     )
     before = resident_bytes(server, "frontend", "history") if server.own else 0
-    peers = [h2.Peer(server.address, initial_window_size=0) for _ in range(12)]
+    peers = [h2.Peer(server.address, initial_window_size=0) for _ in range(readers)]
     try:
         for peer in peers:
             for stream in range(1, 27, 2):
@@ -426,7 +427,7 @@ def test_a_slow_reader_of_a_large_history(server, ask):
         assert len(history(ask, name)) == 26
         if server.own and not is_sanitized():
             # 32 MB a connection is the limit; then calls are refused.
-            assert resident_bytes(server, "frontend", "history") - before < 12 * (40 << 20)
+            assert resident_bytes(server, "frontend", "history") - before < readers * (40 << 20)
     finally:
         for peer in peers:
             peer.reset_connection()
@@ -850,6 +851,14 @@ def test_a_thousand_polls_cancelled_at_once(server, ask):
                 wait_until(lambda: held_polls(server) >= 1000, 30, "a thousand polls are held")
             for call in calls:
                 call.cancel()
+            # Behind the cancellations, on the same connection and through matching: they are done.
+            channel.unary_unary(WORKFLOW + "DescribeTaskQueue")(
+                DescribeTaskQueueRequest(
+                    namespace=NAMESPACE, task_queue=TaskQueue(name=name)
+                ).SerializeToString(),
+                timeout=20,
+            )
+            assert held_polls(server) == 0
             before = time.monotonic()
             start(ask, f"{name}-{wait}", queue=name)
             task = poll_workflow(ask, name)
@@ -857,7 +866,6 @@ def test_a_thousand_polls_cancelled_at_once(server, ask):
             assert task.attempt == 1
             assert time.monotonic() - before < PROMPT_S
             complete(ask, task.task_token, CLOSE)
-            wait_until(lambda: held_polls(server) == 0, 20, "no poll is held")
 
 
 @pytest.mark.parametrize("how", ["end", "reset", "goaway"])
