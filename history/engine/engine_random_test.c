@@ -4,9 +4,23 @@
 
 static const char *random_commands(struct rig *rig)
 {
-    static const char *const commands[] = {"act",     "timer", "mark=m",  "nomark", "untimer",
-                                           "unact",   "can",   "act",     "timer",  "act",
-                                           "untimer", "unact", "complete"};
+    static const char *const commands[] = {"act",
+                                           "timer",
+                                           "mark=m",
+                                           "nomark",
+                                           "untimer",
+                                           "unact",
+                                           "can",
+                                           "act",
+                                           "timer",
+                                           "act",
+                                           "untimer",
+                                           "unact",
+                                           "complete",
+                                           "attr=BatcherUser",
+                                           "attr=TemporalChangeVersion",
+                                           "unattr=BatcherUser",
+                                           "badattr"};
     const char *list = "";
     const uint64_t count = rng_below(&rig->rng, 4);
 

@@ -9,6 +9,7 @@
  *   done:cmd,cmd...                the task is completed; sdone: with sticky attributes;
  *                                  ndone: wants the next task inline; hdone: a heartbeat, too
  *     act=ID  timer=ID/SEC  mark=NAME  untimer=ID  unact=EVENT  complete  fail  cancel  can  nomark
+ *     attr=NAME  unattr=NAME  badattr        search attributes set, unset, unknown
  *   wfail                          the worker fails the task
  *   again                          the last answer once more;  old: the token before the last
  *   signal=NAME[/REQUEST]  stop  term  nosticky  resetsticky
@@ -471,6 +472,24 @@ static void rig_poll(struct rig *rig, const char *word, bool sticky, bool repeat
     rig_end(rig, &t, word, engine_start_workflow_task(&t, &task, &poll, request));
 }
 
+/* A search attribute with its name as its value; "[]" unsets it. */
+static api_search_attributes *rig_attribute(struct arena *a, char *name, bool set)
+{
+    static char unset[] = "[]";
+    typedef api_search_attributes_indexed_fields_entry entry;
+    api_search_attributes *attributes = engine_message(a, &api_search_attributes__desc);
+    entry *field = engine_message(a, &api_search_attributes_indexed_fields_entry__desc);
+    char *json = set ? arena_printf(a, "[\"%s\"]", name) : unset;
+
+    field->key = name;
+    field->value = engine_message(a, &api_payload__desc);
+    field->value->data = (ProtobufCBinaryData){strlen(json), (uint8_t *)json};
+    attributes->n_indexed_fields = 1;
+    attributes->indexed_fields = ARENA_ARRAY(a, entry *, 1);
+    attributes->indexed_fields[0] = field;
+    return attributes;
+}
+
 static api_command *rig_command(struct rig *rig, const char *text)
 {
     struct arena *a = &rig->arena;
@@ -512,6 +531,13 @@ static api_command *rig_command(struct rig *rig, const char *text)
             strtoll(arg, NULL, 10);
     } else if (RIG_CASE("mark")) {
         RIG_ATTRS(RECORD_MARKER, record_marker)->marker_name = arg;
+    } else if (RIG_CASE("attr") || RIG_CASE("unattr")) {
+        RIG_ATTRS(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, upsert_workflow_search_attributes)
+            ->search_attributes = rig_attribute(a, arg, text[0] == 'a');
+    } else if (RIG_CASE("badattr")) {
+        static char unknown[] = "Nobody";
+        RIG_ATTRS(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, upsert_workflow_search_attributes)
+            ->search_attributes = rig_attribute(a, unknown, true);
     } else if (RIG_CASE("nomark")) {
         RIG_ATTRS(RECORD_MARKER, record_marker);
     } else if (RIG_CASE("complete")) {

@@ -146,6 +146,7 @@ static const uint8_t attributes_case[] = {
     CASE(TIMER_FIRED),
     CASE(TIMER_CANCELED),
     CASE(MARKER_RECORDED),
+    CASE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES),
 };
 #undef CASE
 

@@ -110,7 +110,7 @@ class Lab:
                 known = field.enum_type.values_by_number.get(value)
                 value = known.name if known else value
             elif isinstance(value, bytes):
-                value = value.decode("utf-8", "replace")
+                value = re.sub(r'"(seconds|nanos)":\d+', r'"\1":0', value.decode("utf-8", "replace"))
             if isinstance(value, str):
                 value = value[:TEXT_MAX]
             self.say(f"{pad}{label}: {value!r}" if isinstance(value, str) and not field.enum_type
