@@ -66,6 +66,8 @@ static void put_pollers(struct buf *out, uint32_t field, const struct queue *q)
         const struct poller *poller =
             (const struct poller *)(const void *)((const char *)it - offsetof(struct poller, node));
 
+        if (poller->by_identity.key.len == 0)
+            continue; /* Spec: the reference keeps no record of a poller without identity */
         wire_put_timestamp(&inner, LAST_ACCESS_TIME, poller->last_access_wall_ns);
         wire_put_bytes(&inner, IDENTITY, poller->by_identity.key);
         put_double(&inner, RATE_PER_SECOND, poller->rate_per_second);

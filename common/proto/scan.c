@@ -65,9 +65,7 @@ static enum err scan_string(struct scan *scan, const ProtobufCFieldDescriptor *f
     scan->cost += text.len + STRING_OVERHEAD;
     if (!wire_utf8_ok(text))
         return err_fail(scan->detail, ERR_INTERNAL,
-                        "grpc: error unmarshalling request: proto: "
-                        "field %s.%s contains invalid UTF-8",
-                        message, field->name);
+                        "grpc: error unmarshalling request: string field contains invalid UTF-8");
     if (text.len && memchr(text.ptr, 0, text.len))
         return err_fail(scan->detail, ERR_INVALID, "field %s.%s contains a NUL byte", message,
                         field->name);

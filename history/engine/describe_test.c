@@ -159,3 +159,19 @@ TEST(test_an_inline_task_begins_where_its_worker_stands)
     check_i64(rig.started->history_from, 4); /* the answer's own Completed event */
     rig_release(&rig);
 }
+
+TEST(test_a_task_failed_by_a_reset_is_no_attempt_of_its_worker)
+{
+    struct rig rig;
+    static const int causes[] = {WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW,
+                                 WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND};
+
+    for (size_t i = 0; i < COUNT_OF(causes); i++) {
+        rig_init(&rig, "cause");
+        rig_run(&rig, arena_printf(&rig.arena, "start poll wfail=%d", causes[i]));
+        check_i64(rig.run->wft.attempt, 1);
+        check_i64(event_of(&rig, 5)->event_type, EVENT_TYPE_WORKFLOW_TASK_SCHEDULED);
+        rig_run(&rig, "poll done:complete");
+        rig_release(&rig);
+    }
+}

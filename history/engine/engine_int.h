@@ -74,6 +74,8 @@ struct wft_failure {
  * `original_ns`: of the first of a chain of heartbeats; 0: it is the first. */
 void wft_schedule(struct transition *t, bool offer, int64_t original_ns);
 void wft_start(struct transition *t, const struct wft_start *start);
+/* Whether a failure of that cause makes the next task a further attempt. */
+bool wft_cause_counts(int32_t cause);
 void wft_fail(struct transition *t, const struct wft_failure *failure);
 void wft_time_out(struct transition *t, int32_t timeout_type);
 void wft_drop_row(struct transition *t);

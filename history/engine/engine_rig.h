@@ -10,8 +10,8 @@
  *                                  ndone: wants the next task inline; hdone: a heartbeat, too
  *     act=ID  timer=ID/SEC  mark=NAME  untimer=ID  unact=EVENT  complete  fail  cancel  can  nomark
  *     attr=NAME  unattr=NAME  badattr        search attributes set, unset, unknown
- *   wfail                          the worker fails the task
- *   again                          the last answer once more;  old: the token before the last
+ *   wfail[=CAUSE]                  the worker fails the task, a WORKFLOW_TASK_FAILED_CAUSE_ by
+ * number again                          the last answer once more;  old: the token before the last
  *   signal=NAME[/REQUEST]  stop  term  nosticky  resetsticky
  *   apoll  adone  afail            activities, oldest task first
  *   wait=SEC                       the clock moves on, stopping at every deadline
@@ -595,13 +595,15 @@ static void rig_done(struct rig *rig, const char *word, char kind, const char *a
     rig->answered = token;
 }
 
-static void rig_wfail(struct rig *rig, const char *word)
+static void rig_wfail(struct rig *rig, const char *word, const char *cause)
 {
     struct transition t;
     api_respond_workflow_task_failed_request *request =
         engine_message(&rig->arena, &api_respond_workflow_task_failed_request__desc);
 
-    request->cause = WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
+    request->cause =
+        cause ? (Temporal__Api__Enums__V1__WorkflowTaskFailedCause)strtol(cause, NULL, 10)
+              : WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
     rig_begin(rig, &t);
     rig_end(rig, &t, word, engine_respond_workflow_task_failed(&t, &rig->tokens[0], request));
 }
@@ -731,7 +733,7 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
     else if (strcmp(verb, "repoll") == 0)
         rig_poll(rig, word, false, true);
     else if (strcmp(verb, "wfail") == 0)
-        rig_wfail(rig, word);
+        rig_wfail(rig, word, args);
     else if (strcmp(verb, "signal") == 0)
         rig_signal(rig, word, args);
     else if (strcmp(verb, "stop") == 0)

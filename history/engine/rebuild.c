@@ -175,7 +175,7 @@ static bool apply_task_failed(struct rebuilding *r)
 
     if (run->wft.state != WFT_STARTED || a->started_event_id != run->wft.started_event_id)
         return wrong(r, "no such workflow task is started");
-    clear_task(run, run->wft.sticky ? 1 : 2);
+    clear_task(run, run->wft.sticky || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
     return true;
 }
 

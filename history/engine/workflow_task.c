@@ -313,6 +313,12 @@ static void end_attempt(struct transition *t, bool next_attempt)
     t->wft_failed = true;
 }
 
+bool wft_cause_counts(int32_t cause)
+{
+    return cause != WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW &&
+           cause != WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND;
+}
+
 void wft_fail(struct transition *t, const struct wft_failure *failure)
 {
     struct workflow_task *wft = &t->run->wft;
@@ -330,7 +336,7 @@ void wft_fail(struct transition *t, const struct wft_failure *failure)
         a->binary_checksum = transition_str(t, slice_str(failure->binary_checksum));
         transition_event(t, event);
     }
-    end_attempt(t, true);
+    end_attempt(t, wft_cause_counts(failure->cause));
 }
 
 void wft_time_out(struct transition *t, int32_t timeout_type)
