@@ -16,4 +16,5 @@ include mk/test.mk
 include mk/models.mk
 include mk/lint.mk
 include mk/bench.mk
+include mk/oracle.mk
 include mk/run.mk

@@ -17,11 +17,12 @@ import traceback
 import lab
 import scenarios
 import scenarios_activity
+import scenarios_more
 import scenarios_query
 import scenarios_sdk
 import scenarios_task
 
-MODULES = (scenarios, scenarios_activity, scenarios_task, scenarios_query, scenarios_sdk)
+MODULES = (scenarios, scenarios_activity, scenarios_task, scenarios_query, scenarios_more, scenarios_sdk)
 
 
 def collect(only):

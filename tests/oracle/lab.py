@@ -25,7 +25,7 @@ UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 NANOS = 1_000_000_000
 # Numbers and texts that are a server's own affair.
 MASKED = {"task_id", "history_size_bytes", "task_token", "next_page_token", "version", "current_retry_interval",
-          "execution_duration", "total_history_size", "state_transition_count",
+          "execution_duration", "total_history_size",
           "requests_per_second"}  # of a queue: the reference multiplies a setting by its partitions
 # Fields that are explained: no build id based versioning, no cluster-specific text.
 # last_attempt_complete_time: the reference has none after a time-out, and counts the retry interval from 1970 then.
@@ -123,7 +123,8 @@ class Lab:
                 text = f"{value.ToNanoseconds()}"
             self.say(f"{pad}{label}: {text}")
         elif field.message_type.full_name == "google.protobuf.Duration":
-            self.say(f"{pad}{label}: {value.ToJsonString()}")
+            jittered = value.seconds >= 10 and value.nanos % 1000000  # of a task that fails again and again
+            self.say(f"{pad}{label}: {'<jittered>' if jittered else value.ToJsonString()}")
         else:
             self.say(f"{pad}{label}:")
             self._message(value, pad + "  ", base_ns)
@@ -151,9 +152,19 @@ class Lab:
         response_type = getattr(api, method + "Response")
         stub = self.channel.unary_unary(SERVICE + method, request_serializer=lambda m: m.SerializeToString(),
                                         response_deserializer=response_type.FromString)
-        try:
-            response = stub(request, timeout=timeout, metadata=metadata)
-        except grpc.RpcError as error:
+        response = error = None
+        for attempt in range(20):
+            try:
+                response = stub(request, timeout=timeout, metadata=metadata)
+                break
+            except grpc.RpcError as failed:
+                error = failed
+                if "Persistence Max QPS" not in error.details():
+                    break
+                time.sleep(0.2)  # the reference's own store is rate limited
+        else:
+            response = None
+        if error is not None and response is None:
             self.show_error(label or method, error)
             if raises:
                 raise Answer(error) from None
@@ -308,7 +319,7 @@ class Lab:
             if found and (status is None or found[0].status == status):
                 self.show(label, found[0])
                 return
-            time.sleep(0.1)
+            time.sleep(0.3)
         self.say(f"== TIMED OUT waiting to be listed: {len(found)}")
 
     def _all_listed(self):
