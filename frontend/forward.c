@@ -92,7 +92,8 @@ static void send(struct fe_forward *fw)
     struct fe_call *fc = fw->fc;
     const int64_t left_ms = (fw->end_mono_ns - clock_mono_ns(fc->fe->clock)) / NS_PER_MS;
 
-    fw->attempts++;
+    if (fw->attempts++ > 0 && fw->target.renew)
+        fw->target.body = fw->target.renew(fc, fw->target.renew_arg);
     fw->mesh_call = mesh_call(fc->loop->port, fw->target.to, fw->target.method, &fw->target.body, 1,
                               left_ms > 0 ? left_ms : 1, forward_answered, fw);
 }

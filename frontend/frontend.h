@@ -98,6 +98,9 @@ struct fe_target {
                               but an empty answer */
     const char *late_text; /* DEADLINE_EXCEEDED's text; NULL: the usual one */
     struct slice reply_instead; /* when not empty: the answer to the client on success */
+    /* The body of a repeated attempt, when it must differ from the first; may be NULL. */
+    struct slice (*renew)(struct fe_call *fc, void *arg);
+    void *renew_arg;
 };
 
 enum { FE_TIMEOUT_MS = 10000, FE_RETRY_MS = 5000, FE_NOBODY_MS = 800 };

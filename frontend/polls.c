@@ -6,34 +6,45 @@
 /* matching.longPollExpirationInterval, and the second that matching keeps for its answer's way. */
 enum { POLL_MS = 61000 };
 
+/* Each registration is a poll of its own: a start for one that was given up must not be taken for
+ * a start for its successor. */
+static struct slice poll_body(struct fe_call *fc, void *arg)
+{
+    struct rpc_poll *poll = arg;
+    struct buf body;
+
+    poll->poll_id = rng_u64(&fc->loop->rng) | 1;
+    buf_init(&body, MESH_BODY_MAX);
+    rpc_poll_encode(poll, &body);
+    must(buf_ok(&body)); /* the request is bounded well below it */
+    const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
+    buf_release(&body);
+    return copy;
+}
+
 static enum err forward_poll(struct fe_call *fc, enum rpc_task_kind kind,
                              const api_task_queue *queue, const char *identity)
 {
     const bool sticky = queue->kind == TASK_QUEUE_KIND_STICKY;
-    const struct rpc_poll poll = {.kind = kind,
-                                  .namespace_id = slice_str(fc->ns->id),
-                                  .namespace_name = slice_str(fc->ns->name),
-                                  .task_queue = slice_str(queue->name),
-                                  .sticky = sticky,
-                                  .normal_queue = slice_str(sticky ? queue->normal_name : ""),
-                                  .poll_id = rng_u64(&fc->loop->rng) | 1,
-                                  .identity = slice_str(identity),
-                                  .request = fc->call->request};
-    struct buf body;
+    struct rpc_poll *poll = ARENA_NEW(fc->arena, struct rpc_poll);
 
-    buf_init(&body, MESH_BODY_MAX);
-    rpc_poll_encode(&poll, &body);
-    must(buf_ok(&body));
-    const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
-    buf_release(&body);
-
-    const uint32_t shard = rpc_matching_shard(poll.namespace_id, poll.task_queue);
+    *poll = (struct rpc_poll){.kind = kind,
+                              .namespace_id = slice_str(fc->ns->id),
+                              .namespace_name = slice_str(fc->ns->name),
+                              .task_queue = slice_str(queue->name),
+                              .sticky = sticky,
+                              .normal_queue = slice_str(sticky ? queue->normal_name : ""),
+                              .identity = slice_str(identity),
+                              .request = fc->call->request};
+    const uint32_t shard = rpc_matching_shard(poll->namespace_id, poll->task_queue);
     return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
                                               .method = METHOD_MATCHING_POLL,
-                                              .body = copy,
+                                              .body = poll_body(fc, poll),
                                               .timeout_ms = POLL_MS,
                                               .repeatable = true,
-                                              .long_poll = true});
+                                              .long_poll = true,
+                                              .renew = poll_body,
+                                              .renew_arg = poll});
 }
 
 enum err fe_poll_workflow_task(struct fe_call *fc)

@@ -86,12 +86,25 @@ static enum err check_search_attributes(struct fe_call *fc,
     return fault ? err_fail(&fc->detail, ERR_INVALID, "%s", fault) : ERR_OK;
 }
 
+/* A deprecated namespace finishes what runs in it and starts nothing. */
+static enum err check_namespace_starts(struct fe_call *fc)
+{
+    static const uint32_t allowed[] = {NAMESPACE_STATE_REGISTERED};
+    const uint32_t state = (uint32_t)wire_find_number(fc->ns->info, 2); /* NamespaceInfo.state */
+
+    if (state == NAMESPACE_STATE_REGISTERED)
+        return ERR_OK;
+    return errdetail_namespace_invalid_state(fc->arena, &fc->detail, fc->ns->name, state, allowed,
+                                             COUNT_OF(allowed));
+}
+
 enum err fe_start_workflow(struct fe_call *fc)
 {
     const api_start_workflow_execution_request *req = fc->request;
-    enum err err = check_start(fc, req);
+    enum err err = check_namespace_starts(fc);
 
-    if (err != ERR_OK || (err = check_id_policies(fc, req)) != ERR_OK ||
+    if (err != ERR_OK || (err = check_start(fc, req)) != ERR_OK ||
+        (err = check_id_policies(fc, req)) != ERR_OK ||
         (err = check_search_attributes(fc, req)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
