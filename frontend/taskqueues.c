@@ -2,11 +2,32 @@
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
+/* Send the request on to the matching owner of a queue. */
+static enum err forward_matching(struct fe_call *fc, enum mesh_method method, const char *queue)
+{
+    const struct rpc_api api = {.namespace_id = slice_str(fc->ns->id),
+                                .namespace_name = slice_str(fc->ns->name),
+                                .retention_s = fc->ns->retention_s,
+                                .request = fc->call->request};
+    struct buf body;
+
+    buf_init(&body, MESH_BODY_MAX);
+    rpc_api_encode(&api, &body);
+    must(buf_ok(&body));
+    const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
+    buf_release(&body);
+
+    const uint32_t shard = rpc_matching_shard(api.namespace_id, slice_str(queue));
+    return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
+                                              .method = method,
+                                              .body = copy,
+                                              .repeatable = true});
+}
+
 enum err fe_describe_task_queue(struct fe_call *fc)
 {
     const api_describe_task_queue_request *req = fc->request;
     const enum err err = fe_check_task_queue(fc, req->task_queue, false);
-    struct buf body;
 
     if (err != ERR_OK)
         return err;
@@ -15,19 +36,20 @@ enum err fe_describe_task_queue(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID,
                         "Enhanced DescribeTaskQueue is not valid for a sticky queue, use "
                         "api_mode=UNSPECIFIED or a normal queue.");
-    const struct rpc_api api = {.namespace_id = slice_str(fc->ns->id),
-                                .namespace_name = slice_str(fc->ns->name),
-                                .retention_s = fc->ns->retention_s,
-                                .request = fc->call->request};
-    buf_init(&body, MESH_BODY_MAX);
-    rpc_api_encode(&api, &body);
-    must(buf_ok(&body));
-    const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
-    buf_release(&body);
+    return forward_matching(fc, METHOD_MATCHING_DESCRIBE_TASK_QUEUE, req->task_queue->name);
+}
 
-    const uint32_t shard = rpc_matching_shard(api.namespace_id, slice_str(req->task_queue->name));
-    return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
-                                              .method = METHOD_MATCHING_DESCRIBE_TASK_QUEUE,
-                                              .body = copy,
-                                              .repeatable = true});
+/* A worker says that it goes: what waits on its sticky queue need not wait for its time-out. */
+enum err fe_shutdown_worker(struct fe_call *fc)
+{
+    const api_shutdown_worker_request *req = fc->request;
+
+    if (req->sticky_task_queue[0] == '\0') {
+        fe_reply(fc, SLICE_EMPTY);
+        return ERR_OK;
+    }
+    const enum err err = fe_check_length(fc, "StickyTaskQueue", req->sticky_task_queue);
+    if (err != ERR_OK)
+        return err;
+    return forward_matching(fc, METHOD_MATCHING_SHUTDOWN_WORKER, req->sticky_task_queue);
 }

@@ -65,6 +65,9 @@ void matching_poll(struct matching *m, const struct rpc_poll *poll, int64_t dead
  * for a sticky queue that nobody polls, ERR_PRECONDITION when no worker polls the queue. */
 void matching_query(struct matching *m, const struct rpc_task *query, struct mesh_addr from,
                     int64_t deadline_ns, int64_t now_ns);
+/* The worker of a sticky queue goes: its polls end, what waits for it is told that nobody polls. */
+void matching_worker_shutdown(struct matching *m, struct slice namespace_id,
+                              struct slice sticky_queue, int64_t now_ns);
 /* Whoever waits at `from` (poll or query) is gone. */
 void matching_cancel(struct matching *m, struct mesh_addr from, int64_t now_ns);
 /* Task rows that were committed. */

@@ -168,6 +168,7 @@ void tq_free(struct matching *m, struct queue *q); /* no polls, matches or pulls
 bool tq_is_idle(const struct queue *q, int64_t now_ns);
 bool tq_has_recent_poller(const struct queue *q, int64_t now_ns);
 void tq_saw_poller(struct matching *m, struct queue *q, struct slice identity, int64_t now_ns);
+void tq_forget_pollers(struct queue *q); /* as if nobody had ever polled */
 void tq_expire_pollers(struct queue *q, int64_t now_ns);
 /* Keep what the poll says about how many tasks its worker wants. */
 void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc);

@@ -495,6 +495,36 @@ static void query(struct world *w, const char *queue, bool sticky, uint64_t call
     matching_query(w->core, &task, addr(call), now(w) + 10 * SEC, now(w));
 }
 
+TEST(test_matching_a_worker_that_goes_leaves_nothing_waiting_on_its_queue)
+{
+    struct world *w = world_new(1);
+    struct rpc_task task = task_row("sticky", 5);
+    const struct rpc_poll poll = poll_of("sticky", 1);
+
+    sticky_poll(w, "sticky", 1);
+    matching_worker_shutdown(w->core, poll.namespace_id, SLICE_LIT("sticky"), now(w));
+    check_i64(w->answer_count, 1); /* its poll ended, empty */
+    check_err(w->answers[0].err, ERR_OK);
+    task.sticky = true;
+    offer(w, task); /* and it does not count as a poller any more */
+    check_i64(w->no_sticky_count, 1);
+
+    sticky_poll(w, "sticky", 2); /* it came back, took a task, */
+    task.row_seq = 6;
+    offer(w, task);
+    answer_start(w, 0, ERR_OK);
+    task.row_seq = 7;
+    offer(w, task); /* and has the next one and a query to come */
+    query(w, "sticky", true, 50);
+    matching_worker_shutdown(w->core, poll.namespace_id, SLICE_LIT("sticky"), now(w));
+    check_i64(w->no_sticky_count, 2);
+    check_i64(w->no_sticky[1], 7);
+    check_i64(w->answer_count, 2);
+    check_i64(w->answers[1].to.call, 50);
+    check_err(w->answers[1].err, ERR_STALE);
+    world_free(w);
+}
+
 TEST(test_matching_a_query_goes_before_tasks_and_its_caller_hears_of_its_start)
 {
     struct world *w = world_new(1);

@@ -190,3 +190,25 @@ void matching_query(struct matching *m, const struct rpc_task *rpc, struct mesh_
     q->last_used_ns = now_ns;
     matching_advance(m, q, now_ns);
 }
+
+/* -- a worker that goes ---------------------------------------------------------------------- */
+
+void matching_worker_shutdown(struct matching *m, struct slice namespace_id,
+                              struct slice sticky_queue, int64_t now_ns)
+{
+    struct queue *q = tq_find(m, TASK_WORKFLOW, namespace_id, sticky_queue);
+
+    if (!q || !q->sticky)
+        return;
+    while (!list_empty(&q->polls))
+        held_end(m, CONTAINER_OF(q->polls.next, struct poll, node), ERR_OK, now_ns);
+    tq_forget_pollers(q);
+    for (struct task *task = window_first(q); task; task = window_first(q)) {
+        if (task->rpc.kind == TASK_QUERY) {
+            query_end(m, task, ERR_STALE, "no sticky poller");
+        } else {
+            m->o.out->no_sticky_poller(m->o.out->arg, &task->rpc);
+            window_forget(m, task);
+        }
+    }
+}

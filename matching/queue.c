@@ -88,6 +88,13 @@ static void poller_free(struct queue *q, struct poller *poller)
     free(poller);
 }
 
+void tq_forget_pollers(struct queue *q)
+{
+    while (!list_empty(&q->pollers_by_age))
+        poller_free(q, CONTAINER_OF(q->pollers_by_age.next, struct poller, node));
+    q->last_poll_ns = INT64_MIN;
+}
+
 void tq_free(struct matching *m, struct queue *q)
 {
     must(list_empty(&q->polls) && q->in_doubt_count == 0 && q->pulling_count == 0);
@@ -97,8 +104,7 @@ void tq_free(struct matching *m, struct queue *q)
         else
             window_forget(m, task);
     }
-    while (!list_empty(&q->pollers_by_age))
-        poller_free(q, CONTAINER_OF(q->pollers_by_age.next, struct poller, node));
+    tq_forget_pollers(q);
     map_release(&q->pollers);
     heap_release(&q->tasks);
     list_remove(&q->pull_node);

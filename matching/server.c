@@ -1,7 +1,9 @@
 /* server.c - see server.h. */
 #include "matching/server.h"
 
+#include "api.h"
 #include "common/base/rng.h"
+#include "common/proto/wire.h"
 
 #include <stdlib.h>
 
@@ -217,6 +219,24 @@ static enum err take_describe(struct matching_server *server, const struct mesh_
     return err;
 }
 
+static enum err take_shutdown(struct matching_server *server, const struct mesh_request *request,
+                              struct err_detail *detail)
+{
+    const api_shutdown_worker_request *message;
+    struct rpc_api api;
+    enum err err = rpc_api_decode(&server->arena, request->body, &api);
+
+    if (err == ERR_OK)
+        err = proto_decode(&server->arena, &api_shutdown_worker_request__desc, api.request,
+                           &message, detail);
+    if (err != ERR_OK)
+        return err;
+    matching_worker_shutdown(server->core, api.namespace_id, slice_str(message->sticky_task_queue),
+                             now_ns(server));
+    out_reply(server, request->from, ERR_OK, NULL, SLICE_EMPTY);
+    return ERR_OK;
+}
+
 static void on_request(void *arg, const struct mesh_request *request)
 {
     struct matching_server *server = arg;
@@ -232,6 +252,8 @@ static void on_request(void *arg, const struct mesh_request *request)
         err = take_query(server, request);
     else if (request->method == METHOD_MATCHING_DESCRIBE_TASK_QUEUE)
         err = take_describe(server, request, &detail);
+    else if (request->method == METHOD_MATCHING_SHUTDOWN_WORKER)
+        err = take_shutdown(server, request, &detail);
 
     if (err != ERR_OK && request->from.call != 0) {
         const struct mesh_answer answer = {.err = err, .detail = &detail};

@@ -208,7 +208,9 @@ class Cluster:
             [str(BIN / "gnomon-check"), str(self.folder / "data")],
             capture_output=True, text=True, timeout=120,
         )
-        assert checked.returncode == 0, f"gnomon-check: {checked.stdout[-4000:]}{checked.stderr}"
+        assert checked.returncode == 0, (
+            f"gnomon-check ended with {checked.returncode}: {checked.stdout[-4000:]}{checked.stderr}"
+        )
         return checked.stdout
 
     def stop(self):
@@ -216,6 +218,8 @@ class Cluster:
             if self.process.poll() is None:
                 status = self.interrupt()
                 assert status == 0, f"gnomon-run ended with {status}\n{self.log_since(0)[-4000:]}"
+                if os.environ.get("GNOMON_TEST_KEEP"):
+                    shutil.copytree(self.folder / "data", os.environ["GNOMON_TEST_KEEP"], dirs_exist_ok=True)
                 self.check_data()
         finally:
             self.kill_all()
