@@ -10,9 +10,7 @@ import time
 import uuid
 
 import grpc
-from google.protobuf import duration_pb2, symbol_database
-from google.protobuf import descriptor_pool, message_factory
-from google.rpc import status_pb2
+from google.protobuf import descriptor_pool, duration_pb2, message_factory
 from temporalio.api.command.v1 import Command
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import CommandType, EventType, HistoryEventFilterType, TaskQueueKind
@@ -20,12 +18,14 @@ from temporalio.api.errordetails.v1 import message_pb2 as _errordetails  # noqa:
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
+from rpc_status import Status
+
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService/"
 UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NANOS = 1_000_000_000
 # Numbers and texts that are a server's own affair.
 MASKED = {"task_id", "history_size_bytes", "task_token", "next_page_token", "version", "current_retry_interval",
-          "execution_duration", "total_history_size",
+          "execution_duration", "total_history_size", "state_transition_count",
           "requests_per_second"}  # of a queue: the reference multiplies a setting by its partitions
 # Fields that are explained: no build id based versioning, no cluster-specific text.
 # last_attempt_complete_time: the reference has none after a time-out, and counts the retry interval from 1970 then.
@@ -131,12 +131,13 @@ class Lab:
 
     def show_error(self, label, error):
         text = error.details()
-        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and "RST_STREAM" in text:
-            text = "Deadline Exceeded"  # the same, said by the other end
-        self.say(f"== {label}: {error.code().name} | {text[:TEXT_MAX]}")
+        code = error.code().name
+        if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED or "RST_STREAM" in text:
+            code, text = "DEADLINE_EXCEEDED", "<in the words of whoever noticed first>"
+        self.say(f"== {label}: {code} | {text[:TEXT_MAX]}")
         for key, value in error.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
-                for detail in status_pb2.Status.FromString(value).details:
+                for detail in Status.FromString(value).details:
                     self.say(f"  detail {detail.type_url}")
                     try:
                         found = descriptor_pool.Default().FindMessageTypeByName(detail.type_url.rsplit("/", 1)[-1])
@@ -153,13 +154,13 @@ class Lab:
         stub = self.channel.unary_unary(SERVICE + method, request_serializer=lambda m: m.SerializeToString(),
                                         response_deserializer=response_type.FromString)
         response = error = None
-        for attempt in range(20):
+        for _ in range(50):
             try:
                 response = stub(request, timeout=timeout, metadata=metadata)
                 break
             except grpc.RpcError as failed:
                 error = failed
-                if "Persistence Max QPS" not in error.details():
+                if not re.search("Persistence Max QPS|rate limit exceeded", error.details()):
                     break
                 time.sleep(0.2)  # the reference's own store is rate limited
         else:

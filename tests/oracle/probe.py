@@ -12,12 +12,13 @@ import uuid
 
 import grpc
 from google.protobuf import duration_pb2
-from google.rpc import status_pb2
 from temporalio.api.common.v1 import Payload, Payloads, RetryPolicy, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import TaskQueueKind, WorkflowIdConflictPolicy, WorkflowIdReusePolicy
 from temporalio.api.query.v1 import WorkflowQuery
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
+
+from rpc_status import Status
 
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService/"
 IDS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -49,7 +50,7 @@ class Probe:
             details = []
             for key, value in error.trailing_metadata() or ():
                 if key == "grpc-status-details-bin":
-                    status = status_pb2.Status.FromString(value)
+                    status = Status.FromString(value)
                     details = [d.type_url.rsplit(".", 1)[-1] for d in status.details]
             print(f"{label}: {error.code().name} | {self.mask(error.details())} | {','.join(details)}")
             return None

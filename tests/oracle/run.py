@@ -26,7 +26,7 @@ def wait_for(port, process, seconds=30):
             if s.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.05)
-    sys.exit("oracle: the cluster did not start")
+    sys.exit("oracle: the cluster did not start, see oracle.log")
 
 
 def main():
@@ -40,7 +40,8 @@ def main():
         environment = dict(os.environ, GNOMON_DATA_DIR=data, GNOMON_FRONTEND_PORT=str(port))
         for service in ("FRONTEND", "HISTORY", "MATCHING", "TIMERS"):
             environment[f"GNOMON_{service}_METRICS_PORT"] = "0"
-        cluster = subprocess.Popen([options.bin / "gnomon-run"], env=environment, stdout=subprocess.DEVNULL)
+        log = pathlib.Path(options.bin, "oracle.log").open("w")
+        cluster = subprocess.Popen([options.bin / "gnomon-run"], env=environment, stdout=log, stderr=log)
         try:
             wait_for(port, cluster)
             return subprocess.run([sys.executable, HERE / "compare.py", options.reference, f"127.0.0.1:{port}",

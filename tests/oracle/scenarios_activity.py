@@ -169,7 +169,7 @@ def s_timeout_start_to_close_once(x):
 def s_timeout_start_to_close_retried(x):
     x.start()
     x.complete(x.poll(), activity(x, start_to_close_timeout=seconds(1), retry_policy=RetryPolicy(
-        initial_interval=seconds(0.2), maximum_attempts=2)))
+        initial_interval=seconds(1), maximum_attempts=2)))
     x.poll_activity()
     x.pending_activity(lambda a: a.attempt == 2)
     x.describe()
@@ -197,7 +197,7 @@ def s_timeout_heartbeat_once(x):
 def s_timeout_heartbeat_retried(x):
     x.start()
     x.complete(x.poll(), activity(x, heartbeat_timeout=seconds(1), retry_policy=RetryPolicy(
-        initial_interval=seconds(0.2), maximum_attempts=3)))
+        initial_interval=seconds(1), maximum_attempts=3)))
     task = x.poll_activity()
     x.heartbeat(task, show=True, details=payloads("beat"))
     x.pending_activity(lambda a: a.attempt == 2)
