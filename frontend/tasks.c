@@ -176,3 +176,146 @@ enum err fe_query_task_completed(struct fe_call *fc)
     return forward_answer(fc, METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED,
                           proto_encode(fc->arena, &failed));
 }
+
+/* -- an activity named by its id ------------------------------------------------------------ */
+
+struct by_id {
+    const char *workflow_id, *run_id, *activity_id;
+};
+
+/* The token that stands for the name: no scheduled event, and a run only where one is given. */
+static enum err name_activity(struct fe_call *fc, const struct by_id *name)
+{
+    uint8_t uuid[16];
+    char run_id[UUID_TEXT_LEN + 1] = "";
+    struct buf bytes;
+
+    if (name->workflow_id[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "WorkflowId is not set on request.");
+    if (strlen(name->workflow_id) > FE_ID_BYTES_MAX)
+        return fe_check_workflow_id(fc, name->workflow_id);
+    enum err err = fe_check_length(fc, "ActivityId", name->activity_id);
+    if (err != ERR_OK)
+        return err;
+    if (name->run_id[0] != '\0') {
+        if (!uuid_parse(slice_str(name->run_id), uuid))
+            return err_fail(&fc->detail, ERR_INVALID, "Invalid RunId.");
+        uuid_format(uuid, run_id);
+    }
+    fc->token = (struct task_token){.kind = TASK_ACTIVITY,
+                                    .namespace_id = slice_str(fc->ns->id),
+                                    .execution_kind = 1,
+                                    .workflow_id = slice_str(name->workflow_id),
+                                    .run_id = arena_copy(fc->arena, slice_str(run_id)),
+                                    .attempt = 1,
+                                    .activity_id = slice_str(name->activity_id)};
+    buf_init(&bytes, 0);
+    task_token_encode(&fc->token, &bytes);
+    must(buf_ok(&bytes));
+    fc->token_bytes = arena_copy(fc->arena, buf_slice(&bytes));
+    buf_release(&bytes);
+    return ERR_OK;
+}
+
+static enum err check_activity_id(struct fe_call *fc, const char *activity_id)
+{
+    if (activity_id[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "ActivityId is not set on request.");
+    return ERR_OK;
+}
+
+enum err fe_activity_completed_by_id(struct fe_call *fc)
+{
+    const api_respond_activity_task_completed_by_id_request *req = fc->request;
+    const struct by_id name = {req->workflow_id, req->run_id, req->activity_id};
+    enum err err = check_activity_id(fc, req->activity_id);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
+        (err = name_activity(fc, &name)) != ERR_OK)
+        return err;
+    if (too_large(req->result))
+        return fail_activity(fc, "Complete result exceeds size limit.", NULL, req->identity,
+                             SLICE_EMPTY);
+    api_respond_activity_task_completed_request completed =
+        API_RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST_INIT;
+    completed.result = req->result;
+    completed.identity = req->identity;
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_COMPLETED,
+                          proto_encode(fc->arena, &completed));
+}
+
+/* What was left out or put in the place of too much is told to the caller. */
+enum err fe_activity_failed_by_id(struct fe_call *fc)
+{
+    const api_respond_activity_task_failed_by_id_request *req = fc->request;
+    const struct by_id name = {req->workflow_id, req->run_id, req->activity_id};
+    enum err err = check_activity_id(fc, req->activity_id);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
+        (err = name_activity(fc, &name)) != ERR_OK)
+        return err;
+    api_respond_activity_task_failed_request failed = API_RESPOND_ACTIVITY_TASK_FAILED_REQUEST_INIT;
+    api_respond_activity_task_failed_by_id_response told =
+        API_RESPOND_ACTIVITY_TASK_FAILED_BY_ID_RESPONSE_INIT;
+    api_failure_failure *failures[2];
+
+    told.failures = failures;
+    failed.identity = req->identity;
+    failed.cause = req->cause;
+    if (too_large(req->last_heartbeat_details))
+        failures[told.n_failures++] =
+            limit_failure(fc, "Heartbeat details exceed size limit.", NULL);
+    else
+        failed.last_heartbeat_details = req->last_heartbeat_details;
+    failed.failure = req->failure;
+    if (too_large(req->failure)) {
+        failed.failure = limit_failure(fc, "Failure exceeds size limit.", req->failure);
+        failures[told.n_failures++] = failed.failure;
+    }
+    return forward_instead(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED,
+                           proto_encode(fc->arena, &failed), proto_encode(fc->arena, &told));
+}
+
+enum err fe_activity_canceled_by_id(struct fe_call *fc)
+{
+    const api_respond_activity_task_canceled_by_id_request *req = fc->request;
+    const struct by_id name = {req->workflow_id, req->run_id, req->activity_id};
+    enum err err = check_activity_id(fc, req->activity_id);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
+        (err = name_activity(fc, &name)) != ERR_OK)
+        return err;
+    if (too_large(req->details))
+        return fail_activity(fc, "Cancel details exceed size limit.", NULL, req->identity,
+                             SLICE_EMPTY);
+    api_respond_activity_task_canceled_request canceled =
+        API_RESPOND_ACTIVITY_TASK_CANCELED_REQUEST_INIT;
+    canceled.details = req->details;
+    canceled.identity = req->identity;
+    return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_CANCELED,
+                          proto_encode(fc->arena, &canceled));
+}
+
+enum err fe_activity_heartbeat_by_id(struct fe_call *fc)
+{
+    const api_record_activity_task_heartbeat_by_id_request *req = fc->request;
+    const struct by_id name = {req->workflow_id, req->run_id, req->activity_id};
+    enum err err = check_activity_id(fc, req->activity_id);
+
+    if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
+        (err = name_activity(fc, &name)) != ERR_OK)
+        return err;
+    if (too_large(req->details)) {
+        api_record_activity_task_heartbeat_by_id_response told =
+            API_RECORD_ACTIVITY_TASK_HEARTBEAT_BY_ID_RESPONSE_INIT;
+
+        told.cancel_requested = true;
+        return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
+                             proto_encode(fc->arena, &told));
+    }
+    api_record_activity_task_heartbeat_request beat =
+        API_RECORD_ACTIVITY_TASK_HEARTBEAT_REQUEST_INIT;
+    beat.details = req->details;
+    beat.identity = req->identity;
+    return forward_answer(fc, METHOD_HISTORY_RECORD_HEARTBEAT, proto_encode(fc->arena, &beat));
+}

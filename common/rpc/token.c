@@ -98,8 +98,12 @@ enum err task_token_decode(struct arena *arena, struct slice bytes, struct task_
         .start_id = rec_u64(&r, TOKEN_START_ID, 0),
         .activity_id = rec_bytes(&r, TOKEN_ACTIVITY_ID),
     };
-    if (r.malformed || !is_our_uuid(token.namespace_id) || !is_our_uuid(token.run_id) ||
-        token.workflow_id.len == 0 || token.scheduled_event_id < 0 || token.started_event_id < 0)
+    /* An activity named by its id may be of whatever run is the current one. */
+    const bool any_run = token.kind == TASK_ACTIVITY && token.scheduled_event_id == 0 &&
+                         token.activity_id.len > 0 && token.run_id.len == 0;
+    if (r.malformed || !is_our_uuid(token.namespace_id) ||
+        (!any_run && !is_our_uuid(token.run_id)) || token.workflow_id.len == 0 ||
+        token.scheduled_event_id < 0 || token.started_event_id < 0)
         return ERR_INVALID;
     *out = token;
     return ERR_OK;

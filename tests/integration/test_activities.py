@@ -7,8 +7,12 @@ from temporalio import activity
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
+    RecordActivityTaskHeartbeatByIdRequest,
     RecordActivityTaskHeartbeatRequest,
+    RespondActivityTaskCanceledByIdRequest,
+    RespondActivityTaskCompletedByIdRequest,
     RespondActivityTaskCompletedRequest,
+    RespondActivityTaskFailedByIdRequest,
     RespondActivityTaskFailedRequest,
 )
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
@@ -348,3 +352,91 @@ async def test_completion_from_afar(session, queue):
         await afar_handle.heartbeat("on its way")
         await afar_handle.complete("done elsewhere")
         assert await handle.result() == ["ok", "done elsewhere"]
+
+
+# -- by activity id -----------------------------------------------------------------------------
+
+
+def by_id(request, handle, task, **fields):
+    return request(
+        namespace=NAMESPACE, workflow_id=handle.id, activity_id=task.activity_id, **fields
+    )
+
+
+@pytest.mark.parametrize("with_run", [True, False])
+async def test_completion_by_id(session, queue, with_run):
+    async with session.worker(queue, [w.Activity]):
+        handle, task = await start_by_hand(session, queue, start_to_close=30)
+        run_id = task.workflow_execution.run_id if with_run else None
+        named = session.client.get_async_activity_handle(
+            workflow_id=queue, run_id=run_id, activity_id=task.activity_id
+        )
+        await named.heartbeat("half")
+        pending = (await handle.describe()).raw_description.pending_activities[0]
+        assert pending.heartbeat_details.payloads[0].data == b'"half"'
+        await named.complete("by its id")
+        assert await handle.result() == ["ok", "by its id"]
+        with pytest.raises(RPCError) as info:
+            await named.complete("again")
+        assert info.value.status == RPCStatusCode.NOT_FOUND
+        assert info.value.message == "workflow execution already completed"
+
+
+async def test_failure_and_cancellation_by_id(session, queue):
+    service = session.client.workflow_service
+    async with session.worker(queue, [w.Activity]):
+        handle, task = await start_by_hand(session, queue, start_to_close=30)
+        fail = by_id(
+            RespondActivityTaskFailedByIdRequest,
+            handle,
+            task,
+            failure=Failure(message="named", application_failure_info=ApplicationFailureInfo()),
+        )
+        answer = await service.respond_activity_task_failed_by_id(fail)
+        assert not answer.failures
+        again = await service.poll_activity_task_queue(
+            PollActivityTaskQueueRequest(
+                namespace=NAMESPACE, task_queue=TaskQueue(name=queue + "-activities")
+            )
+        )
+        assert again.attempt == 2 and again.activity_id == task.activity_id
+        with pytest.raises(RPCError) as info:  # nobody asked for a cancellation
+            await service.respond_activity_task_canceled_by_id(
+                by_id(RespondActivityTaskCanceledByIdRequest, handle, task)
+            )
+        assert info.value.status == RPCStatusCode.INVALID_ARGUMENT
+        fail.activity_id = "another"
+        with pytest.raises(RPCError) as info:
+            await service.respond_activity_task_failed_by_id(fail)
+        assert info.value.status == RPCStatusCode.NOT_FOUND
+        assert info.value.message == (
+            "cannot find pending activity with ActivityID another, "
+            "check workflow execution history for more details"
+        )
+        await service.respond_activity_task_completed_by_id(
+            by_id(RespondActivityTaskCompletedByIdRequest, handle, task)
+        )
+        assert await handle.result() == ["ok", None]
+
+
+@pytest.mark.parametrize(
+    "fields, text",
+    [
+        ({"workflow_id": "w"}, "ActivityId is not set on request."),
+        ({"activity_id": "a"}, "WorkflowId is not set on request."),
+        ({"workflow_id": "w", "activity_id": "a", "run_id": "x"}, "Invalid RunId."),
+        ({"activity_id": "a", "identity": "i" * 1001}, "Identity length exceeds limit."),
+    ],
+)
+async def test_names_of_activities_are_checked(session, fields, text):
+    service = session.client.workflow_service
+    for call, request in (
+        (service.respond_activity_task_completed_by_id, RespondActivityTaskCompletedByIdRequest),
+        (service.respond_activity_task_failed_by_id, RespondActivityTaskFailedByIdRequest),
+        (service.respond_activity_task_canceled_by_id, RespondActivityTaskCanceledByIdRequest),
+        (service.record_activity_task_heartbeat_by_id, RecordActivityTaskHeartbeatByIdRequest),
+    ):
+        with pytest.raises(RPCError) as info:
+            await call(request(namespace=NAMESPACE, **fields))
+        assert info.value.status == RPCStatusCode.INVALID_ARGUMENT
+        assert info.value.message == text

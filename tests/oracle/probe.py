@@ -161,6 +161,13 @@ def probe_tasks(p):
         p.call(f"{method} no token", method, request(namespace="default"))
         p.call(f"{method} rubbish token", method, request(namespace="default", task_token=b"\xff\xfe rubbish"))
         p.call(f"{method} no namespace", method, request(task_token=b"\xff\xfe rubbish"))
+    for method in ("RespondActivityTaskCompletedById", "RespondActivityTaskFailedById",
+                   "RespondActivityTaskCanceledById", "RecordActivityTaskHeartbeatById"):
+        request = getattr(api, method + "Request")
+        named = dict(namespace="default", workflow_id="nobody", activity_id="a")
+        for label, changes in {"good": {}, "no namespace": dict(namespace=""), "no activity": dict(activity_id=""),
+                               "unknown run": dict(run_id=str(uuid.uuid4()))}.items():
+            p.call(f"{method} {label}", method, request(**{**named, **changes}))
 
 
 def probe_polls(p):
