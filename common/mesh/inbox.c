@@ -3,18 +3,24 @@
 
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/pull.h>
+#include <nng/protocol/pipeline0/push.h>
+#include <nng/supplemental/util/platform.h>
 #include <nng/transport/ipc/ipc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SOCKET_MODE = 0600 };
+enum { SOCKET_MODE = 0600, PROBE_STEP_MS = 10, PROBE_STEPS = 30 };
 
 struct mesh_inbox {
     nng_socket socket;
     nng_aio *aio;
     mesh_inbox_fn receive;
     void *arg;
+    char url[256];
+    nng_listener listener;
+    bool listening;
+    uint64_t failures_seen; /* of the listener, after which it was still accepting */
 };
 
 struct mesh_inmsg {
@@ -59,18 +65,35 @@ static void on_received(void *arg)
     nng_recv_aio(inbox->socket, inbox->aio);
 }
 
+/* Gives nng's error code. */
+static int start_listening(struct mesh_inbox *inbox)
+{
+    int failed = nng_listener_create(&inbox->listener, inbox->socket, inbox->url);
+
+    if (failed)
+        return failed;
+    failed = nng_listener_set_int(inbox->listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
+    if (!failed)
+        failed = nng_listener_start(inbox->listener, 0);
+    if (failed) {
+        nng_listener_close(inbox->listener);
+        return failed;
+    }
+    inbox->listening = true;
+    inbox->failures_seen = 0;
+    return 0;
+}
+
 enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn receive, void *arg,
                          struct mesh_inbox **out, struct err_detail *detail)
 {
     struct mesh_inbox *inbox = calloc(1, sizeof *inbox);
-    char url[256];
-    nng_listener listener;
 
     *out = NULL;
     must(inbox != NULL);
     inbox->receive = receive;
     inbox->arg = arg;
-    must((size_t)snprintf(url, sizeof url, "ipc://%s", path) < sizeof url);
+    must((size_t)snprintf(inbox->url, sizeof inbox->url, "ipc://%s", path) < sizeof inbox->url);
     int failed = nng_pull0_open(&inbox->socket);
     if (failed)
         goto no_socket;
@@ -78,11 +101,7 @@ enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn recei
     if (!failed)
         failed = nng_aio_alloc(&inbox->aio, on_received, inbox);
     if (!failed)
-        failed = nng_listener_create(&listener, inbox->socket, url);
-    if (!failed)
-        failed = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
-    if (!failed)
-        failed = nng_listener_start(listener, 0);
+        failed = start_listening(inbox);
     if (failed)
         goto close_socket;
     *out = inbox;
@@ -93,8 +112,80 @@ close_socket:
     if (inbox->aio)
         nng_aio_free(inbox->aio);
 no_socket:
+    err_fail(detail, ERR_IO, "%s: %s", inbox->url, nng_strerror(failed));
     free(inbox);
-    return err_fail(detail, ERR_IO, "%s: %s", url, nng_strerror(failed));
+    return ERR_IO;
+}
+
+struct listener_stats {
+    uint64_t accepted, failures;
+};
+
+/* Not nng_stat_find_listener(): that of nng 1.5.2 finds the first one, whatever its id. */
+static nng_stat *find_listener(nng_stat *root, nng_listener listener)
+{
+    nng_stat *at = nng_stat_child(root);
+
+    for (; at; at = nng_stat_next(at)) {
+        nng_stat *id = strcmp(nng_stat_name(at), "listener") == 0 ? nng_stat_find(at, "id") : NULL;
+
+        if (id && nng_stat_value(id) == (uint64_t)nng_listener_id(listener))
+            break;
+    }
+    return at;
+}
+
+static bool read_stats(const struct mesh_inbox *inbox, struct listener_stats *out)
+{
+    nng_stat *root;
+    bool found = false;
+
+    if (nng_stats_get(&root) != 0)
+        return false;
+    nng_stat *listener = find_listener(root, inbox->listener);
+    nng_stat *accepted = listener ? nng_stat_find(listener, "accept") : NULL;
+    nng_stat *other = listener ? nng_stat_find(listener, "other") : NULL;
+    if (accepted && other) {
+        *out = (struct listener_stats){nng_stat_value(accepted), nng_stat_value(other)};
+        found = true;
+    }
+    nng_stats_free(root);
+    return found;
+}
+
+/* A connection of our own, made as peers make theirs: is it accepted? */
+static bool accepts(const struct mesh_inbox *inbox, uint64_t accepted_before)
+{
+    struct listener_stats stats = {0};
+    nng_socket probe;
+    bool accepted = false;
+
+    if (nng_push0_open(&probe) != 0)
+        return true; /* out of something else */
+    if (nng_dial(probe, inbox->url, NULL, 0) == 0)
+        for (int i = 0; i < PROBE_STEPS && !accepted; i++) {
+            nng_msleep(PROBE_STEP_MS);
+            accepted = !read_stats(inbox, &stats) || stats.accepted > accepted_before;
+        }
+    nng_close(probe);
+    return accepted;
+}
+
+bool mesh_inbox_heal(struct mesh_inbox *inbox)
+{
+    struct listener_stats stats;
+
+    if (inbox->listening) {
+        if (!read_stats(inbox, &stats) || stats.failures == inbox->failures_seen)
+            return false;
+        if (accepts(inbox, stats.accepted)) {
+            inbox->failures_seen = stats.failures;
+            return false;
+        }
+        nng_listener_close(inbox->listener);
+        inbox->listening = false;
+    }
+    return start_listening(inbox) == 0; /* if not, then the next time */
 }
 
 void mesh_inbox_start(struct mesh_inbox *inbox)

@@ -21,6 +21,11 @@ typedef void (*mesh_inbox_fn)(void *arg, struct mesh_inmsg *msg);
 MUST_USE enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn receive,
                                   void *arg, struct mesh_inbox **out, struct err_detail *detail);
 void mesh_inbox_start(struct mesh_inbox *inbox);
+/* nng 1.5 accepts nobody any more once a peer has gone away in the middle of its greeting. Looks
+ * whether that may have happened, tries, and listens anew: all connections break, and what they
+ * carried is lost, which the peers notice. To be called now and then, by one thread; may take a
+ * third of a second. true: it listens anew. */
+bool mesh_inbox_heal(struct mesh_inbox *inbox);
 void mesh_inbox_close(struct mesh_inbox *inbox); /* waits for `receive` */
 
 #endif

@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define SUFFIX ".member"
-enum { PATH_BYTES = 512, RECHECKS = 12 };
+enum { PATH_BYTES = 512, RECHECKS = 12, TICK_MS = 1000 };
 
 struct members {
     struct members_options options;
@@ -230,8 +230,9 @@ static void *watch(void *arg)
     for (;;) {
         struct pollfd fds[] = {{.fd = members->stop_fd, .events = POLLIN},
                                {.fd = members->inotify_fd, .events = POLLIN}};
-        /* 1 ms, 2, 4 ... 2 s after an event, then only on events. */
-        const int timeout_ms = recheck < RECHECKS ? 1 << recheck : -1;
+        /* Looks again 1 ms, 2, 4 ... 2 s after an event, then only on events. */
+        const bool look = recheck < RECHECKS;
+        const int timeout_ms = look ? 1 << recheck : TICK_MS;
         const int ready = poll(fds, COUNT_OF(fds), timeout_ms);
 
         if (ready < 0 && errno != EINTR)
@@ -241,10 +242,13 @@ static void *watch(void *arg)
         if (ready > 0 && fds[1].revents) {
             drain_events(members->inotify_fd);
             recheck = 0;
-        } else {
+            members_scan(members);
+        } else if (look) {
             recheck++;
+            members_scan(members);
         }
-        members_scan(members);
+        if (members->options.tick)
+            members->options.tick(members->options.arg);
     }
     return NULL;
 }

@@ -29,6 +29,8 @@ struct members_options {
     /* A process came or went. One call at a time, from the watching thread or from a thread that
      * called members_scan(). Never for ourselves. */
     void (*changed)(void *arg, const struct member *member, bool up);
+    /* Every second and after events, from the watching thread, no lock held. May be NULL. */
+    void (*tick)(void *arg);
     void *arg;
 };
 

@@ -2,8 +2,9 @@
  *
  * 1. A peer exists from the moment its member file is seen until that is gone; every port is told
  *    of both, in order with the peer's messages.
- * 2. A message that does not follow its predecessor's number is a peer reset: the ports fail what
- *    is outstanding, the sender is told so that it does the same.
+ * 2. A message that does not follow its predecessor's number, or can't be read to its end, is a
+ *    peer reset: the ports fail what is outstanding, the sender is told so that it does the same.
+ *    The numbers go on from that message's, wherever it stands: nothing keeps two peers apart.
  * 3. Messages of processes that are not members are not looked at. */
 #include "common/mesh/mesh_int.h"
 
@@ -20,6 +21,7 @@ enum {
     SOCKET_PATH_MAX = 107, /* what a sockaddr_un holds */
     SOCKET_NAME_LEN = 24,  /* "/r-0123456789abcdef.sock" */
     FLUSH_MS = 1000,
+    COMPLAIN_MS = 1000,
     MALLOC_KEEP_BYTES = 4 * 1024 * 1024,
 };
 
@@ -251,6 +253,17 @@ static void on_member(void *arg, const struct member *member, bool up)
         peer_down(mesh, member);
 }
 
+static void on_tick(void *arg)
+{
+    struct mesh *mesh = arg;
+
+    if (!mesh_inbox_heal(mesh->inbox))
+        return;
+    counter_add(mesh->relistens, 1);
+    log_error(mesh->options.log, "the inbox had stopped accepting: it listens anew",
+              F_U64("process", mesh->self));
+}
+
 /* -- coming in ------------------------------------------------------------------------------ */
 
 struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelope)
@@ -317,10 +330,26 @@ static void deliver_run(struct mesh *mesh, struct mesh_port *port,
     mesh_delivery_free(delivery);
 }
 
-/* Cuts a message into runs of envelopes for the same port. In practice one run. */
-static void deliver_message(struct mesh *mesh, const struct mesh_delivery *origin,
+/* Said once a second at most: who sends rubbish sends much of it. */
+static void complain(struct mesh *mesh, enum log_level level, uint64_t process, const char *what)
+{
+    const int64_t now_ns = clock_mono_ns(mesh->options.clock);
+
+    mesh->unsaid++;
+    if (mesh->said_mono_ns && now_ns - mesh->said_mono_ns < COMPLAIN_MS * NS_PER_MS)
+        return;
+    LOG_AT(mesh->options.log, level, "rubbish on the mesh", F_STR("what", what),
+           F_U64("process", process), F_U64("count", mesh->unsaid));
+    mesh->said_mono_ns = now_ns;
+    mesh->unsaid = 0;
+}
+
+/* Cuts a message into runs of envelopes for the same port. In practice one run. false: a part of
+ * it can't be read. */
+static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origin,
                             struct slice bytes)
 {
+    bool whole = true;
     struct envelope *run = mesh->run;
     struct mesh_port *port = NULL;
     uint32_t count = 0;
@@ -330,6 +359,8 @@ static void deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
 
         if (envelope_read(&bytes, &envelope) != ERR_OK) {
             counter_add(mesh->malformed, 1);
+            complain(mesh, LOG_ERROR, origin->process, "an envelope that can't be read");
+            whole = false;
             break;
         }
         if (envelope.kind == ENVELOPE_RESET) {
@@ -357,6 +388,7 @@ static void deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
     }
     if (count > 0)
         deliver_run(mesh, port, origin, run, count);
+    return whole;
 }
 
 static void peer_reset(struct mesh *mesh, const struct mesh_header *header)
@@ -381,16 +413,15 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
 
     if (mesh_header_read(&bytes, &header) != ERR_OK || header.role >= ROLE_COUNT) {
         counter_add(mesh->malformed, 1);
+        complain(mesh, LOG_ERROR, 0, "a header that can't be read");
         return;
     }
     struct mesh_peer *peer = mesh_peer_get(mesh, header.process, true);
     if (!peer || peer->member.role != header.role) {
         mesh_peer_unref(peer);
+        counter_add(mesh->strangers, 1); /* or one that has just died */
+        complain(mesh, LOG_WARN, header.process, "a sender that is not a member");
         return;
-    }
-    if (header.number <= peer->last_number) {
-        mesh_peer_unref(peer);
-        return; /* a repeat */
     }
     const bool gap = header.number != peer->last_number + 1;
     peer->last_number = header.number;
@@ -404,7 +435,8 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
                                          .role = (enum mesh_role)header.role,
                                          .received_mono_ns = clock_mono_ns(mesh->options.clock),
                                          .msg = msg};
-    deliver_message(mesh, &origin, bytes);
+    if (!deliver_message(mesh, &origin, bytes))
+        peer_reset(mesh, &header); /* the rest is as good as lost */
 }
 
 /* -- going out ------------------------------------------------------------------------------ */
@@ -557,13 +589,15 @@ static void metrics_open(struct mesh *mesh)
     mesh->casts_dropped = metrics_counter(metrics, "gnomon_mesh_casts_dropped", "");
     mesh->resets = metrics_counter(metrics, "gnomon_mesh_peer_resets", "");
     mesh->malformed = metrics_counter(metrics, "gnomon_mesh_malformed", "");
+    mesh->relistens = metrics_counter(metrics, "gnomon_mesh_relistens", "");
+    mesh->strangers = metrics_counter(metrics, "gnomon_mesh_strangers", "");
 }
 
 enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct err_detail *detail)
 {
     char run_dir[PATH_MAX];
     struct members_options members = {
-        .run_dir = run_dir, .log = options->log, .changed = on_member};
+        .run_dir = run_dir, .log = options->log, .changed = on_member, .tick = on_tick};
     enum err err = options_check(options, run_dir, detail);
 
     *out = NULL;

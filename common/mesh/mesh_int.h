@@ -47,7 +47,9 @@ struct mesh {
     struct mesh_inbox *inbox;
     struct members *members;
     atomic_uint_fast64_t call_salt;
-    struct envelope *run; /* MESH_RUN_MAX of them; the inbox's thread only */
+    struct envelope *run; /* MESH_RUN_MAX of them; the inbox's thread only, as the next two */
+    int64_t said_mono_ns; /* when rubbish was last complained of */
+    uint64_t unsaid;      /* messages of rubbish since then */
 
     pthread_mutex_t mutex; /* guards all below */
     struct mesh_peer *peers[MEMBERS_MAX];
@@ -69,7 +71,7 @@ struct mesh {
     bool reap_stop;
     pthread_t reaper;
 
-    struct counter *calls, *casts_dropped, *resets, *malformed;
+    struct counter *calls, *casts_dropped, *resets, *malformed, *strangers, *relistens;
 };
 
 /* What came for one port, in order: envelopes of one message, or news of a peer. */
