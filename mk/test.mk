@@ -19,6 +19,8 @@ test: ## everything, closing with one line; installs what is missing
 integration: $(EXES) ## the real executables, driven by the Python SDK and the CLI (ARGS=...)
 	@scripts/setup test $(BUILD)
 	@cd tests/integration && PYTHONDONTWRITEBYTECODE=1 \
+		LSAN_OPTIONS=suppressions=$(abspath tests/lib/lsan.supp) \
+		TSAN_OPTIONS=second_deadlock_stack=1:suppressions=$(abspath tests/lib/tsan.supp) \
 		GNOMON_TEST_BIN=$(abspath $(OUT)) GNOMON_TEST_CLI=$(abspath $(BUILD)/tools/temporal) \
 		$(abspath $(BUILD)/venv)/bin/pytest $(ARGS)
 
