@@ -1,6 +1,7 @@
 /* workflows.c - start, signal, cancel, terminate, describe, read and query one workflow execution:
  * checked here, carried out by its history owner. */
 #include "common/proto/search_attributes.h"
+#include "common/proto/signal_with_start.h"
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
@@ -114,6 +115,69 @@ enum err fe_start_workflow(struct fe_call *fc)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_START_WORKFLOW,
+                                    .workflow_id = req->workflow_id,
+                                    .request = fe_with_request_id(fc, req->request_id),
+                                    .repeatable = true});
+}
+
+/* Longer than an id may be; the text is that of the reference's shared validator. */
+static enum err check_bounded(struct fe_call *fc, const char *what, const char *text)
+{
+    const size_t len = strlen(text);
+
+    if (len > FE_ID_BYTES_MAX)
+        return err_fail(&fc->detail, ERR_INVALID, "%s exceeds maximum allowed length (%zu/%d)",
+                        what, len, FE_ID_BYTES_MAX);
+    return ERR_OK;
+}
+
+static enum err check_signal_with_start(struct fe_call *fc,
+                                        const api_start_workflow_execution_request *start,
+                                        const char *signal_name)
+{
+    const char *type = start->workflow_type ? start->workflow_type->name : "";
+    enum err err = fe_check_workflow_id(fc, start->workflow_id);
+
+    if (err != ERR_OK)
+        return err;
+    if (signal_name[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "signal not set");
+    if ((err = check_bounded(fc, "signal name", signal_name)) != ERR_OK)
+        return err;
+    if (type[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "workflow type not set");
+    if ((err = check_bounded(fc, "workflow type name", type)) != ERR_OK ||
+        (err = fe_check_task_queue(fc, start->task_queue, true)) != ERR_OK ||
+        (err = check_bounded(fc, "Request ID", start->request_id)) != ERR_OK)
+        return err;
+    return check_start(fc, start); /* what is left: time-outs, retry policy, delay, priority */
+}
+
+enum err fe_signal_with_start(struct fe_call *fc)
+{
+    const api_signal_with_start_workflow_execution_request *req = fc->request;
+    const api_start_workflow_execution_request *start = signal_with_start_start(fc->arena, req);
+    api_start_workflow_execution_request asked = *start;
+    enum err err = check_signal_with_start(fc, start, req->signal_name);
+
+    asked.workflow_id_conflict_policy = req->workflow_id_conflict_policy; /* before the default */
+    if (err != ERR_OK || (err = check_id_policies(fc, &asked)) != ERR_OK)
+        return err;
+    if (req->workflow_id_conflict_policy == WORKFLOW_ID_CONFLICT_POLICY_FAIL)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not "
+                        "supported for this operation.");
+    if ((err = check_search_attributes(fc, start)) != ERR_OK ||
+        (err = fe_check_blob(fc, req->input)) != ERR_OK ||
+        (err = fe_check_blob(fc, req->signal_input)) != ERR_OK)
+        return err;
+    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)
+        return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
+    if ((err = check_start_supported(fc, start)) != ERR_OK ||
+        (err = check_namespace_starts(fc)) != ERR_OK)
+        return err;
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_SIGNAL_WITH_START,
                                     .workflow_id = req->workflow_id,
                                     .request = fe_with_request_id(fc, req->request_id),
                                     .repeatable = true});

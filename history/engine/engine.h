@@ -14,7 +14,8 @@ struct engine_start {
     const api_start_workflow_execution_request *request;
     struct slice namespace_id, namespace_name;
     int64_t retention_s;
-    const char *run_id; /* drawn by the shard, UUIDv7 */
+    const char *run_id;                                  /* drawn by the shard, UUIDv7 */
+    const api_signal_workflow_execution_request *signal; /* comes with the start; may be NULL */
 };
 
 /* What the current run of the workflow id means for a start request. */
@@ -45,10 +46,17 @@ struct slice engine_start_reply(struct arena *arena, const char *run_id,
                                 struct slice namespace_name, struct slice workflow_id,
                                 int32_t status, bool started);
 
+/* The response of SignalWithStart for the run that got the signal. */
+struct slice engine_signal_with_start_reply(struct arena *arena, const struct run *run,
+                                            const char *request_id, bool started);
+
 /* -- from outside (external.c) -------------------------------------------------------------- */
 
 MUST_USE enum err engine_signal(struct transition *t,
                                 const api_signal_workflow_execution_request *request);
+/* The signal of a SignalWithStart that meets an open run: a delayed start is hastened. */
+MUST_USE enum err engine_signal_at_once(struct transition *t,
+                                        const api_signal_workflow_execution_request *request);
 MUST_USE enum err
 engine_request_cancel(struct transition *t,
                       const api_request_cancel_workflow_execution_request *request);

@@ -80,6 +80,17 @@ enum err engine_signal(struct transition *t, const api_signal_workflow_execution
     return ERR_OK;
 }
 
+enum err engine_signal_at_once(struct transition *t,
+                               const api_signal_workflow_execution_request *request)
+{
+    const int64_t before = t->run->signal_count;
+    const enum err err = engine_signal(t, request);
+
+    if (err == ERR_OK && t->run->signal_count != before)
+        transition_need_workflow_task(t);
+    return err;
+}
+
 enum err engine_request_cancel(struct transition *t,
                                const api_request_cancel_workflow_execution_request *request)
 {

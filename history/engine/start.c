@@ -220,8 +220,10 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
         return err;
     fill_run(t, start, &timeouts);
     write_started(t, start, &timeouts);
+    if (start->signal && (err = engine_signal(t, start->signal)) != ERR_OK)
+        return err;
     if (run->first_task_due_ns == 0)
-        wft_schedule(t, true, 0);
+        transition_need_workflow_task(t);
     t->visibility_changed = true;
     t->reply = engine_start_reply(t->arena, run->run_id, run->namespace_name, run->workflow_id,
                                   run->status, true);
@@ -261,22 +263,27 @@ static api_common_link *link_to_start(struct arena *arena, struct slice namespac
     return link;
 }
 
-api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
-                                        int32_t event_type)
+static api_common_link *link_to_request(struct arena *arena, const struct run *run,
+                                        const char *request_id, int32_t event_type)
 {
-    const struct run *run = t->run;
     api_link_workflow_event *event;
     api_common_link *link =
-        link_of(t->arena, run->namespace_name, run->workflow_id, run->run_id, &event);
+        link_of(arena, run->namespace_name, run->workflow_id, run->run_id, &event);
     api_link_workflow_event_request_id_reference *ref =
-        engine_message(t->arena, &api_link_workflow_event_request_id_reference__desc);
+        engine_message(arena, &api_link_workflow_event_request_id_reference__desc);
 
-    ref->request_id = arena_str(t->arena, slice_str(request_id));
+    ref->request_id = arena_str(arena, slice_str(request_id));
     ref->event_type = (Temporal__Api__Enums__V1__EventType)event_type;
     event->reference_case =
         TEMPORAL__API__COMMON__V1__LINK__WORKFLOW_EVENT__REFERENCE_REQUEST_ID_REF;
     event->request_id_ref = ref;
     return link;
+}
+
+api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
+                                        int32_t event_type)
+{
+    return link_to_request(t->arena, t->run, request_id, event_type);
 }
 
 struct slice engine_start_reply(struct arena *arena, const char *run_id,
@@ -291,5 +298,19 @@ struct slice engine_start_reply(struct arena *arena, const char *run_id,
     reply->started = started;
     reply->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)status;
     reply->link = link_to_start(arena, namespace_name, workflow_id, run_id);
+    return proto_encode(arena, reply);
+}
+
+struct slice engine_signal_with_start_reply(struct arena *arena, const struct run *run,
+                                            const char *request_id, bool started)
+{
+    api_signal_with_start_workflow_execution_response *reply =
+        engine_message(arena, &api_signal_with_start_workflow_execution_response__desc);
+
+    reply->run_id = arena_str(arena, slice_str(run->run_id));
+    reply->first_execution_run_id = arena_str(arena, slice_str(run->first_run_id));
+    reply->started = started;
+    reply->signal_link =
+        link_to_request(arena, run, request_id, EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
     return proto_encode(arena, reply);
 }

@@ -263,6 +263,7 @@ void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry
 /* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
 
 void hs_start_workflow(struct history_shard *shard, struct hs_request *req);
+void hs_signal_with_start(struct history_shard *shard, struct hs_request *req);
 
 void hs_start_task(struct history_shard *shard, struct hs_request *req);
 void hs_step_no_sticky_poller(struct history_shard *shard, struct hs_request *req,

@@ -1,10 +1,13 @@
-/* start_workflow.c - StartWorkflowExecution: what the current run of the workflow id allows. */
+/* start_workflow.c - StartWorkflowExecution and SignalWithStart: what the current run of the
+ * workflow id allows. */
 #include "history/shard/shard_int.h"
 
 #include "common/base/hash.h"
+#include "common/proto/signal_with_start.h"
 
 struct start {
     const api_start_workflow_execution_request *request;
+    const api_signal_workflow_execution_request *signal; /* with the start; may be NULL */
     char run_id[UUID_TEXT_LEN + 1];
 };
 
@@ -20,6 +23,7 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
         .namespace_name = req->api.namespace_name,
         .retention_s = req->api.retention_s,
         .run_id = start->run_id,
+        .signal = start->signal,
     };
     struct run *run = run_new();
 
@@ -27,6 +31,9 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
     *err = engine_start(t, &what);
     if (*err == ERR_OK) {
         must(strcmp(run->run_id, start->run_id) == 0 && run->tablet == req->tablet);
+        if (start->signal)
+            t->reply =
+                engine_signal_with_start_reply(&req->arena, run, start->signal->request_id, true);
         return run;
     }
     transition_release(t);
@@ -56,6 +63,8 @@ static void start_new(struct history_shard *shard, struct hs_request *req)
 
 /* -- in place of a running one -------------------------------------------------------------- */
 
+static void decide(struct history_shard *shard, struct hs_request *req);
+
 static void step_replace(struct history_shard *shard, struct hs_request *req,
                          struct hs_entry *entry)
 {
@@ -64,7 +73,7 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
 
     req->run_id[0] = '\0';
     if (!run_is_open(entry->run)) { /* it closed while this request waited: decide anew */
-        hs_start_workflow(shard, req);
+        decide(shard, req);
         return;
     }
     enum err err;
@@ -93,11 +102,52 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
     hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
 }
 
+/* -- a signal to the current one ------------------------------------------------------------ */
+
+static void step_signal_current(struct history_shard *shard, struct hs_request *req,
+                                struct hs_entry *entry)
+{
+    const struct start *start = req->extra;
+    const char *request_id = start->signal->request_id;
+    struct transition t;
+
+    req->run_id[0] = '\0';
+    if (!run_is_open(entry->run) && strcmp(entry->run->start_request_id, request_id) != 0) {
+        decide(shard, req); /* it closed while this request waited */
+        return;
+    }
+    if (!run_is_open(entry->run)) { /* the repeat of the request that started it */
+        hs_answer(shard, req, ERR_OK,
+                  engine_signal_with_start_reply(&req->arena, entry->run, request_id, false),
+                  entry->seq);
+        return;
+    }
+    hs_begin(shard, req, entry->run, &t);
+    const enum err err = engine_signal_at_once(&t, start->signal);
+    if (err == ERR_OK)
+        t.reply = engine_signal_with_start_reply(&req->arena, entry->run, request_id, false);
+    hs_end(shard, req, entry, &t, err);
+}
+
+static void signal_current(struct history_shard *shard, struct hs_request *req,
+                           const struct hs_current *current)
+{
+    memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
+    req->step = step_signal_current;
+    hs_with_run(shard, req);
+}
+
 /* -- the decision --------------------------------------------------------------------------- */
 
 static void answer_current(struct history_shard *shard, struct hs_request *req,
                            const struct hs_current *current, bool started)
 {
+    const struct start *start = req->extra;
+
+    if (start->signal) {
+        signal_current(shard, req, current);
+        return;
+    }
     const struct slice reply =
         engine_start_reply(&req->arena, current->run.run_id, req->api.namespace_name,
                            req->workflow_id, current->run.status, started);
@@ -140,11 +190,11 @@ static void decide(struct history_shard *shard, struct hs_request *req)
     }
 }
 
-void hs_start_workflow(struct history_shard *shard, struct hs_request *req)
+static void begin(struct history_shard *shard, struct hs_request *req, const struct start *what)
 {
     struct start *start = ARENA_NEW(&req->arena, struct start);
 
-    start->request = req->message;
+    *start = *what;
     uuid_v7(&shard->rng, hs_now_ns(shard) / NS_PER_MS, start->run_id);
     req->extra = start;
     req->namespace_id = req->api.namespace_id;
@@ -157,4 +207,16 @@ void hs_start_workflow(struct history_shard *shard, struct hs_request *req)
         return;
     }
     decide(shard, req);
+}
+
+void hs_start_workflow(struct history_shard *shard, struct hs_request *req)
+{
+    begin(shard, req, &(struct start){.request = req->message});
+}
+
+void hs_signal_with_start(struct history_shard *shard, struct hs_request *req)
+{
+    begin(shard, req,
+          &(struct start){.request = signal_with_start_start(&req->arena, req->message),
+                          .signal = signal_with_start_signal(&req->arena, req->message)});
 }

@@ -4,12 +4,14 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from google.protobuf import duration_pb2
 from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import EventType, HistoryEventFilterType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     PollWorkflowTaskQueueRequest,
+    SignalWithStartWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
 from temporalio.client import (
@@ -227,6 +229,111 @@ async def test_signal_before_any_worker(session, queue):
     ]
     async with session.worker(queue, [w.Collects]):
         assert await handle.result() == ["early"]
+
+
+async def test_signal_with_start(session, queue):
+    async def signal(text, **options):
+        return await session.client.start_workflow(
+            w.Collects.run,
+            id=queue,
+            task_queue=queue,
+            start_signal="add",
+            start_signal_args=[text],
+            **options,
+        )
+
+    first = await signal("one")
+    assert types_of(await session.events(queue)) == [
+        "WorkflowExecutionStarted",
+        "WorkflowExecutionSignaled",
+        "WorkflowTaskScheduled",
+    ]
+    second = await signal("two")
+    assert second.first_execution_run_id == first.first_execution_run_id
+    async with session.worker(queue, [w.Collects]):
+        await first.signal(w.Collects.finish)
+        assert await first.result() == ["one", "two"]
+        with pytest.raises(WorkflowAlreadyStartedError):
+            await signal("no", id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        third = await signal("three")
+        assert third.first_execution_run_id != first.first_execution_run_id
+        fourth = await signal(
+            "four", id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING
+        )
+        await fourth.signal(w.Collects.finish)
+        assert await fourth.result() == ["four"]
+    old = session.client.get_workflow_handle(queue, run_id=third.first_execution_run_id)
+    assert (await old.describe()).status == WorkflowExecutionStatus.TERMINATED
+
+
+def signal_with_start(queue, **changes):
+    fields = {
+        "namespace": NAMESPACE,
+        "workflow_id": queue,
+        "workflow_type": WorkflowType(name="Collects"),
+        "task_queue": TaskQueue(name=queue),
+        "signal_name": "add",
+        "request_id": "r",
+    }
+    return SignalWithStartWorkflowExecutionRequest(**{**fields, **changes})
+
+
+async def test_signal_with_start_twice_by_one_request(session, queue):
+    service = session.client.workflow_service
+    request = signal_with_start(queue)
+    first = await service.signal_with_start_workflow_execution(request)
+    assert first.started and first.run_id == first.first_execution_run_id
+    link = first.signal_link.workflow_event
+    assert (link.workflow_id, link.run_id) == (queue, first.run_id)
+    assert link.request_id_ref.request_id == "r"
+    again = await service.signal_with_start_workflow_execution(request)
+    assert again.run_id == first.run_id and not again.started
+    assert types_of(await session.events(queue)).count("WorkflowExecutionSignaled") == 1
+    other = signal_with_start(queue, request_id="s")
+    for _ in range(2):
+        await service.signal_with_start_workflow_execution(other)
+    assert types_of(await session.events(queue)).count("WorkflowExecutionSignaled") == 2
+    await session.client.get_workflow_handle(queue).terminate()
+    again = await service.signal_with_start_workflow_execution(request)
+    assert again.run_id == first.run_id and not again.started
+
+
+async def test_signal_with_start_and_a_delay(session, queue):
+    service = session.client.workflow_service
+    delay = duration_pb2.Duration(seconds=600)
+    request = signal_with_start(queue, workflow_start_delay=delay)
+    await service.signal_with_start_workflow_execution(request)
+    delayed = ["WorkflowExecutionStarted", "WorkflowExecutionSignaled"]
+    assert types_of(await session.events(queue)) == delayed
+    request.request_id = "s"  # a second one hastens it
+    await service.signal_with_start_workflow_execution(request)
+    hastened = [*delayed, "WorkflowExecutionSignaled", "WorkflowTaskScheduled"]
+    assert types_of(await session.events(queue)) == hastened
+
+
+@pytest.mark.parametrize(
+    "changes, text",
+    [
+        ({"workflow_id": ""}, "WorkflowId is not set on request."),
+        ({"signal_name": ""}, "signal not set"),
+        ({"signal_name": "s" * 1001}, "signal name exceeds maximum allowed length (1001/1000)"),
+        ({"workflow_type": None}, "workflow type not set"),
+        ({"task_queue": None}, "taskQueue is not set"),
+        ({"request_id": "r" * 1001}, "Request ID exceeds maximum allowed length (1001/1000)"),
+        (
+            {"workflow_id_conflict_policy": int(WorkflowIDConflictPolicy.FAIL)},
+            "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not "
+            "supported for this operation.",
+        ),
+    ],
+)
+async def test_signal_with_start_is_checked(session, queue, changes, text):
+    with pytest.raises(RPCError) as info:
+        await session.client.workflow_service.signal_with_start_workflow_execution(
+            signal_with_start(queue, **changes)
+        )
+    assert info.value.status == RPCStatusCode.INVALID_ARGUMENT
+    assert info.value.message == text
 
 
 async def test_signal_to_a_closed_or_unknown_workflow(session, queue):

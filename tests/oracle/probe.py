@@ -117,6 +117,24 @@ def probe_starts(p):
     return first.workflow_id
 
 
+def probe_signal_with_start(p):
+    method = "SignalWithStartWorkflowExecution"
+    good = dict(namespace="default", workflow_id="probe-" + str(uuid.uuid4()), signal_name="s", request_id="r",
+                workflow_type=WorkflowType(name="probe"), task_queue=TaskQueue(name="probe-queue"))
+    policy = WorkflowIdConflictPolicy
+    for label, changes in {
+        "good": {}, "again": {}, "another": dict(request_id="q"), "no namespace": dict(namespace=""),
+        "no id": dict(workflow_id=""), "long id": dict(workflow_id="w" * 1001), "no signal": dict(signal_name=""),
+        "long signal": dict(signal_name="s" * 1001), "no type": dict(workflow_type=None),
+        "long type": dict(workflow_type=WorkflowType(name="t" * 1001)), "no queue": dict(task_queue=None),
+        "long request id": dict(request_id="r" * 1001), "negative timeout": dict(workflow_run_timeout=seconds(-1)),
+        "retry attempts": dict(retry_policy=RetryPolicy(maximum_attempts=-1)),
+        "conflict fail": dict(workflow_id_conflict_policy=policy.WORKFLOW_ID_CONFLICT_POLICY_FAIL),
+    }.items():
+        p.call(f"{method} {label}", method,
+               api.SignalWithStartWorkflowExecutionRequest(**{**good, **changes}))
+
+
 def probe_executions(p, closed_id):
     def execution(workflow_id="nobody", run_id=""):
         return WorkflowExecution(workflow_id=workflow_id, run_id=run_id)
@@ -214,6 +232,7 @@ def probe_namespaces(p):
 def main():
     probe = Probe(sys.argv[1])
     closed = probe_starts(probe)
+    probe_signal_with_start(probe)
     probe_executions(probe, closed)
     probe_tasks(probe)
     probe_polls(probe)
