@@ -66,7 +66,7 @@ void run_time_out(struct transition *t)
     fail_started_task(t);
     api_workflow_execution_timed_out_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, &event);
-    const int64_t execution_ns = run_execution_expiry_ns(t->run);
+    const int64_t execution_ns = t->run->execution_expires_ns;
     if (execution_ns != 0 && execution_ns <= t->now_ns)
         a->retry_state = RETRY_STATE_TIMEOUT;
     else if (t->run->retry_policy.len == 0)

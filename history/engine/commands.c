@@ -47,8 +47,7 @@ static bool too_large(const struct transition *t, const ProtobufCMessage *messag
     return message && protobuf_c_message_get_packed_size(message) > t->limits->blob_bytes_max;
 }
 
-/* The worker did not see what has come since its task began: it must look before it closes. */
-static enum err unhandled(struct transition *t, struct command_context *ctx)
+enum err command_unhandled(struct transition *t, struct command_context *ctx)
 {
     ctx->cause = WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND;
     return err_fail(t->detail, ERR_INVALID, "UnhandledCommand");
@@ -64,7 +63,7 @@ static enum err command_complete(struct transition *t, struct command_context *c
     api_history_event *event;
 
     if (t->run->buffered_count > 0)
-        return unhandled(t, ctx);
+        return command_unhandled(t, ctx);
     if (!in)
         return command_bad(t, ctx,
                            WORKFLOW_TASK_FAILED_CAUSE_BAD_COMPLETE_WORKFLOW_EXECUTION_ATTRIBUTES,
@@ -107,7 +106,7 @@ static enum err command_fail(struct transition *t, struct command_context *ctx,
     api_history_event *event;
 
     if (t->run->buffered_count > 0)
-        return unhandled(t, ctx);
+        return command_unhandled(t, ctx);
     if (!in)
         return command_bad(t, ctx, bad,
                            "FailWorkflowExecutionCommandAttributes is not set on "
@@ -136,7 +135,7 @@ static enum err command_cancel(struct transition *t, struct command_context *ctx
     api_history_event *event;
 
     if (t->run->buffered_count > 0)
-        return unhandled(t, ctx);
+        return command_unhandled(t, ctx);
     if (!in)
         return command_bad(t, ctx,
                            WORKFLOW_TASK_FAILED_CAUSE_BAD_CANCEL_WORKFLOW_EXECUTION_ATTRIBUTES,
@@ -290,8 +289,7 @@ static const struct command_kind {
     [COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION] = {command_complete, 0, true},
     [COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION] = {command_fail, 0, true},
     [COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION] = {command_cancel, 0, true},
-    [COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION] =
-        {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_CONTINUE_AS_NEW_ATTRIBUTES, true},
+    [COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION] = {command_continue_as_new, 0, true},
     [COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION] =
         {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_START_CHILD_EXECUTION_ATTRIBUTES, false},
     [COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION] =

@@ -132,7 +132,7 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
         arena,
         &temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry__descriptor);
 
-    extended->execution_expiration_time = timestamp(arena, run_execution_expiry_ns(run));
+    extended->execution_expiration_time = timestamp(arena, run->execution_expires_ns);
     extended->run_expiration_time =
         run->run_expires_ns ? timestamp(arena, run->run_expires_ns) : no_time(arena);
     extended->original_start_time = timestamp(arena, run->start_ns);
@@ -161,7 +161,7 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
            bytes_slice(run->worker_version_stamp));
     if (run->reset_points.len > 0)
         splice(arena, &out->workflow_execution_info->base, "auto_reset_points",
-               bytes_slice(run->reset_points));
+               run_shown_reset_points(run, arena));
     else
         out->workflow_execution_info->auto_reset_points =
             engine_message(arena, &api_reset_points__desc);

@@ -42,7 +42,7 @@ enum start_decision engine_start_policy(const api_start_workflow_execution_reque
 MUST_USE enum err engine_start(struct transition *t, const struct engine_start *start);
 
 /* The response for a run that a repeated start meets. */
-struct slice engine_start_reply(struct arena *arena, const char *run_id,
+struct slice engine_start_reply(struct arena *arena, const char *run_id, const char *first_run_id,
                                 struct slice namespace_name, struct slice workflow_id,
                                 int32_t status, bool started);
 
@@ -109,6 +109,8 @@ enum err command_start_timer(struct transition *t, struct command_context *ctx,
                              const api_command *command);
 enum err command_cancel_timer(struct transition *t, struct command_context *ctx,
                               const api_command *command);
+enum err command_continue_as_new(struct transition *t, struct command_context *ctx,
+                                 const api_command *command);
 enum err command_record_marker(struct transition *t, struct command_context *ctx,
                                const api_command *command);
 

@@ -35,11 +35,12 @@ const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor 
 
 void run_signal_request_add(struct run *run, struct slice request_id, bool dirty);
 int32_t run_priority(const struct run *run);
-int64_t run_execution_expiry_ns(const struct run *run); /* of the whole execution; 0: never */
-int64_t run_expiry_ns(const struct run *run);           /* of this run; 0: never */
+int64_t run_expiry_ns(const struct run *run); /* of this run; 0: never */
 /* A link to the event that a request made in this run. */
 api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
                                         int32_t event_type);
+/* Into the run's Started event: the links of its start. */
+void run_start_links(struct transition *t, api_history_event *started);
 /* The close event was written: the run has ended, with all that was pending. */
 void run_close(struct transition *t, int32_t status);
 /* Terminate: fails a started workflow task first. */
@@ -104,6 +105,8 @@ enum err commands_run(struct transition *t, struct command_context *ctx, size_t 
 /* `cause` and "Cause: text" for a bad command. */
 enum err command_bad(struct transition *t, struct command_context *ctx, int32_t cause,
                      const char *format, ...) PRINTF_LIKE(4, 5);
+/* The worker did not see what has come since its task began: it must look before it closes. */
+enum err command_unhandled(struct transition *t, struct command_context *ctx);
 /* The same, and the run is terminated: past a size limit. */
 enum err command_too_large(struct transition *t, struct command_context *ctx, int32_t cause,
                            const char *text);

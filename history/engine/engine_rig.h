@@ -49,6 +49,9 @@ struct rig {
     struct engine_limits limits;
     struct arena arena; /* of the whole scenario */
     struct run *run;
+    struct run *ended; /* the run before, which continued as `run` */
+    struct slice ended_history;
+    size_t runs_ended;
     struct buf history;
     struct task_change tasks[RIG_TASKS_MAX]; /* dispatchable now, oldest first */
     size_t task_count;
@@ -110,6 +113,7 @@ static void rig_init(struct rig *rig, const char *name)
 static void rig_release(struct rig *rig)
 {
     run_free(rig->run);
+    run_free(rig->ended);
     store_shard_close(rig->shard, false);
     store_close(rig->store);
     store_memory_wipe(rig->dir);
@@ -181,7 +185,12 @@ static bool rig_visit_visible(void *arg, struct slice key, struct slice value)
     check_ok(row_visibility_decode(&load->rig->arena, value, &info));
     api_workflow_execution_info *decoded =
         engine_decode(&load->rig->arena, &api_workflow_execution_info__desc, info);
-    check(decoded && (int32_t)decoded->status == load->rig->run->status);
+    check(decoded != NULL && decoded->execution != NULL);
+    if (decoded && decoded->execution)
+        check_i64((int32_t)decoded->status,
+                  strcmp(decoded->execution->run_id, load->rig->run->run_id) == 0
+                      ? load->rig->run->status
+                      : WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW);
     return true;
 }
 
@@ -227,7 +236,7 @@ static enum err rig_read(struct store_snapshot *snapshot, void *arg)
                         rig_visit_visible, load));
     check_i64((int64_t)load->task_rows, (int64_t)load->rig->task_count);
     check_i64((int64_t)load->deadline_rows, load->rig->run->deadline_row_ns ? 1 : 0);
-    check_i64((int64_t)load->visible_rows, 1);
+    check_i64((int64_t)load->visible_rows, (int64_t)load->rig->runs_ended + 1);
     rig_check_current(snapshot, load->rig);
     return run_load(snapshot, load->rig->run->tablet, SLICE_LIT(RIG_NAMESPACE),
                     load->rig->run->run_id, &load->run);
@@ -329,6 +338,32 @@ static void rig_keep_started(struct rig *rig, const struct transition *t)
     }
 }
 
+/* The run continued as a new one, which the rig goes on with. Its rows join `ops`. */
+static void rig_follow(struct rig *rig, struct transition *t, const char *word,
+                       struct store_op **ops, size_t *count)
+{
+    struct transition *next = t->next;
+    struct store_op *more;
+    size_t more_count;
+
+    rig_check_rebuilt(rig, word);
+    run_free(rig->ended);
+    rig->ended = rig->run;
+    rig->runs_ended++;
+    rig->ended_history = arena_copy(&rig->arena, buf_slice(&rig->history));
+    rig->run = next->run;
+    t->next_taken = true;
+    buf_clear(&rig->history);
+    buf_append_slice(&rig->history, buf_slice(&next->events));
+    rig_keep_tasks(rig, next);
+    rows_of_transition(next, true, &more, &more_count);
+    struct store_op *all = ARENA_ARRAY(&rig->arena, struct store_op, *count + more_count);
+    memcpy(all, *ops, *count * sizeof(*all));
+    memcpy(all + *count, more, more_count * sizeof(*all));
+    *ops = all;
+    *count += more_count;
+}
+
 static void rig_end(struct rig *rig, struct transition *t, const char *word, enum err err)
 {
     struct store_op *ops;
@@ -350,6 +385,8 @@ static void rig_end(struct rig *rig, struct transition *t, const char *word, enu
     rig_keep_started(rig, t);
     buf_append_slice(&rig->history, buf_slice(&t->events));
     rows_of_transition(t, t->first_event_id == 1, &ops, &count);
+    if (t->next)
+        rig_follow(rig, t, word, &ops, &count);
     if (count > 0) {
         check_ok(store_stage(rig->shard, ops, count, true, &seq));
         for (int i = 0; store_step(rig->store); i++)
@@ -549,8 +586,15 @@ static api_command *rig_command(struct rig *rig, const char *text)
     } else if (RIG_CASE("cancel")) {
         RIG_ATTRS(CANCEL_WORKFLOW_EXECUTION, cancel_workflow_execution);
     } else {
-        must(RIG_CASE("can"));
-        RIG_ATTRS(CONTINUE_AS_NEW_WORKFLOW_EXECUTION, continue_as_new_workflow_execution);
+        must(RIG_CASE("can") || RIG_CASE("badcan"));
+        api_continue_as_new_workflow_execution_command_attributes *n =
+            RIG_ATTRS(CONTINUE_AS_NEW_WORKFLOW_EXECUTION, continue_as_new_workflow_execution);
+        static char cron[] = "* * * * *";
+        if (text[0] == 'b')
+            n->cron_schedule = cron;
+        n->input = engine_payloads_of_text(a, "state");
+        if (arg)
+            n->backoff_start_interval = rig_seconds(rig, strtoll(arg, NULL, 10));
     }
 #undef RIG_CASE
 #undef RIG_ATTRS

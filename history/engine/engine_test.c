@@ -104,7 +104,7 @@ TEST(test_engine_fails_workflow_tasks)
         {"a second bad one is left to its time-out",
          "start poll done:nomark!INVALID poll done:nomark!INVALID done:complete",
          BEGIN "WFTStarted WFTFailed WFTScheduled WFTStarted WFTCompleted Completed"},
-        {"not supported yet", "start poll done:can!INVALID", BEGIN "WFTStarted WFTFailed"},
+        {"not supported yet", "start poll done:badcan!INVALID", BEGIN "WFTStarted WFTFailed"},
         {"a closing command must be the last", "start poll done:complete,mark=m!INVALID",
          BEGIN "WFTStarted"},
         {"a stale token", "start poll wfail poll old!NOT_FOUND done:complete",
@@ -235,8 +235,9 @@ TEST(test_engine_says_what_is_wrong)
         {"start poll done:complete,mark=m!INVALID",
          "invalid command sequence: [CompleteWorkflowExecution, RecordMarker], command "
          "CompleteWorkflowExecution must be the last command."},
-        {"start poll done:can!INVALID", "BadContinueAsNewAttributes: this server does not support "
-                                        "the command ContinueAsNewWorkflowExecution yet"},
+        {"start poll done:badcan!INVALID",
+         "BadContinueAsNewAttributes: this server does not support CronSchedule yet"},
+        {"start poll signal=s done:can!INVALID", "UnhandledCommand"},
         {"start poll wait=10 done!NOT_FOUND", "Workflow task not found."},
         {"start term signal=s!NOT_FOUND", "workflow execution already completed"},
         {"start poll term wfail!NOT_FOUND", "workflow execution already completed"},

@@ -51,6 +51,15 @@ static bool text_id(char out[UUID_TEXT_LEN + 1], const char *id)
     return true;
 }
 
+static struct slice keep_links(struct rebuilding *r)
+{
+    api_history_event links = API_HISTORY_EVENT_INIT;
+
+    links.n_links = r->event->n_links;
+    links.links = r->event->links;
+    return links.n_links > 0 ? keep_message(r, &links) : SLICE_EMPTY;
+}
+
 /* -- the run --------------------------------------------------------------------------------- */
 
 static bool apply_started(struct rebuilding *r)
@@ -75,7 +84,13 @@ static bool apply_started(struct rebuilding *r)
     run->start_ns = r->now_ns;
     run->execution_ns = r->now_ns + delay_ns;
     run->first_task_due_ns = delay_ns > 0 ? run->execution_ns : 0;
+    if (proto_timestamp_ns(a->workflow_execution_expiration_time, &run->execution_expires_ns) !=
+        ERR_OK)
+        return wrong(r, "an expiration out of range");
     run->run_expires_ns = run_expiry_ns(run);
+    run->start_links = keep_links(r);
+    if (a->prev_auto_reset_points)
+        bytes_set(&run->reset_points, proto_encode(r->arena, a->prev_auto_reset_points));
     run->attempt = a->attempt;
     run->retry_policy = keep_message(r, a->retry_policy);
     run->cron = keep(r, a->cron_schedule);
@@ -307,6 +322,8 @@ static bool apply_run_event(struct rebuilding *r)
         return apply_closed(r, WORKFLOW_EXECUTION_STATUS_TERMINATED);
     case EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
         return apply_closed(r, WORKFLOW_EXECUTION_STATUS_TIMED_OUT);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+        return apply_closed(r, WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW);
     case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
         r->run->signal_count++;
         return true;

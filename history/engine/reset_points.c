@@ -56,6 +56,26 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
     return true;
 }
 
+struct slice run_shown_reset_points(const struct run *run, struct arena *arena)
+{
+    api_reset_points *points = points_of(run, arena);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < points->n_points; i++) {
+        api_reset_point_info *point = points->points[i];
+        int64_t expires_ns;
+
+        if (proto_timestamp_ns(point->expire_time, &expires_ns) == ERR_OK && expires_ns != 0 &&
+            expires_ns < run->start_ns)
+            continue;
+        if (!point->expire_time && strcmp(point->run_id, run->run_id) != 0)
+            point->expire_time = proto_timestamp(arena, run->start_ns + run->retention_ns);
+        points->points[kept++] = point;
+    }
+    points->n_points = kept;
+    return proto_encode(arena, points);
+}
+
 /* -- search attributes ----------------------------------------------------------------------- */
 
 static void json_text(struct buf *out, const char *prefix, const char *text)

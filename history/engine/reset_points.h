@@ -14,6 +14,10 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
                          const api_workflow_task_completed_event_attributes *completed,
                          int64_t event_id, int64_t now_ns);
 
+/* Encoded ResetPoints as they are shown: those of runs before this one (it continues theirs) expire
+ * with their run. */
+struct slice run_shown_reset_points(const struct run *run, struct arena *arena);
+
 /* Set, replace or (with an empty value) remove search attributes; NULL: none. */
 void run_merge_search_attributes(struct run *run, struct arena *arena,
                                  const api_search_attributes *added);

@@ -75,7 +75,9 @@ struct run {
     int64_t start_ns, execution_ns; /* execution_ns: start + first workflow task backoff */
     int64_t run_expires_ns;         /* when the run times out; 0: never */
     int64_t first_task_due_ns;      /* end of the first workflow task's back-off; 0: scheduled */
+    int64_t execution_expires_ns;   /* when the whole chain of runs times out; 0: never */
     int32_t attempt;
+    struct slice start_links;  /* encoded HistoryEvent with the links of the start alone */
     struct slice retry_policy; /* encoded, may be empty */
     struct slice cron;
     struct slice memo;                    /* encoded Memo as started */

@@ -116,6 +116,34 @@ static api_retry_policy *retry_policy_of(struct transition *t,
                                  : NULL;
 }
 
+static int64_t execution_expiry_ns(const struct run *run)
+{
+    if (run->execution_timeout_ns == 0)
+        return 0;
+    return (run->start_ns + run->execution_timeout_ns + NS_PER_MS / 2) / NS_PER_MS * NS_PER_MS;
+}
+
+static struct slice keep_links(struct transition *t,
+                               const api_start_workflow_execution_request *request)
+{
+    api_history_event *links = engine_message(t->arena, &api_history_event__desc);
+
+    links->n_links = request->n_links;
+    links->links = request->links;
+    return request->n_links > 0 ? keep_message(t, links) : SLICE_EMPTY;
+}
+
+void run_start_links(struct transition *t, api_history_event *started)
+{
+    if (t->run->start_links.len == 0)
+        return;
+    const api_history_event *links =
+        engine_decode(t->arena, &api_history_event__desc, t->run->start_links);
+    must(links != NULL);
+    started->n_links = links->n_links;
+    started->links = links->links;
+}
+
 static void fill_run(struct transition *t, const struct engine_start *start,
                      const struct timeouts *timeouts)
 {
@@ -136,7 +164,9 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->start_ns = t->now_ns;
     run->execution_ns = t->now_ns + timeouts->delay_ns;
     run->first_task_due_ns = timeouts->delay_ns > 0 ? run->execution_ns : 0;
+    run->execution_expires_ns = execution_expiry_ns(run);
     run->run_expires_ns = run_expiry_ns(run);
+    run->start_links = keep_links(t, request);
     run->attempt = 1;
     run->retry_policy = keep_message(t, retry_policy_of(t, request));
     run->memo = keep_message(t, request->memo);
@@ -149,16 +179,9 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
 }
 
-int64_t run_execution_expiry_ns(const struct run *run)
-{
-    if (run->execution_timeout_ns == 0)
-        return 0;
-    return (run->start_ns + run->execution_timeout_ns + NS_PER_MS / 2) / NS_PER_MS * NS_PER_MS;
-}
-
 int64_t run_expiry_ns(const struct run *run)
 {
-    const int64_t execution = run_execution_expiry_ns(run);
+    const int64_t execution = run->execution_expires_ns;
 
     if (run->run_timeout_ns == 0)
         return 0;
@@ -191,7 +214,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->identity = request->identity;
     a->retry_policy = retry_policy_of(t, request);
     a->attempt = 1;
-    a->workflow_execution_expiration_time = transition_timestamp(t, run_execution_expiry_ns(run));
+    a->workflow_execution_expiration_time = transition_timestamp(t, run->execution_expires_ns);
     a->last_completion_result = request->last_completion_result;
     a->continued_failure = request->continued_failure;
     a->first_workflow_task_backoff = transition_duration(t, timeouts->delay_ns);
@@ -225,8 +248,8 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
     if (run->first_task_due_ns == 0)
         transition_need_workflow_task(t);
     t->visibility_changed = true;
-    t->reply = engine_start_reply(t->arena, run->run_id, run->namespace_name, run->workflow_id,
-                                  run->status, true);
+    t->reply = engine_start_reply(t->arena, run->run_id, run->first_run_id, run->namespace_name,
+                                  run->workflow_id, run->status, true);
     return ERR_OK;
 }
 
@@ -286,7 +309,7 @@ api_common_link *engine_link_to_request(struct transition *t, const char *reques
     return link_to_request(t->arena, t->run, request_id, event_type);
 }
 
-struct slice engine_start_reply(struct arena *arena, const char *run_id,
+struct slice engine_start_reply(struct arena *arena, const char *run_id, const char *first_run_id,
                                 struct slice namespace_name, struct slice workflow_id,
                                 int32_t status, bool started)
 {
@@ -294,7 +317,7 @@ struct slice engine_start_reply(struct arena *arena, const char *run_id,
         engine_message(arena, &api_start_workflow_execution_response__desc);
 
     reply->run_id = arena_str(arena, slice_str(run_id));
-    reply->first_execution_run_id = reply->run_id; /* no chains of runs: each is its first */
+    reply->first_execution_run_id = arena_str(arena, slice_str(first_run_id));
     reply->started = started;
     reply->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)status;
     reply->link = link_to_start(arena, namespace_name, workflow_id, run_id);

@@ -31,6 +31,12 @@ void transition_init(struct transition *t, struct run *run, struct arena *arena)
 void transition_release(struct transition *t)
 {
     buf_release(&t->events);
+    if (!t->next)
+        return;
+    if (!t->next_taken)
+        run_free(t->next->run);
+    transition_release(t->next);
+    t->next = NULL;
 }
 
 /* -- messages -------------------------------------------------------------------------------- */
@@ -146,6 +152,7 @@ static const uint8_t attributes_case[] = {
     CASE(TIMER_FIRED),
     CASE(TIMER_CANCELED),
     CASE(MARKER_RECORDED),
+    CASE(WORKFLOW_EXECUTION_CONTINUED_AS_NEW),
     CASE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES),
 };
 #undef CASE

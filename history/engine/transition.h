@@ -73,6 +73,9 @@ struct transition {
     bool wft_completed; /* a workflow task completed: `query_results` answers queries */
     bool wft_failed;    /* a workflow task failed or timed out: its queries wait again */
     api_respond_workflow_task_completed_request *completed_request; /* for query_results */
+    struct transition *next; /* the run continues as this new one: to be committed in one record
+                                with it. Its run is ended with the transition unless `next_taken` */
+    bool next_taken;
     bool commands_running; /* needs for a workflow task are collected, not served at once */
     struct slice deferred; /* events of these commands that come after all commands' events, as in
                               run.buffered; gone when a command closes the run */

@@ -149,8 +149,8 @@ static void answer_current(struct history_shard *shard, struct hs_request *req,
         return;
     }
     const struct slice reply =
-        engine_start_reply(&req->arena, current->run.run_id, req->api.namespace_name,
-                           req->workflow_id, current->run.status, started);
+        engine_start_reply(&req->arena, current->run.run_id, current->run.first_run_id,
+                           req->api.namespace_name, req->workflow_id, current->run.status, started);
 
     hs_answer(shard, req, ERR_OK, reply, current->seq);
 }

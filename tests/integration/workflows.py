@@ -335,3 +335,15 @@ class CancelsUnstarted:
             return await handle
         except ActivityError as error:
             return type(error.cause).__name__
+
+
+@workflow.defn
+class CountsDown:
+    """Continues as new until nothing is left; the state travels in the input."""
+
+    @workflow.run
+    async def run(self, left: int, seen: list[str]) -> list[str]:
+        seen = [*seen, workflow.info().run_id]
+        if left > 1:
+            workflow.continue_as_new(args=[left - 1, seen])
+        return seen
