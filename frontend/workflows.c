@@ -263,6 +263,20 @@ enum err fe_get_history(struct fe_call *fc)
                                     .repeatable = true});
 }
 
+enum err fe_get_history_reverse(struct fe_call *fc)
+{
+    const api_get_workflow_execution_history_reverse_request *req = fc->request;
+    const enum err err = fe_check_execution(fc, req->execution);
+
+    if (err != ERR_OK)
+        return err;
+    return fe_forward_history(fc,
+                              &(struct fe_to_history){.method = METHOD_HISTORY_GET_HISTORY_REVERSE,
+                                                      .workflow_id = req->execution->workflow_id,
+                                                      .request = fc->call->request,
+                                                      .repeatable = true});
+}
+
 enum err fe_query_workflow(struct fe_call *fc)
 {
     const api_query_workflow_request *req = fc->request;

@@ -1,4 +1,5 @@
-/* history_read.c - GetWorkflowExecutionHistory: pages, the close event, and long polls.
+/* history_read.c - GetWorkflowExecutionHistory: pages, the close event, and long polls; and pages
+ * from the end.
  *
  * A page token names (run, next id, end) and never an owner. The token of a poll response ends
  * with the task's Started event and carries the events that are not written. */
@@ -21,6 +22,8 @@ struct get_history {
     bool running, is_poll;
     struct slice extra;
     int64_t seq;
+    struct slice token; /* in reverse: the request's */
+    uint32_t page;      /* in reverse: events wanted */
 };
 
 struct slice hs_history_token(struct arena *arena, const char *run_id, int64_t next, int64_t end,
@@ -46,10 +49,9 @@ struct slice hs_history_token(struct arena *arena, const char *run_id, int64_t n
     return token;
 }
 
-static enum err decode_token(struct hs_request *req, struct get_history *get, const char *run_id)
+static enum err decode_token(struct hs_request *req, struct slice bytes, struct get_history *get,
+                             const char *run_id)
 {
-    const struct slice bytes =
-        slice_of(get->request->next_page_token.data, get->request->next_page_token.len);
     struct rec rec;
 
     if (rec_decode(&req->arena, bytes, &rec) != ERR_OK)
@@ -71,32 +73,39 @@ static enum err decode_token(struct hs_request *req, struct get_history *get, co
 static void step_get_history(struct history_shard *shard, struct hs_request *req,
                              struct hs_entry *entry);
 
-/* Where the request names no run, the token does; where it names one, it is that of the token. */
+/* Where the request names no run, the token does; where it names one, it is that of the token.
+ * Gives false when the request is answered. */
+static bool run_of_token(struct history_shard *shard, struct hs_request *req, struct slice token)
+{
+    struct rec rec;
+    uint8_t uuid[16];
+
+    if (token.len == 0)
+        return true;
+    if (rec_decode(&req->arena, token, &rec) != ERR_OK ||
+        !uuid_parse(rec_bytes(&rec, KEY_RUN), uuid)) {
+        hs_answer(shard, req, err_fail(&req->detail, ERR_INVALID, "Invalid NextPageToken."),
+                  SLICE_EMPTY, 0);
+        return false;
+    }
+    if (req->run_id[0] != '\0' && !slice_eq(rec_bytes(&rec, KEY_RUN), slice_str(req->run_id))) {
+        hs_answer(shard, req,
+                  err_fail(&req->detail, ERR_INVALID,
+                           "RunId in the request does not match the NextPageToken."),
+                  SLICE_EMPTY, 0);
+        return false;
+    }
+    uuid_format(uuid, req->run_id);
+    return true;
+}
+
 void hs_get_history(struct history_shard *shard, struct hs_request *req)
 {
     const api_get_workflow_execution_history_request *request = req->message;
-    struct rec rec;
 
-    if (request->next_page_token.len) {
-        const struct slice token =
-            slice_of(request->next_page_token.data, request->next_page_token.len);
-        uint8_t uuid[16];
-
-        if (rec_decode(&req->arena, token, &rec) != ERR_OK ||
-            !uuid_parse(rec_bytes(&rec, KEY_RUN), uuid)) {
-            hs_answer(shard, req, err_fail(&req->detail, ERR_INVALID, "Invalid NextPageToken."),
-                      SLICE_EMPTY, 0);
-            return;
-        }
-        if (req->run_id[0] != '\0' && !slice_eq(rec_bytes(&rec, KEY_RUN), slice_str(req->run_id))) {
-            hs_answer(shard, req,
-                      err_fail(&req->detail, ERR_INVALID,
-                               "RunId in the request does not match the NextPageToken."),
-                      SLICE_EMPTY, 0);
-            return;
-        }
-        uuid_format(uuid, req->run_id);
-    }
+    if (!run_of_token(shard, req,
+                      slice_of(request->next_page_token.data, request->next_page_token.len)))
+        return;
     req->step = step_get_history;
     hs_with_run(shard, req);
 }
@@ -382,7 +391,9 @@ static void step_get_history(struct history_shard *shard, struct hs_request *req
             get->request->history_event_filter_type == HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
         get->wait = get->request->wait_new_event;
         if (get->request->next_page_token.len) {
-            const enum err err = decode_token(req, get, entry->run_id);
+            const struct slice token =
+                slice_of(get->request->next_page_token.data, get->request->next_page_token.len);
+            const enum err err = decode_token(req, token, get, entry->run_id);
 
             if (err != ERR_OK) {
                 hs_answer(shard, req, err, SLICE_EMPTY, entry->seq);
@@ -394,4 +405,99 @@ static void step_get_history(struct history_shard *shard, struct hs_request *req
         step_close_event(shard, req, entry);
     else
         step_all_events(shard, req, entry);
+}
+
+/* -- in reverse ----------------------------------------------------------------------------- */
+
+/* Events come as in a page, the last one first. The token's end is where the next page ends. */
+static struct slice reversed(struct hs_request *req, const struct hs_events *events)
+{
+    struct slice *fields =
+        arena_alloc(&req->arena, (size_t)(events->to - events->from) * sizeof *fields);
+    struct buf out;
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < events->part_count; i++) {
+        struct wire_reader reader = wire_reader(events->parts[i]);
+        struct wire_field field;
+
+        while (wire_next(&reader, &field)) {
+            must(count < (size_t)(events->to - events->from));
+            fields[count++] = field.raw;
+        }
+    }
+    buf_init(&out, 0);
+    while (count > 0)
+        buf_append_slice(&out, fields[--count]);
+    must(buf_ok(&out));
+    const struct slice bytes = arena_copy(&req->arena, buf_slice(&out));
+    buf_release(&out);
+    return bytes;
+}
+
+static void reverse_read(struct history_shard *shard, struct hs_request *req, enum err err,
+                         struct hs_events *events)
+{
+    struct get_history *get = req->extra;
+    struct slice token = SLICE_EMPTY;
+
+    if (err != ERR_OK) {
+        hs_answer(shard, req, err, SLICE_EMPTY, get->seq);
+        return;
+    }
+    if (events->next < events->to) { /* too many bytes: half as many events, one always fits */
+        get->page = (uint32_t)(events->to - events->from) / 2;
+        must(get->page > 0);
+        hs_with_run(shard, req);
+        return;
+    }
+    if (events->from > 1)
+        token = hs_history_token(&req->arena, req->run_id, 1, events->from, get->running,
+                                 SLICE_EMPTY, false);
+    const struct slice page = reversed(req, events);
+    answer_page(shard, req, &page, 1, token, get->seq);
+}
+
+static void step_reverse(struct history_shard *shard, struct hs_request *req,
+                         struct hs_entry *entry)
+{
+    struct get_history *get = req->extra;
+    const int64_t next = entry->run->next_event_id;
+
+    if (get->has_token) {
+        const enum err err = decode_token(req, get->token, get, entry->run_id);
+
+        if (err != ERR_OK) {
+            hs_answer(shard, req, err, SLICE_EMPTY, entry->seq);
+            return;
+        }
+        get->end = get->end < next ? get->end : next;
+    } else if (get->end == 0) {
+        get->end = next;
+    }
+    get->running = run_is_open(entry->run);
+    get->seq = entry->seq;
+    memcpy(req->run_id, entry->run_id, sizeof req->run_id);
+    hs_events_read(shard, req, entry,
+                   &(struct hs_events){.from = get->end > get->page ? get->end - get->page : 1,
+                                       .to = get->end,
+                                       .events_max = get->page,
+                                       .bytes_max = HS_PAGE_BYTES_MAX},
+                   reverse_read);
+}
+
+void hs_get_history_reverse(struct history_shard *shard, struct hs_request *req)
+{
+    const api_get_workflow_execution_history_reverse_request *request = req->message;
+    struct get_history *get = ARENA_NEW(&req->arena, struct get_history);
+    const int32_t page = request->maximum_page_size;
+
+    get->token = slice_of(request->next_page_token.data, request->next_page_token.len);
+    get->has_token = get->token.len > 0;
+    get->page = page <= 0 || page > HS_PAGE_EVENTS_MAX ? HS_PAGE_EVENTS_MAX : (uint32_t)page;
+    req->extra = get;
+    if (!run_of_token(shard, req, get->token))
+        return;
+    req->step = step_reverse;
+    hs_with_run(shard, req);
 }

@@ -38,6 +38,7 @@ EXECUTION_OF(request_cancel_workflow_execution_request, workflow_execution)
 EXECUTION_OF(terminate_workflow_execution_request, workflow_execution)
 EXECUTION_OF(describe_workflow_execution_request, execution)
 EXECUTION_OF(get_workflow_execution_history_request, execution)
+EXECUTION_OF(get_workflow_execution_history_reverse_request, execution)
 EXECUTION_OF(query_workflow_request, execution)
 EXECUTION_OF(reset_sticky_task_queue_request, execution)
 
@@ -127,6 +128,12 @@ static const struct hs_operation operations[] = {
      .desc = &api_get_workflow_execution_history_request__desc,
      .execution = get_workflow_execution_history_request_execution,
      .start = hs_get_history},
+    {.method = METHOD_HISTORY_GET_HISTORY_REVERSE,
+     .name = "GetWorkflowExecutionHistoryReverse",
+     .route = ROUTE_EXECUTION,
+     .desc = &api_get_workflow_execution_history_reverse_request__desc,
+     .execution = get_workflow_execution_history_reverse_request_execution,
+     .start = hs_get_history_reverse},
     EXECUTION(QUERY, "QueryWorkflow", query_workflow_request, hs_step_query, false),
     EXECUTION(RESET_STICKY, "ResetStickyTaskQueue", reset_sticky_task_queue_request,
               step_reset_sticky, false),

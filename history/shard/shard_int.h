@@ -301,6 +301,7 @@ void hs_events_read(struct history_shard *shard, struct hs_request *req, struct 
                     const struct hs_events *want, hs_events_fn done);
 
 void hs_get_history(struct history_shard *shard, struct hs_request *req);
+void hs_get_history_reverse(struct history_shard *shard, struct hs_request *req);
 /* The token that continues a poll's history in GetWorkflowExecutionHistory. */
 struct slice hs_history_token(struct arena *arena, const char *run_id, int64_t next, int64_t end,
                               bool running, struct slice extra_events, bool is_poll);

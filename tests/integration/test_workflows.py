@@ -10,6 +10,7 @@ from temporalio.api.enums.v1 import EventType, HistoryEventFilterType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
     PollWorkflowTaskQueueRequest,
     SignalWithStartWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
@@ -631,6 +632,32 @@ async def test_history_in_pages_of_any_size(session, queue):
         pages = await session.events(queue, page_size=size)
         assert [e.event_id for e in pages] == [e.event_id for e in whole]
         assert pages == whole
+
+
+@pytest.mark.parametrize("page_size", [0, 1, 3, 100])
+async def test_history_in_reverse(session, queue, page_size):
+    async with session.worker(queue, [w.Plain]):
+        handle = await session.client.start_workflow(w.Plain.run, "x", id=queue, task_queue=queue)
+        await handle.result()
+    request = GetWorkflowExecutionHistoryReverseRequest(
+        namespace=NAMESPACE,
+        execution=WorkflowExecution(workflow_id=queue),
+        maximum_page_size=page_size,
+    )
+    events = []
+    while True:
+        page = await session.client.workflow_service.get_workflow_execution_history_reverse(request)
+        assert not page_size or len(page.history.events) <= page_size
+        events += page.history.events
+        if not page.next_page_token:
+            break
+        request.next_page_token = page.next_page_token
+    assert events[::-1] == await session.events(queue)
+    request.next_page_token = b"rubbish"
+    with pytest.raises(RPCError) as info:
+        await session.client.workflow_service.get_workflow_execution_history_reverse(request)
+    assert info.value.status == RPCStatusCode.INVALID_ARGUMENT
+    assert info.value.message == "Invalid NextPageToken."
 
 
 async def test_history_long_poll_and_close_event(session, queue):

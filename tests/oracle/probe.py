@@ -149,6 +149,8 @@ def probe_executions(p, closed_id):
                api.DescribeWorkflowExecutionRequest(execution=target, **both))
         p.call(f"history {label}", "GetWorkflowExecutionHistory",
                api.GetWorkflowExecutionHistoryRequest(execution=target, **both))
+        p.call(f"history in reverse {label}", "GetWorkflowExecutionHistoryReverse",
+               api.GetWorkflowExecutionHistoryReverseRequest(execution=target, **both))
         p.call(f"signal {label}", "SignalWorkflowExecution",
                api.SignalWorkflowExecutionRequest(workflow_execution=target, signal_name="s", **both))
         p.call(f"cancel {label}", "RequestCancelWorkflowExecution",
@@ -169,6 +171,9 @@ def probe_executions(p, closed_id):
         namespace="default", execution=execution(), query=WorkflowQuery()))
     p.call("history bad token", "GetWorkflowExecutionHistory", api.GetWorkflowExecutionHistoryRequest(
         namespace="default", execution=execution(closed_id), next_page_token=b"rubbish"))
+    p.call("history in reverse bad token", "GetWorkflowExecutionHistoryReverse",
+           api.GetWorkflowExecutionHistoryReverseRequest(
+               namespace="default", execution=execution(closed_id), next_page_token=b"rubbish"))
 
 
 def probe_tasks(p):
