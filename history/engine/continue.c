@@ -19,6 +19,7 @@ struct continuing {
     api_workflow_type *type;
     api_task_queue *task_queue;
     int64_t run_timeout_ns, task_timeout_ns, backoff_ns;
+    char run_id[UUID_TEXT_LEN + 1]; /* of the new run */
 };
 
 static int64_t lesser(int64_t a, int64_t b)
@@ -41,7 +42,7 @@ static const char *fill_in(struct transition *t, struct continuing *c)
     if (strlen(c->type->name) > max)
         return arena_printf(arena,
                             "WorkflowType on ContinueAsNewWorkflowExecutionCommand exceeds length "
-                            "limit. WorkflowType=%.100s Length=%zu Limit=%zu",
+                            "limit. WorkflowType=%s Length=%zu Limit=%zu",
                             c->type->name, strlen(c->type->name), max);
     c->task_queue = engine_message(arena, &api_task_queue__desc);
     if (c->in->task_queue)
@@ -69,8 +70,11 @@ static const char *fill_in(struct transition *t, struct continuing *c)
         if (bad)
             return arena_printf(arena,
                                 "Invalid %s on ContinueAsNewWorkflowExecutionCommand: %s. "
-                                "WorkflowType=%s",
-                                spans[i].name, bad, c->type->name);
+                                "WorkflowType=%s TaskQueue=name:\"%s\" kind:%s",
+                                spans[i].name, bad, c->type->name, c->task_queue->name,
+                                c->task_queue->kind == TASK_QUEUE_KIND_STICKY
+                                    ? "TASK_QUEUE_KIND_STICKY"
+                                    : "TASK_QUEUE_KIND_NORMAL");
     }
     if (c->run_timeout_ns == 0)
         c->run_timeout_ns = run->run_timeout_ns;
@@ -136,13 +140,13 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
 /* -- the old run ----------------------------------------------------------------------------- */
 
 static void write_continued(struct transition *t, const struct command_context *ctx,
-                            const struct continuing *c, const char *new_run_id)
+                            const struct continuing *c)
 {
     api_history_event *event;
     api_workflow_execution_continued_as_new_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW, &event);
 
-    a->new_execution_run_id = transition_str(t, slice_str(new_run_id));
+    a->new_execution_run_id = transition_str(t, slice_str(c->run_id));
     a->workflow_type = c->type;
     a->task_queue = c->task_queue;
     a->input = c->in->input;
@@ -189,7 +193,7 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     run->namespace_name = keep(run, old->namespace_name);
     run->workflow_id = keep(run, old->workflow_id);
     run->tablet = old->tablet;
-    uuid_v7(t->rng, t->now_ns / NS_PER_MS, run->run_id);
+    memcpy(run->run_id, c->run_id, sizeof(run->run_id));
     memcpy(run->first_run_id, old->first_run_id, sizeof(run->first_run_id));
     run->workflow_type = keep(run, slice_str(c->type->name));
     run->task_queue = keep(run, slice_str(c->task_queue->name));
@@ -293,8 +297,9 @@ enum err command_continue_as_new(struct transition *t, struct command_context *c
     const enum err err = check(t, ctx, &c);
     if (err != ERR_OK)
         return err;
-    begin_next(t, &c);
-    write_continued(t, ctx, &c, t->next->run->run_id);
+    uuid_v7(t->rng, t->now_ns / NS_PER_MS, c.run_id);
+    write_continued(t, ctx, &c);
     run_close(t, WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW);
+    begin_next(t, &c);
     return ERR_OK;
 }

@@ -89,7 +89,9 @@ static api_workflow_execution_config *config_of(const struct run *run, struct ar
     config->task_queue->name = arena_str(arena, run->task_queue);
     config->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
     config->workflow_execution_timeout = span(arena, run->execution_timeout_ns);
-    config->workflow_run_timeout = span(arena, run->run_timeout_ns);
+    config->workflow_run_timeout = strcmp(run->run_id, run->first_run_id) == 0
+                                       ? span(arena, run->run_timeout_ns)
+                                       : proto_duration(arena, run->run_timeout_ns);
     config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
     splice(arena, &config->base, "user_metadata", run->user_metadata);
     return config;

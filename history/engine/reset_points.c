@@ -68,8 +68,8 @@ struct slice run_shown_reset_points(const struct run *run, struct arena *arena)
         if (proto_timestamp_ns(point->expire_time, &expires_ns) == ERR_OK && expires_ns != 0 &&
             expires_ns < run->start_ns)
             continue;
-        if (!point->expire_time && strcmp(point->run_id, run->run_id) != 0)
-            point->expire_time = proto_timestamp(arena, run->start_ns + run->retention_ns);
+        if (!point->expire_time && run->status == WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW)
+            point->expire_time = proto_timestamp(arena, run->close_ns + run->retention_ns);
         points->points[kept++] = point;
     }
     points->n_points = kept;

@@ -14,8 +14,8 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
                          const api_workflow_task_completed_event_attributes *completed,
                          int64_t event_id, int64_t now_ns);
 
-/* Encoded ResetPoints as they are shown: those of runs before this one (it continues theirs) expire
- * with their run. */
+/* Encoded ResetPoints as they are shown: of a run that continued as a new one they expire with it.
+ * The new run goes on with these. */
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena);
 
 /* Set, replace or (with an empty value) remove search attributes; NULL: none. */

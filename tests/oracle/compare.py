@@ -17,12 +17,14 @@ import traceback
 import lab
 import scenarios
 import scenarios_activity
+import scenarios_continue
 import scenarios_more
 import scenarios_query
 import scenarios_sdk
 import scenarios_task
 
-MODULES = (scenarios, scenarios_activity, scenarios_task, scenarios_query, scenarios_more, scenarios_sdk)
+MODULES = (scenarios, scenarios_activity, scenarios_task, scenarios_query, scenarios_more, scenarios_sdk,
+           scenarios_continue)
 
 
 def collect(only):
