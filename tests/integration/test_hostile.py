@@ -921,3 +921,132 @@ def test_two_thousand_held_polls(server, ask):
         for peer in peers:
             peer.reset_connection()
     terminate(ask, name)
+
+
+# -- the mesh -------------------------------------------------------------------------------------
+
+PUSH_HELLO = b"\0SP\0\0\x50\0\0"  # of nng's ipc transport: the protocol's version, and PUSH
+PULL_HELLO = b"\0SP\0\0\x51\0\0"
+
+
+def mesh_sockets(server):
+    folder = server.environment["GNOMON_RUN_DIR"]
+    return [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".sock")]
+
+
+def connect_mesh(path, hello=PUSH_HELLO):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.settimeout(5)
+    peer.connect(path)
+    peer.sendall(hello)
+    return peer
+
+
+def ipc_message(body, length=None):
+    return b"\1" + (len(body) if length is None else length).to_bytes(8, "big") + body
+
+
+def mesh_header(process, role, number):
+    """As common/mesh/envelope.c writes it."""
+    return (
+        b"\x85\1\1\2\xcf" + process.to_bytes(8, "big") + b"\3" + bytes([role])
+        + b"\4\xcf" + number.to_bytes(8, "big") + b"\5\xcf" + bytes(8)
+    )
+
+
+def mesh_members(server):
+    """Role and process id of each member, from the names of its files."""
+    for path in mesh_sockets(server):
+        role, process = os.path.basename(path).removesuffix(".sock").split("-")
+        yield int(role), int(process, 16)
+
+
+def envelope(kind, shard, method, body):
+    return (
+        b"\x85\1" + bytes([kind]) + b"\2\xcf" + (7).to_bytes(8, "big") + b"\4\xce" + shard.to_bytes(4, "big")
+        + b"\3\xce" + method.to_bytes(4, "big") + b"\x0b\xc6" + len(body).to_bytes(4, "big") + body
+    )
+
+
+def say(path, *messages):
+    """Sends what it can, until the other side closes. An inbox that was left deaf listens anew
+    within a second or two: the connection then breaks, and is made again."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if said(path, messages) or time.monotonic() > deadline:
+                break
+        except TimeoutError:
+            assert time.monotonic() < deadline, f"nobody listens at {path}"
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.02)
+
+
+def said(path, messages):
+    peer = connect_mesh(path)
+    try:
+        if peer.recv(8) != PULL_HELLO:
+            return False
+        for message in messages:
+            peer.sendall(message)
+        peer.shutdown(socket.SHUT_WR)
+        assert peer.recv(1) == b""
+        return True
+    except (BrokenPipeError, ConnectionResetError):
+        return True
+    finally:
+        peer.close()
+
+
+def is_serving(ask):
+    try:
+        serves(ask)
+    except grpc.RpcError:
+        return False
+    return True
+
+
+def test_rubbish_on_the_mesh(server, ask, rng):
+    """Raw bytes, then messages of strangers, then cut and forged ones under the names of members."""
+    if not server.own:
+        pytest.skip("needs the sockets of its own server")
+    services = ("frontend", "history", "matching", "timers")
+    before = {s: metric(server, s, "gnomon_mesh_malformed") for s in services}
+    sockets = mesh_sockets(server)
+    assert len(sockets) == 4
+    log_from = server.log_size()
+    for path in sockets:
+        for _ in range(40):
+            peer = connect_mesh(path, rng.randbytes(rng.choice((1, 7, 8, 9, 1000))))
+            peer.close()
+        idle = connect_mesh(path)  # a message that never comes to its end
+        idle.sendall(ipc_message(b"x" * 100, length=1 << 20))
+        say(path, ipc_message(b"", length=2**63))
+        say(path, ipc_message(b"", length=1 << 40))
+        say(path, *[ipc_message(rng.randbytes(rng.randrange(400))) for _ in range(200)])
+        say(path, ipc_message(mesh_header(rng.getrandbits(63) | 1, 1, 1) + rng.randbytes(50)))
+        serves(ask)
+        idle.close()
+    for service in services:
+        assert metric(server, service, "gnomon_mesh_malformed") > before[service]
+    log = server.log_since(log_from)
+    for service in services:
+        assert re.search(rf"level=error service={service} msg=.rubbish on the mesh", log)
+
+    # As if members had said it: peer resets, after which everything goes on.
+    for role, process in mesh_members(server):
+        for path in sockets:
+            if f"{process:016x}" in path:
+                continue
+            bodies = [
+                envelope(rng.randrange(9), rng.randrange(5), rng.randrange(90), rng.randbytes(rng.randrange(90)))
+                for _ in range(100)
+            ]
+            messages = []
+            for n, body in enumerate(bodies):
+                cut = rng.randrange(len(body)) if n % 3 == 0 else len(body)
+                messages.append(ipc_message(mesh_header(process, role, 2**62 + n) + body[:cut]))
+            say(path, *messages)
+    wait_until(lambda: is_serving(ask), 30, "served again")
+    for _ in range(5):
+        serves(ask)
