@@ -171,6 +171,7 @@ static void step_start_activity_task(struct history_shard *shard, struct hs_requ
             seq = entry->seq;
     }
     const api_poll_activity_task_queue_response *response = t.started_activity;
+    const bool repeated = t.change_count == 0; /* a start ends the task's row */
     transition_release(&t);
     if (err != ERR_OK) {
         refused(shard, req, err, seq);
@@ -179,8 +180,9 @@ static void step_start_activity_task(struct history_shard *shard, struct hs_requ
     must(response != NULL);
     struct hs_reply *reply = hs_add_reply(req, start->poll.reply_to, ERR_OK);
     reply->parts[reply->count++] = proto_encode(&req->arena, response);
-    reply->undelivered =
-        arena_copy(&req->arena, slice_of(response->task_token.data, response->task_token.len));
+    if (!repeated) /* else the first answer may have reached its worker: not to be un-started */
+        reply->undelivered =
+            arena_copy(&req->arena, slice_of(response->task_token.data, response->task_token.len));
     hs_add_reply(req, req->from, ERR_OK);
     hs_release(shard, req, seq);
 }
