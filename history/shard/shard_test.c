@@ -171,6 +171,38 @@ TEST(test_history_shard_survives_a_crash)
     }
 }
 
+TEST(test_history_shard_unstarts_only_a_first_answer)
+{
+    WITH_WORLD(w);
+    pb_duration timeout = PB_DURATION_INIT;
+    api_activity_type type = API_ACTIVITY_TYPE_INIT;
+    api_task_queue queue = API_TASK_QUEUE_INIT;
+    api_schedule_activity_task_command_attributes attributes =
+        API_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES_INIT;
+    api_command command = API_COMMAND_INIT;
+    struct rpc_task task;
+
+    timeout.seconds = 60;
+    type.name = world_str(w, "activity");
+    queue.name = world_str(w, "queue");
+    attributes.activity_id = world_str(w, "1");
+    attributes.activity_type = &type;
+    attributes.task_queue = &queue;
+    attributes.start_to_close_timeout = &timeout;
+    command.command_type = COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK;
+    command.attributes_case = API_COMMAND_ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES;
+    command.schedule_activity_task_command_attributes = &attributes;
+    world_start(w, "hello");
+    world_complete(w, world_token(world_poll_workflow(w)), &command);
+    must(world_offer(w, &task));
+    check_i64(task.kind, TASK_ACTIVITY);
+    const uint64_t first = world_start_task(w, &task, 41, ERR_OK);
+    check(world_got(w, first)->undelivered);
+    const uint64_t again = world_start_task(w, &task, 41, ERR_OK);
+    check(!world_got(w, again)->undelivered);
+    END_WORLD(w);
+}
+
 TEST(test_history_shard_works_with_a_cache_of_nothing)
 {
     WITH_WORLD(w);
