@@ -173,7 +173,7 @@ TEST(err_table_is_whole)
 TEST(err_fail_cuts_and_takes_no_detail)
 {
     struct err_detail detail = {0};
-    char huge[1000];
+    char huge[sizeof detail.text + 100];
 
     memset(huge, 'x', sizeof huge - 1);
     huge[sizeof huge - 1] = '\0';

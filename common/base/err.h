@@ -39,7 +39,7 @@ bool err_may_retry(enum err err);
 
 /* What a person, and an SDK, is told about one failure. Filled once, where the cause is known. */
 struct err_detail {
-    char text[512];       /* the gRPC message, NUL-terminated, cut at the end */
+    char text[1536];      /* the gRPC message, NUL-terminated, cut at the end: an id of 1000 fits */
     const char *type;     /* full name of a message of temporal.api.errordetails.v1, or NULL */
     struct slice payload; /* that message, encoded, in the request's arena */
 };
