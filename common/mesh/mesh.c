@@ -256,7 +256,19 @@ static void on_member(void *arg, const struct member *member, bool up)
 static void on_tick(void *arg)
 {
     struct mesh *mesh = arg;
+    struct mesh_peer *peers[MEMBERS_MAX];
 
+    pthread_mutex_lock(&mesh->mutex);
+    const size_t count = mesh->peer_count;
+    for (size_t i = 0; i < count; i++) {
+        peers[i] = mesh->peers[i];
+        atomic_fetch_add_explicit(&peers[i]->refs, 1, memory_order_relaxed);
+    }
+    pthread_mutex_unlock(&mesh->mutex);
+    for (size_t i = 0; i < count; i++) {
+        mesh_outbox_heal(peers[i]->outbox);
+        mesh_peer_unref(peers[i]);
+    }
     if (!mesh_inbox_heal(mesh->inbox))
         return;
     counter_add(mesh->relistens, 1);

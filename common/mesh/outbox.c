@@ -10,10 +10,18 @@
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/push.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { SPARE_CHUNKS_MAX = 4, RECONNECT_MS_MIN = 5, RECONNECT_MS_MAX = 50, CHUNK_MAX = 1 << 30 };
+enum {
+    SPARE_CHUNKS_MAX = 4,
+    RECONNECT_MS_MIN = 5,
+    RECONNECT_MS_MAX = 50,
+    REDIAL_MS = 1000,
+    CHUNK_MAX = 1 << 30
+};
 
 struct chunk {
     struct chunk *next;
@@ -25,6 +33,12 @@ struct mesh_outbox {
     nng_socket socket;
     nng_aio *aio;
     struct outbox_options options;
+    char url[256];
+    atomic_int pipes; /* connections that stand: 0 or 1 */
+
+    nng_dialer dialer; /* of mesh_outbox_heal() and the opening, as the next two */
+    bool dialing;
+    int64_t apart_mono_ns; /* since when there has been no connection; 0: there is one */
 
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t idle;   /* signalled when nothing is left to send */
@@ -115,6 +129,38 @@ static void on_sent(void *arg)
     pthread_mutex_unlock(&outbox->mutex);
 }
 
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    struct mesh_outbox *outbox = arg;
+
+    UNUSED(pipe);
+    atomic_fetch_add(&outbox->pipes, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
+}
+
+static int dial(struct mesh_outbox *outbox)
+{
+    const int failed = nng_dial(outbox->socket, outbox->url, &outbox->dialer, NNG_FLAG_NONBLOCK);
+
+    outbox->dialing = failed == 0;
+    return failed;
+}
+
+void mesh_outbox_heal(struct mesh_outbox *outbox)
+{
+    const int64_t now_ns = clock_mono_ns(&clock_real);
+
+    if (atomic_load(&outbox->pipes) > 0) {
+        outbox->apart_mono_ns = 0;
+    } else if (!outbox->apart_mono_ns) {
+        outbox->apart_mono_ns = now_ns;
+    } else if (now_ns - outbox->apart_mono_ns >= REDIAL_MS * NS_PER_MS) {
+        if (outbox->dialing)
+            nng_dialer_close(outbox->dialer);
+        outbox->apart_mono_ns = now_ns;
+        (void)dial(outbox); /* if not, then the next time */
+    }
+}
+
 enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
                           struct mesh_outbox **out, struct err_detail *detail)
 {
@@ -124,6 +170,7 @@ enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
     *out = NULL;
     must(outbox != NULL);
     outbox->options = *options;
+    must((size_t)snprintf(outbox->url, sizeof outbox->url, "%s", url) < sizeof outbox->url);
     failed = nng_push0_open(&outbox->socket);
     if (failed)
         goto no_socket;
@@ -133,7 +180,11 @@ enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
     if (!failed)
         failed = nng_aio_alloc(&outbox->aio, on_sent, outbox);
     if (!failed)
-        failed = nng_dial(outbox->socket, url, NULL, NNG_FLAG_NONBLOCK);
+        failed = nng_pipe_notify(outbox->socket, NNG_PIPE_EV_ADD_POST, on_pipe, outbox);
+    if (!failed)
+        failed = nng_pipe_notify(outbox->socket, NNG_PIPE_EV_REM_POST, on_pipe, outbox);
+    if (!failed)
+        failed = dial(outbox);
     if (failed)
         goto close_socket;
     must(pthread_mutex_init(&outbox->mutex, NULL) == 0);

@@ -29,6 +29,10 @@ MUST_USE enum err mesh_outbox_open(const struct outbox_options *options, const c
 /* What is not sent is dropped. Not from nng's callbacks: it waits for them. */
 void mesh_outbox_close(struct mesh_outbox *outbox);
 
+/* nng 1.5 stops dialing for good when the other side goes away in the middle of the greeting. Dials
+ * anew after a second without a connection. To be called now and then, by one thread. */
+void mesh_outbox_heal(struct mesh_outbox *outbox);
+
 /* false: full, or larger than any message may be; nothing was posted. */
 bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
                       const struct slice *parts, size_t count);
