@@ -1,5 +1,6 @@
 /* rpc_test.c - every body survives a round trip, and no bytes at all make a decoder misbehave. */
 #include "common/base/rng.h"
+#include "common/rpc/effect.h"
 #include "common/rpc/rpc.h"
 #include "tests/lib/test.h"
 
@@ -464,5 +465,53 @@ TEST(rpc_decoders_take_hostile_bytes)
     }
     for (size_t i = 0; i < COUNT_OF(seeds); i++)
         buf_release(&seeds[i]);
+    arena_release(&arena);
+}
+
+TEST(effect_round_trip)
+{
+    const struct rpc_effect want = {
+        .kind = EFFECT_START_CHILD,
+        .row_seq = UINT64_MAX,
+        .source_shard = 3,
+        .source_lease = 9,
+        .source_namespace_id = SLICE_LIT(NS),
+        .source_namespace = SLICE_LIT("default"),
+        .source_workflow_id = SLICE_LIT("parent"),
+        .source_run_id = SLICE_LIT(RUN),
+        .initiated_event_id = 5,
+        .target_namespace_id = SLICE_LIT(NS),
+        .target_namespace = SLICE_LIT("default"),
+        .target_workflow_id = SLICE_LIT("child"),
+        .child_only = true,
+        .parent_close_policy = 2,
+        .root_workflow_id = SLICE_LIT("root"),
+        .root_run_id = SLICE_LIT(RUN),
+        .payload = SLICE_LIT("\x0a\x00"),
+    };
+    const struct rpc_effect_outcome answer = {.failed = true, .cause = 1};
+    struct rpc_effect got;
+    struct rpc_effect_outcome outcome;
+    struct buf out;
+
+    buf_init(&out, 0);
+    rpc_effect_encode(&want, &out);
+    check_ok(rpc_effect_decode(&arena, buf_slice(&out), &got));
+    check_i64(got.kind, want.kind);
+    check(got.row_seq == want.row_seq && got.source_lease == 9 && got.source_shard == 3);
+    check_slice(got.source_run_id, want.source_run_id);
+    check_i64(got.initiated_event_id, 5);
+    check_slice(got.target_workflow_id, want.target_workflow_id);
+    check_slice(got.target_run_id, SLICE_EMPTY);
+    check(got.child_only && !got.cancel && got.parent_close_policy == 2);
+    check_slice(got.root_workflow_id, want.root_workflow_id);
+    check_slice(got.payload, want.payload);
+    for (size_t len = 0; len < out.len; len++) /* cut anywhere */
+        check_err(rpc_effect_decode(&arena, slice_of(out.ptr, len), &got), ERR_CORRUPT);
+    buf_clear(&out);
+    rpc_effect_outcome_encode(&answer, &out);
+    check_ok(rpc_effect_outcome_decode(&arena, buf_slice(&out), &outcome));
+    check(outcome.failed && outcome.cause == 1 && outcome.run_id.len == 0);
+    buf_release(&out);
     arena_release(&arena);
 }

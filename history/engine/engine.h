@@ -16,6 +16,7 @@ struct engine_start {
     int64_t retention_s;
     const char *run_id;                                  /* drawn by the shard, UUIDv7 */
     const api_signal_workflow_execution_request *signal; /* comes with the start; may be NULL */
+    const struct rpc_effect *parent; /* EFFECT_START_CHILD that asks for it; NULL: a client does */
 };
 
 /* What the current run of the workflow id means for a start request. */
@@ -142,6 +143,19 @@ engine_record_heartbeat(struct transition *t, const struct task_token *token,
 /* All activities' and timers' items are gone with the run (it closed): drop rows and tasks. */
 void engine_drop_activities(struct transition *t);
 void engine_drop_timers(struct transition *t);
+
+/* -- other executions (effects.c): see common/rpc/effect.h ------------------------------------ */
+
+/* Target side: carry out SIGNAL, CANCEL, CHILD_CLOSED or PARENT_CLOSED on the run that the effect
+ * names, open or closed. A refusal is an outcome (`failed`, with the API's cause), not an error.
+ * ERR_BUSY: not yet (a child closed before its start was recorded): to be asked again. */
+MUST_USE enum err engine_effect_apply(struct transition *t, const struct rpc_effect *effect,
+                                      struct rpc_effect_outcome *outcome);
+/* Source side: the outcome of an effect of this run, open or closed by now: writes the events,
+ * drops the row, may ask for more (a child that started after its parent closed). A repeat, or an
+ * effect that the run does not wait for, only drops the row. */
+MUST_USE enum err engine_effect_answered(struct transition *t, const struct rpc_effect *effect,
+                                         const struct rpc_effect_outcome *outcome);
 
 /* -- time ----------------------------------------------------------------------------------- */
 

@@ -109,6 +109,22 @@ void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const
     add_uuid(key, slice_str(run_id));
 }
 
+void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet, uint64_t row_seq)
+{
+    begin(key, tablet, 'O');
+    add_byte(key, target_tablet);
+    add_u64(key, row_seq);
+}
+
+void row_key_effect(struct row_key *key, uint8_t tablet, const struct rpc_effect *effect)
+{
+    begin(key, tablet, 'E');
+    add_uuid(key, effect->source_run_id);
+    add_u64(key, (uint64_t)effect->initiated_event_id);
+    add_uuid(key, effect->target_namespace_id);
+    add_bytes(key, effect->target_workflow_id.ptr, effect->target_workflow_id.len);
+}
+
 void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,
                         int64_t close_ns, int64_t start_ns, const char *run_id)
 {
@@ -369,6 +385,25 @@ static void add_tasks(struct op_list *list, struct buf *buf)
     }
 }
 
+static void add_outgoing(struct op_list *list, struct buf *buf)
+{
+    const struct transition *t = list->t;
+    struct row_key key;
+
+    for (size_t i = 0; i < t->outgoing_count; i++) {
+        const struct outgoing_change *change = &t->outgoing[i];
+
+        row_key_outgoing(&key, t->run->tablet, change->target_tablet, change->row_seq);
+        if (change->add) {
+            buf_clear(buf);
+            rpc_effect_encode(&change->effect, buf);
+            add_op(list, STORE_INSERT, STORE_MAIN, &key, keep(list, buf));
+        } else {
+            add_op(list, STORE_DELETE, STORE_MAIN, &key, SLICE_EMPTY);
+        }
+    }
+}
+
 /* A later deadline leaves the row where it is, unless that one has come: firing it does nothing. */
 static void move_deadline(struct op_list *list)
 {
@@ -425,6 +460,7 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
     }
     add_items(&list, &buf);
     add_tasks(&list, &buf);
+    add_outgoing(&list, &buf);
     move_deadline(&list);
     if (run->dirty || list.count > 0)
         run->state_transition_count++;

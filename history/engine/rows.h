@@ -8,6 +8,8 @@
  *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
+ *   O  tablet 'O' target-tablet row-seq(8)           request to another execution, see effect.h
+ *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect
  * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16).
  * Values start with a version; they are records (common/pack/record.h) but for N. */
 #ifndef GNOMON_ROWS_H
@@ -50,6 +52,8 @@ void row_key_task(struct row_key *key, uint8_t tablet, struct slice namespace_id
 void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
 void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,
                         int64_t close_ns, int64_t start_ns, const char *run_id);
+void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet, uint64_t row_seq);
+void row_key_effect(struct row_key *key, uint8_t tablet, const struct rpc_effect *effect);
 /* The task that a task row stands for. */
 MUST_USE enum err row_task_decode(struct arena *arena, struct slice value, struct rpc_task *out);
 

@@ -1,6 +1,7 @@
 /* transition.c - one step of a run: its events, its task changes, its messages. */
 #include "history/engine/engine_int.h"
 
+#include "common/base/hash.h"
 #include "common/proto/wire.h"
 #include "history/engine/rows.h"
 
@@ -340,6 +341,48 @@ void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool st
                                        .task_queue = task_queue,
                                        .priority = priority};
     transition_task_add(t, &change);
+}
+
+static void outgoing_push(struct transition *t, const struct outgoing_change *change)
+{
+    if (t->outgoing_count == t->outgoing_cap) {
+        const size_t cap = t->outgoing_cap ? 2 * t->outgoing_cap : 4;
+        struct outgoing_change *more = arena_alloc(t->arena, cap * sizeof *more);
+
+        if (t->outgoing_count)
+            memcpy(more, t->outgoing, t->outgoing_count * sizeof *more);
+        t->outgoing = more;
+        t->outgoing_cap = cap;
+    }
+    t->outgoing[t->outgoing_count++] = *change;
+}
+
+uint64_t transition_outgoing_add(struct transition *t, const struct rpc_effect *effect)
+{
+    struct outgoing_change change = {
+        .add = true,
+        .target_tablet = hash_tablet(effect->target_namespace_id, effect->target_workflow_id),
+        .row_seq = ++*t->row_seq,
+        .effect = *effect,
+    };
+
+    change.effect.row_seq = change.row_seq;
+    outgoing_push(t, &change);
+    return change.row_seq;
+}
+
+void transition_outgoing_drop(struct transition *t, uint8_t target_tablet, uint64_t row_seq)
+{
+    /* A request that came in this very step leaves no trace. */
+    for (size_t i = 0; i < t->outgoing_count; i++) {
+        if (t->outgoing[i].add && t->outgoing[i].row_seq == row_seq) {
+            memmove(&t->outgoing[i], &t->outgoing[i + 1],
+                    (t->outgoing_count - i - 1) * sizeof t->outgoing[0]);
+            t->outgoing_count--;
+            return;
+        }
+    }
+    outgoing_push(t, &(struct outgoing_change){.target_tablet = target_tablet, .row_seq = row_seq});
 }
 
 void run_drop_item(struct transition *t, enum row_item kind, struct slice id)

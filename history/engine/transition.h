@@ -9,6 +9,7 @@
 #include "api.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/rpc/effect.h"
 #include "common/rpc/rpc.h"
 #include "history/engine/run.h"
 
@@ -27,6 +28,14 @@ struct engine_limits {
 };
 extern const struct engine_limits engine_limits_default;
 
+/* Namespaces by name: commands may name another one than the run's. NULL where there are none
+ * (then only the run's own is known). */
+struct engine_namespaces {
+    /* The id (text form) in `arena`. ERR_NOT_FOUND. */
+    enum err (*id_of)(void *arg, struct slice name, struct arena *arena, struct slice *id);
+    void *arg;
+};
+
 /* A task that became dispatchable (row to be written, then offered) or ceased to be. */
 struct task_change {
     bool add;
@@ -36,6 +45,15 @@ struct task_change {
     struct slice task_queue; /* in the transition's arena */
     int64_t scheduled_event_id;
     int32_t attempt, priority;
+};
+
+/* A request to another execution that came to be (row to be written, then sent until answered), or
+ * whose answer is recorded. The row's key is (run's tablet, target tablet, row_seq). */
+struct outgoing_change {
+    bool add;
+    uint8_t target_tablet;
+    uint64_t row_seq;
+    struct rpc_effect effect; /* add: in the transition's arena; source_shard, source_lease unset */
 };
 
 /* A workflow task handed to a worker: the poll response without history, queries and page token,
@@ -56,6 +74,7 @@ struct transition {
     uint64_t *row_seq; /* the shard's counter of task rows: ++*row_seq is a fresh one */
     uint32_t history_shard;
     const struct engine_limits *limits;
+    const struct engine_namespaces *namespaces; /* may be NULL */
     struct err_detail *detail;
 
     /* out */
@@ -64,6 +83,8 @@ struct transition {
     uint32_t event_count;
     struct task_change *changes;
     size_t change_count, change_cap;
+    struct outgoing_change *outgoing;
+    size_t outgoing_count, outgoing_cap;
     bool visibility_changed; /* started, closed, or an attribute that List shows */
     bool closed;
     struct slice reply; /* the encoded API response */
@@ -106,6 +127,11 @@ api_history_event *transition_event_new(struct transition *t, int32_t type);
 void transition_task_add(struct transition *t, const struct task_change *change);
 void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
                           uint64_t row_seq, struct slice task_queue, int32_t priority);
+
+/* Another execution is asked for something: draws effect->row_seq, keeps what `effect` points to
+ * (all in t->arena or longer). Gives the row_seq. */
+uint64_t transition_outgoing_add(struct transition *t, const struct rpc_effect *effect);
+void transition_outgoing_drop(struct transition *t, uint8_t target_tablet, uint64_t row_seq);
 
 /* A timer that is canceled while its TimerFired waits in the buffer: take that event out again.
  * false: there is none. */
