@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,6 +17,7 @@ enum { CONNECTIONS_MAX = 32, TIMEOUT_S = 10, RENDER_BYTES_MAX = 16 * 1024 * 1024
 struct metrics_http {
     struct MHD_Daemon *daemon;
     struct metrics *metrics;
+    atomic_bool healthy;
 };
 
 static enum MHD_Result answer_bytes(struct MHD_Connection *connection, unsigned status,
@@ -53,7 +55,10 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection, cons
         return MHD_YES;
     }
     if (strcmp(url, "/healthz") == 0)
-        return answer_bytes(connection, MHD_HTTP_OK, SLICE_LIT("ok\n"));
+        return atomic_load(&http->healthy)
+                   ? answer_bytes(connection, MHD_HTTP_OK, SLICE_LIT("ok\n"))
+                   : answer_bytes(connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                                  SLICE_LIT("not serving\n"));
     if (strcmp(url, "/metrics") != 0)
         return answer_bytes(connection, MHD_HTTP_NOT_FOUND, SLICE_LIT("not found\n"));
     struct buf body;
@@ -127,6 +132,11 @@ enum err metrics_http_open(struct metrics *metrics, const char *ip, uint16_t por
     }
     *out = http;
     return ERR_OK;
+}
+
+void metrics_http_healthy(struct metrics_http *http, bool healthy)
+{
+    atomic_store(&http->healthy, healthy);
 }
 
 void metrics_http_close(struct metrics_http *http)

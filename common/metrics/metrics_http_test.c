@@ -61,7 +61,13 @@ TEST(metrics_http_serves_and_refuses)
     check(strncmp(answer, "HTTP/1.", 7) == 0 && strstr(answer, " 200 OK\r\n") != NULL);
     check(strstr(answer, "\r\n\r\n# TYPE gnomon_test counter\ngnomon_test 3\n") != NULL);
     ask(port, "GET /healthz HTTP/1.0\r\n\r\n", answer, sizeof answer);
-    check(strstr(answer, "\r\n\r\nok\n") != NULL);
+    check(strstr(answer, " 503 ") != NULL);
+    metrics_http_healthy(http, true);
+    ask(port, "GET /healthz HTTP/1.0\r\n\r\n", answer, sizeof answer);
+    check(strstr(answer, " 200 ") != NULL && strstr(answer, "\r\n\r\nok\n") != NULL);
+    metrics_http_healthy(http, false);
+    ask(port, "GET /healthz HTTP/1.0\r\n\r\n", answer, sizeof answer);
+    check(strstr(answer, " 503 ") != NULL);
     ask(port, "GET /other HTTP/1.0\r\n\r\n", answer, sizeof answer);
     check(strstr(answer, " 404 ") != NULL);
     ask(port, "POST /metrics HTTP/1.0\r\nContent-Length: 3\r\n\r\nabc", answer, sizeof answer);

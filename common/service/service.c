@@ -3,6 +3,7 @@
 #include "common/base/hash.h"
 #include "common/config/ready.h"
 #include "common/rpc/rpc.h"
+#include "common/service/health.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -33,7 +34,9 @@ static int usage(const char *name)
 
     buf_init(&out, 0);
     buf_printf(&out,
-               "usage: gnomon-%s [--config FILE]\n\n"
+               "usage: gnomon-%s [--config FILE] [--health]\n\n"
+               "--health asks the process that runs with the same settings whether it serves: "
+               "exit code 0 or 1.\n\n"
                "Every key may stand in FILE (`key = value`) or in the environment (GNOMON_ and "
                "the key\nin capitals, dots as underscores), which wins.\n\n",
                name);
@@ -61,19 +64,39 @@ static int load_config(struct service *s, const char *path)
     return code;
 }
 
-static int read_arguments(struct service *s, int argc, char **argv)
+static int64_t metrics_port(const struct service *s, enum mesh_role role)
+{
+    const int64_t ports[ROLE_COUNT] = {
+        [ROLE_FRONTEND] = s->config.frontend_metrics_port,
+        [ROLE_HISTORY] = s->config.history_metrics_port,
+        [ROLE_MATCHING] = s->config.matching_metrics_port,
+        [ROLE_TIMERS] = s->config.timers_metrics_port,
+    };
+
+    return ports[role];
+}
+
+static int read_arguments(struct service *s, enum mesh_role role, int argc, char **argv)
 {
     const char *path = NULL;
+    bool health = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0)
             return usage(s->name);
+        if (strcmp(argv[i], "--health") == 0) {
+            health = true;
+            continue;
+        }
         if (strcmp(argv[i], "--config") != 0 || i + 1 == argc)
             return service_refuse(s->name, SERVICE_EXIT_CONFIG, "unknown argument `%s`; try --help",
                                   argv[i]);
         path = argv[++i];
     }
-    return load_config(s, path);
+    const int code = load_config(s, path);
+    if (code >= 0 || !health)
+        return code;
+    return health_ask(s->name, s->config.bind_ip, (uint16_t)metrics_port(s, role));
 }
 
 /* ---- folders ---- */
@@ -127,18 +150,6 @@ static int check_run_dir(struct service *s)
 }
 
 /* ---- building ---- */
-
-static int64_t metrics_port(const struct service *s, enum mesh_role role)
-{
-    const int64_t ports[ROLE_COUNT] = {
-        [ROLE_FRONTEND] = s->config.frontend_metrics_port,
-        [ROLE_HISTORY] = s->config.history_metrics_port,
-        [ROLE_MATCHING] = s->config.matching_metrics_port,
-        [ROLE_TIMERS] = s->config.timers_metrics_port,
-    };
-
-    return ports[role];
-}
 
 /* Workflows hash to tablets and tablets belong to shards: with another count they'd not be found.
  */
@@ -198,7 +209,7 @@ int service_init(struct service *s, enum mesh_role role, int argc, char **argv)
     *s = (struct service){.name = mesh_role_name(role), .clock = &clock_real};
     signal(SIGPIPE, SIG_IGN);
 
-    int code = read_arguments(s, argc, argv);
+    int code = read_arguments(s, role, argc, argv);
     if (code >= 0)
         return code;
     s->log = (struct log){.fd = STDERR_FILENO, .service = s->name};
@@ -221,6 +232,8 @@ int service_init(struct service *s, enum mesh_role role, int argc, char **argv)
 void service_ready(struct service *s)
 {
     log_info(&s->log, "serving");
+    if (s->metrics_http)
+        metrics_http_healthy(s->metrics_http, true);
     ready_notify();
 }
 
@@ -229,6 +242,8 @@ static void begin_stop(struct service *s)
     if (s->stopping)
         return;
     s->stopping = true;
+    if (s->metrics_http)
+        metrics_http_healthy(s->metrics_http, false);
     s->stop(s->stop_arg);
 }
 
