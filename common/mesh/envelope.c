@@ -10,6 +10,7 @@ enum header_key {
     HEADER_ROLE = 3,
     HEADER_NUMBER = 4,
     HEADER_METADATA_VERSION = 5,
+    HEADER_TO = 6,
 };
 
 enum envelope_key {
@@ -67,7 +68,7 @@ void mesh_header_write(uint8_t at[MESH_HEADER_BYTES], const struct mesh_header *
 {
     uint8_t *const start = at;
 
-    *at++ = FIXMAP | 5;
+    *at++ = FIXMAP | 6;
     *at++ = HEADER_VERSION;
     *at++ = (uint8_t)header->version;
     at = put_u64(at, HEADER_PROCESS, header->process);
@@ -76,6 +77,7 @@ void mesh_header_write(uint8_t at[MESH_HEADER_BYTES], const struct mesh_header *
     at = put_u64(at, HEADER_NUMBER, header->number);
     must(header->version < 128 && header->role < 128 && header->metadata_version >= 0);
     at = put_u64(at, HEADER_METADATA_VERSION, (uint64_t)header->metadata_version);
+    at = put_u64(at, HEADER_TO, header->to);
     must(at - start == MESH_HEADER_BYTES);
 }
 
@@ -372,6 +374,9 @@ enum err mesh_header_read(struct slice *bytes, struct mesh_header *out)
             break;
         case HEADER_METADATA_VERSION:
             out->metadata_version = (int64_t)as_number(&r, &value, INT64_MAX);
+            break;
+        case HEADER_TO:
+            out->to = as_number(&r, &value, UINT64_MAX);
             break;
         default:
             break;

@@ -11,7 +11,7 @@
 
 enum {
     MESH_WIRE_VERSION = 1,
-    MESH_HEADER_BYTES = 35, /* written size; a reader takes any */
+    MESH_HEADER_BYTES = 45, /* written size; a reader takes any */
     MESH_DETAIL_TYPE_MAX = 127,
 };
 
@@ -19,6 +19,7 @@ struct mesh_header {
     uint32_t version;
     uint64_t process;         /* the sender; its epoch, too: new at every start */
     uint32_t role;            /* of the sender */
+    uint64_t to;              /* the receiver: an address may be taken over; 0: not said */
     uint64_t number;          /* of the message from this sender to this receiver, from 1 */
     int64_t metadata_version; /* of the cluster store, as the sender knows it */
 };

@@ -1,23 +1,34 @@
 /* inbox.c - see inbox.h. One receive is in flight at any time: reading never stops. */
 #include "common/mesh/inbox.h"
 
+#include "common/mesh/transport.h"
+
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/pull.h>
 #include <nng/protocol/pipeline0/push.h>
 #include <nng/supplemental/util/platform.h>
 #include <nng/transport/ipc/ipc.h>
+#include <nng/transport/tcp/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SOCKET_MODE = 0600, PROBE_STEP_MS = 10, PROBE_STEPS = 30 };
+enum {
+    SOCKET_MODE = 0600,
+    PROBE_STEP_MS = 10,
+    PROBE_STEPS = 30,
+    CONNECTIONS_MAX = 1024, /* four for each member that there may be */
+    PROBE_RECV_MAX = 1024,
+};
 
 struct mesh_inbox {
     nng_socket socket;
     nng_aio *aio;
     mesh_inbox_fn receive;
     void *arg;
-    char url[256];
+    char url[MESH_URL_MAX], probe_url[MESH_URL_MAX];
+    uint16_t port;    /* of TCP */
+    atomic_int pipes; /* connections that stand */
     nng_listener listener;
     bool listening;
     uint64_t failures_seen; /* of the listener, after which it was still accepting */
@@ -65,6 +76,38 @@ static void on_received(void *arg)
     nng_recv_aio(inbox->socket, inbox->aio);
 }
 
+/* From then on it is this port also where any free one was asked for: when it listens anew, too. */
+static int note_port(struct mesh_inbox *inbox)
+{
+    int port = 0;
+    const int failed = nng_listener_get_int(inbox->listener, NNG_OPT_TCP_BOUND_PORT, &port);
+
+    if (failed)
+        return failed;
+    must(port > 0 && port <= UINT16_MAX);
+    inbox->port = (uint16_t)port;
+    mesh_set_port(inbox->url, inbox->port);
+    mesh_probe_url(inbox->url, inbox->port, inbox->probe_url);
+    return 0;
+}
+
+uint16_t mesh_inbox_port(const struct mesh_inbox *inbox)
+{
+    return inbox->port;
+}
+
+static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+    struct mesh_inbox *inbox = arg;
+
+    if (event == NNG_PIPE_EV_ADD_PRE) {
+        if (atomic_fetch_add(&inbox->pipes, 1) >= CONNECTIONS_MAX)
+            nng_pipe_close(pipe);
+    } else {
+        atomic_fetch_sub(&inbox->pipes, 1);
+    }
+}
+
 /* Gives nng's error code. */
 static int start_listening(struct mesh_inbox *inbox)
 {
@@ -72,9 +115,14 @@ static int start_listening(struct mesh_inbox *inbox)
 
     if (failed)
         return failed;
-    failed = nng_listener_set_int(inbox->listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
+    if (mesh_url_is_tcp(inbox->url)) /* who is cut off without a word must not stay for ever */
+        failed = nng_listener_set_bool(inbox->listener, NNG_OPT_TCP_KEEPALIVE, true);
+    else
+        failed = nng_listener_set_int(inbox->listener, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
     if (!failed)
         failed = nng_listener_start(inbox->listener, 0);
+    if (!failed && mesh_url_is_tcp(inbox->url))
+        failed = note_port(inbox);
     if (failed) {
         nng_listener_close(inbox->listener);
         return failed;
@@ -84,7 +132,7 @@ static int start_listening(struct mesh_inbox *inbox)
     return 0;
 }
 
-enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn receive, void *arg,
+enum err mesh_inbox_open(const char *url, size_t bytes_max, mesh_inbox_fn receive, void *arg,
                          struct mesh_inbox **out, struct err_detail *detail)
 {
     struct mesh_inbox *inbox = calloc(1, sizeof *inbox);
@@ -93,11 +141,17 @@ enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn recei
     must(inbox != NULL);
     inbox->receive = receive;
     inbox->arg = arg;
-    must((size_t)snprintf(inbox->url, sizeof inbox->url, "ipc://%s", path) < sizeof inbox->url);
+    must((size_t)snprintf(inbox->url, sizeof inbox->url, "%s", url) < sizeof inbox->url);
+    if (!mesh_url_is_tcp(url))
+        mesh_probe_url(url, 0, inbox->probe_url);
     int failed = nng_pull0_open(&inbox->socket);
     if (failed)
         goto no_socket;
     failed = nng_socket_set_size(inbox->socket, NNG_OPT_RECVMAXSZ, bytes_max);
+    if (!failed)
+        failed = nng_pipe_notify(inbox->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, inbox);
+    if (!failed)
+        failed = nng_pipe_notify(inbox->socket, NNG_PIPE_EV_REM_POST, on_pipe, inbox);
     if (!failed)
         failed = nng_aio_alloc(&inbox->aio, on_received, inbox);
     if (!failed)
@@ -162,7 +216,8 @@ static bool accepts(const struct mesh_inbox *inbox, uint64_t accepted_before)
 
     if (nng_push0_open(&probe) != 0)
         return true; /* out of something else */
-    if (nng_dial(probe, inbox->url, NULL, 0) == 0)
+    (void)nng_socket_set_size(probe, NNG_OPT_RECVMAXSZ, PROBE_RECV_MAX);
+    if (nng_dial(probe, inbox->probe_url, NULL, 0) == 0)
         for (int i = 0; i < PROBE_STEPS && !accepted; i++) {
             nng_msleep(PROBE_STEP_MS);
             accepted = !read_stats(inbox, &stats) || stats.accepted > accepted_before;

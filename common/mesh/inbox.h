@@ -1,4 +1,4 @@
-/* inbox.h - what comes in: a PULL socket on a path of its own. */
+/* inbox.h - what comes in: a PULL socket on an address of its own. */
 #ifndef GNOMON_MESH_INBOX_H
 #define GNOMON_MESH_INBOX_H
 
@@ -16,10 +16,12 @@ void mesh_inmsg_unref(struct mesh_inmsg *msg);
 /* Called for each message, one at a time, on nng's thread; may keep a reference. */
 typedef void (*mesh_inbox_fn)(void *arg, struct mesh_inmsg *msg);
 
-/* Listen on ipc://`path` (mode 0600); messages larger than `bytes_max` end their connection.
- * `receive` is called from mesh_inbox_start() on. */
-MUST_USE enum err mesh_inbox_open(const char *path, size_t bytes_max, mesh_inbox_fn receive,
+/* Listen on `url`, ipc:// (mode 0600) or tcp:// with an IP address (port 0: any free one); messages
+ * larger than `bytes_max` end their connection. `receive` is called from mesh_inbox_start() on. */
+MUST_USE enum err mesh_inbox_open(const char *url, size_t bytes_max, mesh_inbox_fn receive,
                                   void *arg, struct mesh_inbox **out, struct err_detail *detail);
+/* The TCP port listened on; 0: a socket file. */
+uint16_t mesh_inbox_port(const struct mesh_inbox *inbox);
 void mesh_inbox_start(struct mesh_inbox *inbox);
 /* nng 1.5 accepts nobody any more once a peer has gone away in the middle of its greeting. Looks
  * whether that may have happened, tries, and listens anew: all connections break, and what they

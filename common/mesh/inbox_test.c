@@ -82,7 +82,7 @@ TEST(inbox_hears_new_peers_after_one_that_went_in_mid_greeting)
     snprintf(path, sizeof path, "%s/s", dir);
     snprintf(url, sizeof url, "ipc://%s", path);
     must(sem_init(&heard, 0, 0) == 0);
-    check_ok(mesh_inbox_open(path, 1000, on_message, &heard, &inbox, &detail));
+    check_ok(mesh_inbox_open(url, 1000, on_message, &heard, &inbox, &detail));
     mesh_inbox_start(inbox);
     check(!mesh_inbox_heal(inbox));
     for (int i = 0; i < PEERS_GONE; i++)
@@ -146,7 +146,7 @@ TEST(outbox_reaches_a_peer_that_was_gone_in_mid_greeting)
     must(sem_init(&heard, 0, 0) == 0);
     check_ok(mesh_outbox_open(&options, url, &outbox, &detail));
     refuse_greetings(path, 40);
-    check_ok(mesh_inbox_open(path, 1000, on_any, &heard, &inbox, &detail));
+    check_ok(mesh_inbox_open(url, 1000, on_any, &heard, &inbox, &detail));
     mesh_inbox_start(inbox);
     for (int i = 0; i < TRIES && !reached; i++) {
         mesh_outbox_heal(outbox);
@@ -172,7 +172,7 @@ TEST(inbox_is_left_alone_while_it_accepts)
     snprintf(path, sizeof path, "%s/s", dir);
     snprintf(url, sizeof url, "ipc://%s", path);
     must(sem_init(&heard, 0, 0) == 0);
-    check_ok(mesh_inbox_open(path, 1000, on_message, &heard, &inbox, &detail));
+    check_ok(mesh_inbox_open(url, 1000, on_message, &heard, &inbox, &detail));
     mesh_inbox_start(inbox);
     for (int i = 0; i < 5; i++) {
         nng_socket peer;

@@ -29,7 +29,7 @@ enum { PATH_BYTES = 512, RECHECKS = 12, TICK_MS = 1000 };
 
 struct members {
     struct members_options options;
-    char run_dir[256], path[PATH_BYTES];
+    char run_dir[MEMBERS_DIR_MAX], path[PATH_BYTES];
     int lock_fd, inotify_fd, stop_fd;
     pthread_t watcher;
     bool watching;

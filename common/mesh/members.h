@@ -12,12 +12,12 @@
 
 #include <stdint.h>
 
-enum { MEMBERS_MAX = 256, MEMBER_PATH_MAX = 108 };
+enum { MEMBERS_MAX = 256, MEMBER_ADDRESS_MAX = 320, MEMBERS_DIR_MAX = 256 };
 
 struct member {
     uint64_t process;
     uint32_t role;
-    char address[MEMBER_PATH_MAX]; /* path of its inbox's socket */
+    char address[MEMBER_ADDRESS_MAX]; /* URL of its inbox */
 };
 
 struct members;

@@ -195,16 +195,17 @@ static void peer_up(struct mesh *mesh, const struct member *member)
 {
     const struct outbox_options options = {.process = mesh->self,
                                            .role = mesh->options.role,
+                                           .to = member->process,
                                            .metadata_version = metadata_version,
                                            .arg = mesh};
     struct mesh_peer *peer = calloc(1, sizeof *peer);
     struct err_detail detail = {{0}, NULL, {0}};
-    char url[MEMBER_PATH_MAX + 8];
 
     must(peer != NULL);
-    snprintf(url, sizeof url, "ipc://%s", member->address);
-    if (mesh_outbox_open(&options, url, &peer->outbox, &detail) != ERR_OK) {
-        log_warn(mesh->options.log, "peer refused", F_STR("why", detail.text));
+    if (mesh_dial_check(&mesh->options.transport, member->address, &detail) != ERR_OK ||
+        mesh_outbox_open(&options, member->address, &peer->outbox, &detail) != ERR_OK) {
+        log_error(mesh->options.log, "peer refused", F_U64("process", member->process),
+                  F_STR("why", detail.text));
         free(peer);
         return;
     }
@@ -428,6 +429,11 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
         complain(mesh, LOG_ERROR, 0, "a header that can't be read");
         return;
     }
+    if (header.to != 0 && header.to != mesh->self) {
+        counter_add(mesh->strangers, 1); /* our address was that of another process before */
+        complain(mesh, LOG_WARN, header.process, "a message for another process");
+        return;
+    }
     struct mesh_peer *peer = mesh_peer_get(mesh, header.process, true);
     if (!peer || peer->member.role != header.role) {
         mesh_peer_unref(peer);
@@ -573,7 +579,10 @@ static enum err options_check(const struct mesh_options *options, char full[PATH
         return err_fail(detail, ERR_IO, "run.dir: %s: %s", options->run_dir, strerror(errno));
     if (!realpath(options->run_dir, full))
         return err_fail(detail, ERR_IO, "run.dir: %s: %s", options->run_dir, strerror(errno));
-    if (strlen(full) + SOCKET_NAME_LEN > SOCKET_PATH_MAX)
+    const char *listen = options->transport.listen;
+    if (strlen(full) >= MEMBERS_DIR_MAX)
+        return err_fail(detail, ERR_INVALID, "run.dir: longer than %d bytes", MEMBERS_DIR_MAX - 1);
+    if ((!listen || listen[0] == '\0') && strlen(full) + SOCKET_NAME_LEN > SOCKET_PATH_MAX)
         return err_fail(detail, ERR_INVALID,
                         "run.dir: %s is too long: a socket's path holds %d bytes, choose a folder "
                         "of at most %d",
@@ -603,6 +612,23 @@ static void metrics_open(struct mesh *mesh)
     mesh->malformed = metrics_counter(metrics, "gnomon_mesh_malformed", "");
     mesh->relistens = metrics_counter(metrics, "gnomon_mesh_relistens", "");
     mesh->strangers = metrics_counter(metrics, "gnomon_mesh_strangers", "");
+}
+
+/* Opens the inbox; `address` is what the others dial. */
+static enum err listen_on(struct mesh *mesh, const char *run_dir, char address[MESH_URL_MAX],
+                          struct err_detail *detail)
+{
+    const struct mesh_transport *transport = &mesh->options.transport;
+    char path[PATH_MAX + SOCKET_NAME_LEN + 8], url[MESH_URL_MAX];
+
+    snprintf(path, sizeof path, "%s/%u-%016llx.sock", run_dir, (unsigned)mesh->options.role,
+             (unsigned long long)mesh->self);
+    enum err err = mesh_listen_url(transport, path, url, detail);
+    if (err == ERR_OK)
+        err = mesh_inbox_open(url, MESH_MESSAGE_MAX, on_message, mesh, &mesh->inbox, detail);
+    if (err == ERR_OK)
+        err = mesh_advertise_url(transport, path, mesh_inbox_port(mesh->inbox), address, detail);
+    return err;
 }
 
 enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct err_detail *detail)
@@ -635,14 +661,10 @@ enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct
     members.self.process = mesh->self;
     members.self.role = options->role;
     members.arg = mesh;
-    const int len =
-        snprintf(members.self.address, sizeof members.self.address, "%s/%u-%016llx.sock", run_dir,
-                 (unsigned)options->role, (unsigned long long)mesh->self);
-    must(len > 0 && (size_t)len < sizeof members.self.address);
-    err = mesh_inbox_open(members.self.address, MESH_MESSAGE_MAX, on_message, mesh, &mesh->inbox,
-                          detail);
+    err = listen_on(mesh, run_dir, members.self.address, detail);
     if (err != ERR_OK)
         goto fail;
+    log_info(options->log, "listening", F_STR("address", members.self.address));
     err = members_open(&members, &mesh->members, detail);
     if (err != ERR_OK)
         goto fail;

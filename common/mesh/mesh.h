@@ -17,6 +17,7 @@
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/mesh/addr.h"
+#include "common/mesh/transport.h"
 #include "common/metrics/metrics.h"
 
 struct mesh;
@@ -42,6 +43,7 @@ struct mesh_options {
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;
+    struct mesh_transport transport; /* zero: socket files in the run folder */
     struct cluster *cluster; /* its version travels in every envelope; may be NULL in tests */
 };
 

@@ -6,9 +6,11 @@
 #include "common/mesh/outbox.h"
 
 #include "common/base/clock.h"
+#include "common/mesh/transport.h"
 
 #include <nng/nng.h>
 #include <nng/protocol/pipeline0/push.h>
+#include <nng/transport/tcp/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@ enum {
     RECONNECT_MS_MIN = 5,
     RECONNECT_MS_MAX = 50,
     REDIAL_MS = 1000,
+    RECV_BYTES_MAX = 1024, /* nobody sends on this way */
     CHUNK_MAX = 1 << 30
 };
 
@@ -33,7 +36,7 @@ struct mesh_outbox {
     nng_socket socket;
     nng_aio *aio;
     struct outbox_options options;
-    char url[256];
+    char url[MESH_URL_MAX];
     atomic_int pipes; /* connections that stand: 0 or 1 */
 
     nng_dialer dialer; /* of mesh_outbox_heal() and the opening, as the next two */
@@ -97,6 +100,7 @@ static void send_next(struct mesh_outbox *outbox)
         .process = outbox->options.process,
         .role = outbox->options.role,
         .number = ++outbox->number,
+        .to = outbox->options.to,
         .metadata_version = outbox->options.metadata_version(outbox->options.arg),
     };
     uint8_t *body = nng_msg_body(msg);
@@ -134,13 +138,22 @@ static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
     struct mesh_outbox *outbox = arg;
 
     UNUSED(pipe);
-    atomic_fetch_add(&outbox->pipes, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
+    atomic_fetch_add(&outbox->pipes, event == NNG_PIPE_EV_ADD_PRE ? 1 : -1);
 }
 
 static int dial(struct mesh_outbox *outbox)
 {
-    const int failed = nng_dial(outbox->socket, outbox->url, &outbox->dialer, NNG_FLAG_NONBLOCK);
+    int failed = nng_dialer_create(&outbox->dialer, outbox->socket, outbox->url);
 
+    outbox->dialing = false;
+    if (failed)
+        return failed;
+    if (mesh_url_is_tcp(outbox->url))
+        failed = nng_dialer_set_bool(outbox->dialer, NNG_OPT_TCP_KEEPALIVE, true);
+    if (!failed)
+        failed = nng_dialer_start(outbox->dialer, NNG_FLAG_NONBLOCK);
+    if (failed)
+        nng_dialer_close(outbox->dialer);
     outbox->dialing = failed == 0;
     return failed;
 }
@@ -174,13 +187,15 @@ enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
     failed = nng_push0_open(&outbox->socket);
     if (failed)
         goto no_socket;
-    failed = nng_socket_set_ms(outbox->socket, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN);
+    failed = nng_socket_set_size(outbox->socket, NNG_OPT_RECVMAXSZ, RECV_BYTES_MAX);
+    if (!failed)
+        failed = nng_socket_set_ms(outbox->socket, NNG_OPT_RECONNMINT, RECONNECT_MS_MIN);
     if (!failed)
         failed = nng_socket_set_ms(outbox->socket, NNG_OPT_RECONNMAXT, RECONNECT_MS_MAX);
     if (!failed)
         failed = nng_aio_alloc(&outbox->aio, on_sent, outbox);
     if (!failed)
-        failed = nng_pipe_notify(outbox->socket, NNG_PIPE_EV_ADD_POST, on_pipe, outbox);
+        failed = nng_pipe_notify(outbox->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, outbox);
     if (!failed)
         failed = nng_pipe_notify(outbox->socket, NNG_PIPE_EV_REM_POST, on_pipe, outbox);
     if (!failed)

@@ -17,6 +17,7 @@ enum {
 
 struct outbox_options {
     uint64_t process; /* ours */
+    uint64_t to;      /* the peer; 0: whoever is there */
     uint32_t role;
     int64_t (*metadata_version)(void *arg); /* asked at each send, from any thread */
     void *arg;

@@ -122,6 +122,8 @@ static int choose_run_dir(struct service *s)
 
     if (s->config.run_dir[0] != '\0') {
         written = snprintf(s->run_dir, sizeof s->run_dir, "%s", s->config.run_dir);
+    } else if (s->config.mesh_listen[0] != '\0') { /* no sockets in it, but seen by all machines */
+        written = snprintf(s->run_dir, sizeof s->run_dir, "%s/run", s->config.data_dir);
     } else {
         if (!realpath(s->config.data_dir, real))
             return service_refuse(s->name, SERVICE_EXIT_CONFIG, "cannot use data.dir %s: %s",
@@ -131,7 +133,7 @@ static int choose_run_dir(struct service *s)
     }
     if (written < 0 || (size_t)written >= sizeof s->run_dir - 40)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG,
-                              "run.dir %s is too long for sockets: at most %zu characters",
+                              "run.dir %s is too long: at most %zu characters",
                               s->config.run_dir, sizeof s->run_dir - 41);
     return make_dir(s, s->run_dir, 0700);
 }
@@ -194,6 +196,9 @@ static int open_parts(struct service *s, enum mesh_role role)
                         [ROLE_HISTORY] = (uint32_t)s->config.history_shards,
                         [ROLE_MATCHING] = MATCHING_SHARDS,
                         [ROLE_TIMERS] = TIMERS_SHARDS},
+        .transport = {.listen = s->config.mesh_listen,
+                      .advertise = s->config.mesh_advertise,
+                      .insecure = s->config.mesh_insecure},
         .clock = s->clock,
         .log = &s->log,
         .metrics = s->metrics,
