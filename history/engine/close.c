@@ -22,6 +22,7 @@ void run_close(struct transition *t, int32_t status)
     run->close_attempted = false;
     engine_drop_activities(t);
     engine_drop_timers(t);
+    run_close_relations(t);
     run->status = status;
     run->close_ns = t->now_ns;
     run->completion_event_batch_id = t->first_event_id;

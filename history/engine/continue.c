@@ -209,10 +209,17 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     if (c->in->retry_policy)
         run->retry_policy =
             keep_message(run, retry_policy_with_defaults(t->arena, c->in->retry_policy));
-    run->memo = keep_message(run, c->in->memo);
+    run_merge_memo(run, t->arena, c->in->memo);
     run_merge_search_attributes(run, t->arena, c->in->search_attributes);
     run->priority = keep(run, old->priority);
     run->start_links = keep(run, old->start_links);
+    run->parent_namespace_id = keep(run, old->parent_namespace_id);
+    run->parent_namespace = keep(run, old->parent_namespace);
+    run->parent_workflow_id = keep(run, old->parent_workflow_id);
+    run->parent_run_id = keep(run, old->parent_run_id);
+    run->parent_initiated_event_id = old->parent_initiated_event_id;
+    run->root_workflow_id = keep(run, old->root_workflow_id);
+    run->root_run_id = keep(run, old->root_run_id);
     run->retention_ns = old->retention_ns;
     uuid_v7(t->rng, t->now_ns / NS_PER_MS, run->start_request_id);
     bytes_set(&run->reset_points, run_shown_reset_points(old, t->arena));
@@ -259,6 +266,7 @@ static void write_started(struct transition *t, const struct run *old, const str
     a->workflow_id = transition_str(t, run->workflow_id);
     if (run->priority.len > 0)
         a->priority = engine_decode(t->arena, &api_priority__desc, run->priority);
+    run_started_relations(t, a);
     run_start_links(t, event);
     transition_event(t, event);
 }
@@ -274,6 +282,7 @@ static void begin_next(struct transition *t, const struct continuing *c)
     next->row_seq = t->row_seq;
     next->history_shard = t->history_shard;
     next->limits = t->limits;
+    next->namespaces = t->namespaces;
     next->detail = t->detail;
     next->visibility_changed = true;
     t->next = next;

@@ -2,8 +2,11 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/child.h"
 #include "history/engine/message_splice.h"
 #include "history/engine/reset_points.h"
+
+#include <stdlib.h>
 
 static pb_timestamp *timestamp(struct arena *arena, int64_t ns)
 {
@@ -36,6 +39,17 @@ static void splice(struct arena *arena, ProtobufCMessage *message, const char *f
     message_splice(arena, message, field->id, bytes);
 }
 
+static api_common_workflow_execution *other_execution(struct arena *arena, struct slice workflow_id,
+                                                      struct slice run_id)
+{
+    api_common_workflow_execution *execution =
+        engine_message(arena, &api_common_workflow_execution__desc);
+
+    execution->workflow_id = arena_str(arena, workflow_id);
+    execution->run_id = arena_str(arena, run_id);
+    return execution;
+}
+
 static api_workflow_execution_info *info_of(const struct run *run, struct arena *arena)
 {
     api_workflow_execution_info *info = engine_message(arena, &api_workflow_execution_info__desc);
@@ -47,13 +61,20 @@ static api_workflow_execution_info *info_of(const struct run *run, struct arena 
     info->execution_time = timestamp(arena, run->execution_ns);
     info->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)run->status;
     info->task_queue = arena_str(arena, run->task_queue);
-    info->root_execution = info->execution;
+    info->root_execution = run->root_workflow_id.len > 0
+                               ? other_execution(arena, run->root_workflow_id, run->root_run_id)
+                               : info->execution;
+    if (run->parent_workflow_id.len > 0) {
+        info->parent_namespace_id = arena_str(arena, run->parent_namespace_id);
+        info->parent_execution =
+            other_execution(arena, run->parent_workflow_id, run->parent_run_id);
+    }
     if (run->close_ns != 0) {
         info->close_time = timestamp(arena, run->close_ns);
         info->execution_duration = proto_duration(arena, run->close_ns - run->execution_ns);
     }
     if (run->memo.len > 0)
-        splice(arena, &info->base, "memo", run->memo);
+        splice(arena, &info->base, "memo", bytes_slice(run->memo));
     else
         info->memo = engine_message(arena, &api_memo__desc);
     const struct slice attributes = run_shown_search_attributes(run, arena);
@@ -89,9 +110,10 @@ static api_workflow_execution_config *config_of(const struct run *run, struct ar
     config->task_queue->name = arena_str(arena, run->task_queue);
     config->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
     config->workflow_execution_timeout = span(arena, run->execution_timeout_ns);
-    config->workflow_run_timeout = strcmp(run->run_id, run->first_run_id) == 0
-                                       ? span(arena, run->run_timeout_ns)
-                                       : proto_duration(arena, run->run_timeout_ns);
+    config->workflow_run_timeout =
+        strcmp(run->run_id, run->first_run_id) == 0 && run->parent_workflow_id.len == 0
+            ? span(arena, run->run_timeout_ns)
+            : proto_duration(arena, run->run_timeout_ns);
     config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
     splice(arena, &config->base, "user_metadata", run->user_metadata);
     return config;
@@ -149,6 +171,37 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
     return extended;
 }
 
+static int by_event(const void *left, const void *right)
+{
+    const api_pending_child_execution_info *const *a = left, *const *b = right;
+
+    return (*a)->initiated_id < (*b)->initiated_id ? -1 : (*a)->initiated_id > (*b)->initiated_id;
+}
+
+static void describe_children(const struct run *run, struct arena *arena,
+                              api_describe_workflow_execution_response *out)
+{
+    if (run->children.count == 0)
+        return;
+    out->pending_children =
+        ARENA_ARRAY(arena, api_pending_child_execution_info *, run->children.count);
+    for (struct map_node *it = map_next(&run->children, NULL); it;
+         it = map_next(&run->children, it)) {
+        const struct child *child = CONTAINER_OF(it, struct child, node);
+        api_pending_child_execution_info *info =
+            engine_message(arena, &api_pending_child_execution_info__desc);
+
+        info->workflow_id = arena_str(arena, bytes_slice(child->workflow_id));
+        info->run_id = arena_str(arena, bytes_slice(child->run_id));
+        info->workflow_type_name = arena_str(arena, bytes_slice(child->workflow_type));
+        info->initiated_id = child->initiated_event_id;
+        info->parent_close_policy =
+            (Temporal__Api__Enums__V1__ParentClosePolicy)child->parent_close_policy;
+        out->pending_children[out->n_pending_children++] = info;
+    }
+    qsort(out->pending_children, out->n_pending_children, sizeof(void *), by_event);
+}
+
 struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_ns)
 {
     api_describe_workflow_execution_response *out =
@@ -170,5 +223,6 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     out->pending_workflow_task = pending_task_of(run, arena);
     out->workflow_extended_info = extended_of(run, arena);
     engine_describe_activities(run, arena, now_ns, out);
+    describe_children(run, arena, out);
     return proto_encode(arena, out);
 }

@@ -112,6 +112,14 @@ enum err command_cancel_timer(struct transition *t, struct command_context *ctx,
                               const api_command *command);
 enum err command_continue_as_new(struct transition *t, struct command_context *ctx,
                                  const api_command *command);
+enum err command_start_child(struct transition *t, struct command_context *ctx,
+                             const api_command *command);
+enum err command_signal_external(struct transition *t, struct command_context *ctx,
+                                 const api_command *command);
+enum err command_request_cancel_external(struct transition *t, struct command_context *ctx,
+                                         const api_command *command);
+enum err command_modify_properties(struct transition *t, struct command_context *ctx,
+                                   const api_command *command);
 enum err command_record_marker(struct transition *t, struct command_context *ctx,
                                const api_command *command);
 

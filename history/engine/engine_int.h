@@ -46,6 +46,25 @@ void run_close(struct transition *t, int32_t status);
 /* Terminate: fails a started workflow task first. */
 void run_terminate(struct transition *t, const char *reason, api_payloads *details,
                    const char *identity, size_t link_count, api_common_link **links);
+/* The run has ended with t->last_event: what its parent, children and others are to know or not. */
+void run_close_relations(struct transition *t);
+/* The child gets what its parent close policy says; `first_run_id` of its chain of runs. */
+struct child;
+void run_close_child(struct transition *t, const struct child *child, struct slice first_run_id);
+/* As engine_signal(), engine_request_cancel(); `source`: the execution that asks (NULL: a client),
+ * `initiated_id` its event. */
+enum err run_signal(struct transition *t, const api_signal_workflow_execution_request *request,
+                    api_common_workflow_execution *source);
+enum err run_request_cancel(struct transition *t,
+                            const api_request_cancel_workflow_execution_request *request,
+                            api_common_workflow_execution *source, int64_t initiated_id);
+/* `added` (NULL: nothing) over the run's memo. `arena` is scratch. */
+void run_merge_memo(struct run *run, struct arena *arena, const api_memo *added);
+/* Into a Started event: the run's parent and root. */
+void run_started_relations(struct transition *t,
+                           api_workflow_execution_started_event_attributes *started);
+/* What no start may ask for yet; NULL: nothing. */
+const char *start_unsupported(const api_start_workflow_execution_request *request);
 /* The run has used up its time. */
 void run_time_out(struct transition *t);
 /* A history past its limits is terminated, and the caller is told (reply_err). true: it was. */

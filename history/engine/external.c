@@ -48,7 +48,8 @@ static void signal_reply(struct transition *t, const char *request_id)
     t->reply = transition_pack(t, reply);
 }
 
-enum err engine_signal(struct transition *t, const api_signal_workflow_execution_request *request)
+enum err run_signal(struct transition *t, const api_signal_workflow_execution_request *request,
+                    api_common_workflow_execution *source)
 {
     struct run *run = t->run;
     const struct slice request_id = slice_str(request->request_id);
@@ -61,7 +62,7 @@ enum err engine_signal(struct transition *t, const api_signal_workflow_execution
     if (err != ERR_OK)
         return err;
 
-    if (request_id.len > 0)
+    if (request_id.len > 0 && !source) /* of another execution: the shard keeps its outcome */
         run_signal_request_add(run, request_id, true);
     api_workflow_execution_signaled_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, &event);
@@ -70,6 +71,7 @@ enum err engine_signal(struct transition *t, const api_signal_workflow_execution
     a->identity = request->identity;
     a->header = request->header;
     a->request_id = request->request_id;
+    a->external_workflow_execution = source;
     event->n_links = request->n_links;
     event->links = request->links;
     transition_event_or_buffer(t, event);
@@ -78,6 +80,11 @@ enum err engine_signal(struct transition *t, const api_signal_workflow_execution
         transition_need_workflow_task(t);
     (void)run_enforce_limits(t);
     return ERR_OK;
+}
+
+enum err engine_signal(struct transition *t, const api_signal_workflow_execution_request *request)
+{
+    return run_signal(t, request, NULL);
 }
 
 enum err engine_signal_at_once(struct transition *t,
@@ -91,8 +98,9 @@ enum err engine_signal_at_once(struct transition *t,
     return err;
 }
 
-enum err engine_request_cancel(struct transition *t,
-                               const api_request_cancel_workflow_execution_request *request)
+enum err run_request_cancel(struct transition *t,
+                            const api_request_cancel_workflow_execution_request *request,
+                            api_common_workflow_execution *source, int64_t initiated_id)
 {
     struct run *run = t->run;
     api_history_event *event;
@@ -109,6 +117,8 @@ enum err engine_request_cancel(struct transition *t,
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED, &event);
     a->cause = request->reason;
     a->identity = request->identity;
+    a->external_workflow_execution = source;
+    a->external_initiated_event_id = initiated_id;
     event->n_links = request->n_links;
     event->links = request->links;
     transition_event_or_buffer(t, event);
@@ -116,6 +126,12 @@ enum err engine_request_cancel(struct transition *t,
     bytes_set(&run->cancel_request_id, slice_str(request->request_id));
     transition_need_workflow_task(t);
     return ERR_OK;
+}
+
+enum err engine_request_cancel(struct transition *t,
+                               const api_request_cancel_workflow_execution_request *request)
+{
+    return run_request_cancel(t, request, NULL, 0);
 }
 
 enum err engine_terminate(struct transition *t,

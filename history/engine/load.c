@@ -2,6 +2,7 @@
 #include "history/engine/rows.h"
 
 #include "history/engine/activity.h"
+#include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
@@ -45,6 +46,36 @@ static enum err load_timer(struct loading *loading, struct slice id, struct slic
     return ERR_OK;
 }
 
+static enum err load_child(struct loading *loading, struct slice id, struct slice value)
+{
+    struct child *child;
+    const enum err err = child_decode(&loading->scratch, value, &child);
+
+    if (err != ERR_OK)
+        return err;
+    if (id.len != 8 || be64_get(id.ptr) != (uint64_t)child->initiated_event_id) {
+        child_free(child);
+        return ERR_CORRUPT;
+    }
+    run_child_put(loading->run, child);
+    return ERR_OK;
+}
+
+static enum err load_external(struct loading *loading, struct slice id, struct slice value)
+{
+    struct external *external;
+    const enum err err = external_decode(&loading->scratch, value, &external);
+
+    if (err != ERR_OK)
+        return err;
+    if (id.len != 8 || be64_get(id.ptr) != (uint64_t)external->initiated_event_id) {
+        external_free(external);
+        return ERR_CORRUPT;
+    }
+    run_external_put(loading->run, external);
+    return ERR_OK;
+}
+
 static bool visit_item(void *arg, struct slice key, struct slice value)
 {
     struct loading *loading = arg;
@@ -62,6 +93,12 @@ static bool visit_item(void *arg, struct slice key, struct slice value)
         break;
     case ITEM_TIMER:
         loading->err = load_timer(loading, id, value);
+        break;
+    case ITEM_CHILD:
+        loading->err = load_child(loading, id, value);
+        break;
+    case ITEM_EXTERNAL:
+        loading->err = load_external(loading, id, value);
         break;
     case ITEM_SIGNAL_REQUEST:
         run_signal_request_add(loading->run, id, false);

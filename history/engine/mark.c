@@ -1,13 +1,15 @@
 /* mark.c - a mark in a step to which it can return: a task whose commands turn out bad has none of
  * them applied.
  *
- * Commands add activities and timers, end those that they name, write events and close the run.
+ * Commands add activities, timers, children and requests to other executions, end activities and
+ * timers that they name, write events and close the run.
  * So the mark keeps the run's own fields, encoded copies of the items that the commands name, and
  * how far the step's output had come. A command that closes the run is the last one and succeeds:
  * the mark need not restore what closing drops. */
 #include "history/engine/engine_int.h"
 
 #include "history/engine/activity.h"
+#include "history/engine/child.h"
 #include "history/engine/timer.h"
 
 struct saved_item {
@@ -19,9 +21,9 @@ struct saved_item {
 struct run_mark {
     struct run run; /* the plain fields only */
     struct slice cancel_request_id, sticky_queue, worker_identity, worker_version_stamp, buffered,
-        identity, search_attributes, reset_points;
+        identity, memo, search_attributes, reset_points;
     struct saved_item *items;
-    size_t events_len, change_count;
+    size_t events_len, change_count, outgoing_count;
     struct task_change *changes;
     int64_t first_event_id;
     uint32_t event_count;
@@ -74,6 +76,7 @@ struct run_mark *run_mark(struct transition *t,
     mark->sticky_queue = arena_copy(t->arena, bytes_slice(run->sticky_queue));
     mark->worker_identity = arena_copy(t->arena, bytes_slice(run->worker_identity));
     mark->worker_version_stamp = arena_copy(t->arena, bytes_slice(run->worker_version_stamp));
+    mark->memo = arena_copy(t->arena, bytes_slice(run->memo));
     mark->search_attributes = arena_copy(t->arena, bytes_slice(run->search_attributes));
     mark->reset_points = arena_copy(t->arena, bytes_slice(run->reset_points));
     mark->buffered = arena_copy(t->arena, bytes_slice(run->buffered));
@@ -82,6 +85,7 @@ struct run_mark *run_mark(struct transition *t,
     mark->first_event_id = t->first_event_id;
     mark->event_count = t->event_count;
     mark->change_count = t->change_count;
+    mark->outgoing_count = t->outgoing_count;
     mark->changes = ARENA_ARRAY(t->arena, struct task_change, t->change_count + 1);
     if (t->change_count > 0)
         memcpy(mark->changes, t->changes, t->change_count * sizeof(*t->changes));
@@ -124,6 +128,22 @@ static void forget_added(struct run *run, int64_t from_event_id)
         if (timer->started_event_id >= from_event_id)
             forget_timer(run, timer);
     }
+    for (struct map_node *it = map_next(&run->children, NULL), *next; it; it = next) {
+        struct child *child = CONTAINER_OF(it, struct child, node);
+        next = map_next(&run->children, it);
+        if (child->initiated_event_id >= from_event_id) {
+            map_remove(&run->children, it);
+            child_free(child);
+        }
+    }
+    for (struct map_node *it = map_next(&run->externals, NULL), *next; it; it = next) {
+        struct external *external = CONTAINER_OF(it, struct external, node);
+        next = map_next(&run->externals, it);
+        if (external->initiated_event_id >= from_event_id) {
+            map_remove(&run->externals, it);
+            external_free(external);
+        }
+    }
 }
 
 static void restore_items(struct transition *t, const struct saved_item *items)
@@ -163,6 +183,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     bytes_set(&run->sticky_queue, mark->sticky_queue);
     bytes_set(&run->worker_identity, mark->worker_identity);
     bytes_set(&run->worker_version_stamp, mark->worker_version_stamp);
+    bytes_set(&run->memo, mark->memo);
     bytes_set(&run->search_attributes, mark->search_attributes);
     bytes_set(&run->reset_points, mark->reset_points);
     bytes_set(&run->buffered, mark->buffered);
@@ -170,11 +191,14 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.arena = run->arena;
     plain.activities = run->activities;
     plain.timers = run->timers;
+    plain.children = run->children;
+    plain.externals = run->externals;
     plain.signal_request_ids = run->signal_request_ids;
     plain.cancel_request_id = run->cancel_request_id;
     plain.sticky_queue = run->sticky_queue;
     plain.worker_identity = run->worker_identity;
     plain.worker_version_stamp = run->worker_version_stamp;
+    plain.memo = run->memo;
     plain.search_attributes = run->search_attributes;
     plain.reset_points = run->reset_points;
     plain.buffered = run->buffered;
@@ -188,6 +212,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     t->changes = mark->changes;
     t->change_cap = mark->change_count + 1;
     t->change_count = mark->change_count;
+    t->outgoing_count = mark->outgoing_count;
     t->closed = t->visibility_changed = false;
     t->workflow_task_needed = false;
     t->commands_running = false;

@@ -6,6 +6,7 @@
 
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
+#include "history/engine/child.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/timer.h"
 
@@ -60,6 +61,24 @@ static struct slice keep_links(struct rebuilding *r)
     return links.n_links > 0 ? keep_message(r, &links) : SLICE_EMPTY;
 }
 
+static void keep_relations(struct rebuilding *r,
+                           const api_workflow_execution_started_event_attributes *a)
+{
+    struct run *run = r->run;
+
+    run->parent_namespace_id = keep(r, a->parent_workflow_namespace_id);
+    run->parent_namespace = keep(r, a->parent_workflow_namespace);
+    if (a->parent_workflow_execution) {
+        run->parent_workflow_id = keep(r, a->parent_workflow_execution->workflow_id);
+        run->parent_run_id = keep(r, a->parent_workflow_execution->run_id);
+    }
+    run->parent_initiated_event_id = a->parent_initiated_event_id;
+    if (a->root_workflow_execution) {
+        run->root_workflow_id = keep(r, a->root_workflow_execution->workflow_id);
+        run->root_run_id = keep(r, a->root_workflow_execution->run_id);
+    }
+}
+
 /* -- the run --------------------------------------------------------------------------------- */
 
 static bool apply_started(struct rebuilding *r)
@@ -94,11 +113,12 @@ static bool apply_started(struct rebuilding *r)
     run->attempt = a->attempt;
     run->retry_policy = keep_message(r, a->retry_policy);
     run->cron = keep(r, a->cron_schedule);
-    run->memo = keep_message(r, a->memo);
+    run_merge_memo(run, r->arena, a->memo);
     run_merge_search_attributes(run, r->arena, a->search_attributes);
     run->priority = keep_message(r, a->priority);
     run->user_metadata = keep_message(r, r->event->user_metadata);
     run->start_identity = keep(r, a->identity);
+    keep_relations(r, a);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
     return true;
 }
@@ -125,6 +145,10 @@ static bool apply_closed(struct rebuilding *r, int32_t status)
     for (struct map_node *it; (it = map_next(&run->timers, NULL)) != NULL;) {
         map_remove(&run->timers, it);
         timer_free(CONTAINER_OF(it, struct timer, node));
+    }
+    for (struct map_node *it; (it = map_next(&run->externals, NULL)) != NULL;) {
+        map_remove(&run->externals, it);
+        external_free(CONTAINER_OF(it, struct external, node));
     }
     run->status = status;
     run->close_ns = r->now_ns;
@@ -305,6 +329,115 @@ static bool apply_timer_ended(struct rebuilding *r, const char *timer_id, int64_
     return true;
 }
 
+/* -- other executions ------------------------------------------------------------------------- */
+
+static bool apply_child_initiated(struct rebuilding *r)
+{
+    const api_start_child_workflow_execution_initiated_event_attributes *a =
+        engine_event_attributes(r->event);
+
+    if (r->event->event_id <= 0 || !a->workflow_id[0] || !a->workflow_type)
+        return wrong(r, "a child without id or type");
+    struct child *child = child_new(r->event->event_id);
+    bytes_set(&child->namespace_id, slice_str(a->namespace_id));
+    bytes_set(&child->namespace_name, slice_str(a->namespace_));
+    bytes_set(&child->workflow_id, slice_str(a->workflow_id));
+    bytes_set(&child->workflow_type, slice_str(a->workflow_type->name));
+    bytes_set(&child->control, slice_str(a->control));
+    child->parent_close_policy = (int32_t)a->parent_close_policy;
+    run_child_put(r->run, child);
+    return true;
+}
+
+static bool apply_child_started(struct rebuilding *r)
+{
+    const api_child_workflow_execution_started_event_attributes *a =
+        engine_event_attributes(r->event);
+    struct child *child = run_child(r->run, a->initiated_event_id);
+
+    if (!child || child->started || !a->workflow_execution || !a->workflow_execution->run_id[0])
+        return wrong(r, "no such child is to be started");
+    child->started = true;
+    child->started_event_id = r->event->event_id;
+    bytes_set(&child->run_id, slice_str(a->workflow_execution->run_id));
+    return true;
+}
+
+static bool apply_child_ended(struct rebuilding *r, int64_t initiated_id, bool started)
+{
+    struct child *child = run_child(r->run, initiated_id);
+
+    if (!child || child->started != started)
+        return wrong(r, "no such child is pending");
+    map_remove(&r->run->children, &child->node);
+    child_free(child);
+    return true;
+}
+
+static bool apply_external_initiated(struct rebuilding *r, enum external_kind kind)
+{
+    if (r->event->event_id <= 0)
+        return wrong(r, "a command's event in the buffer");
+    run_external_put(r->run, external_new(r->event->event_id, kind));
+    return true;
+}
+
+static bool apply_external_ended(struct rebuilding *r, int64_t initiated_id,
+                                 enum external_kind kind)
+{
+    struct external *external = run_external(r->run, initiated_id);
+
+    if (!external || external->kind != kind)
+        return wrong(r, "no such request to another execution is pending");
+    map_remove(&r->run->externals, &external->node);
+    external_free(external);
+    return true;
+}
+
+#define ENDED(name, started)                                                                       \
+    apply_child_ended(r, e->name##_event_attributes->initiated_event_id, started)
+#define ANSWERED(name, kind)                                                                       \
+    apply_external_ended(r, e->name##_event_attributes->initiated_event_id, kind)
+static bool apply_relation(struct rebuilding *r)
+{
+    const api_history_event *e = r->event;
+
+    switch ((int32_t)e->event_type) {
+    case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+        return apply_child_initiated(r);
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
+        return apply_child_started(r);
+    case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+        return ENDED(start_child_workflow_execution_failed, false);
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+        return ENDED(child_workflow_execution_completed, true);
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+        return ENDED(child_workflow_execution_failed, true);
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+        return ENDED(child_workflow_execution_canceled, true);
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+        return ENDED(child_workflow_execution_timed_out, true);
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+        return ENDED(child_workflow_execution_terminated, true);
+    case EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+        return apply_external_initiated(r, EXTERNAL_SIGNAL);
+    case EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+        return ANSWERED(signal_external_workflow_execution_failed, EXTERNAL_SIGNAL);
+    case EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
+        return ANSWERED(external_workflow_execution_signaled, EXTERNAL_SIGNAL);
+    case EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+        return apply_external_initiated(r, EXTERNAL_CANCEL);
+    case EVENT_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+        return ANSWERED(request_cancel_external_workflow_execution_failed, EXTERNAL_CANCEL);
+    case EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+        return ANSWERED(external_workflow_execution_cancel_requested, EXTERNAL_CANCEL);
+    default:
+        return wrong(r, "an unknown type");
+    }
+}
+#undef ENDED
+#undef ANSWERED
+
 /* -- dispatch -------------------------------------------------------------------------------- */
 
 static bool apply_run_event(struct rebuilding *r)
@@ -347,8 +480,12 @@ static bool apply_run_event(struct rebuilding *r)
             r->run, r->arena,
             r->event->upsert_workflow_search_attributes_event_attributes->search_attributes);
         return true;
+    case EVENT_TYPE_WORKFLOW_PROPERTIES_MODIFIED:
+        run_merge_memo(r->run, r->arena,
+                       r->event->workflow_properties_modified_event_attributes->upserted_memo);
+        return true;
     default:
-        return wrong(r, "an unknown type");
+        return apply_relation(r);
     }
 }
 

@@ -148,8 +148,7 @@ static void list_builds(const api_reset_points *points, struct buf *builds, stru
     buf_append_slice(checksums, SLICE_LIT("]"));
 }
 
-/* What the clients send to unset an attribute. */
-static bool is_nil(const api_payload *payload)
+bool engine_payload_is_nil(const api_payload *payload)
 {
     return !payload || payload->data.len == 0 ||
            (payload->data.len == 4 && memcmp(payload->data.data, "null", 4) == 0) ||
@@ -176,7 +175,7 @@ void run_merge_search_attributes(struct run *run, struct arena *arena,
             list[count++] = all->indexed_fields[i];
     }
     for (size_t j = 0; j < added->n_indexed_fields; j++)
-        if (!is_nil(added->indexed_fields[j]->value))
+        if (!engine_payload_is_nil(added->indexed_fields[j]->value))
             list[count++] = added->indexed_fields[j];
     all->indexed_fields = list;
     all->n_indexed_fields = count;

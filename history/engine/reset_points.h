@@ -18,6 +18,9 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
  * The new run goes on with these. */
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena);
 
+/* What the clients send to unset an attribute or a field of the memo. */
+bool engine_payload_is_nil(const api_payload *payload);
+
 /* Set, replace or (with an empty value) remove search attributes; NULL: none. */
 void run_merge_search_attributes(struct run *run, struct arena *arena,
                                  const api_search_attributes *added);

@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/pack/record.h"
 #include "history/engine/activity.h"
+#include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
@@ -322,6 +323,36 @@ static struct slice keep(struct op_list *list, struct buf *buf)
     return value;
 }
 
+static void add_relations(struct op_list *list, struct buf *buf)
+{
+    struct run *run = list->t->run;
+    struct row_key key;
+    uint8_t id[8];
+
+    for (struct map_node *it = map_next(&run->children, NULL); it;
+         it = map_next(&run->children, it)) {
+        struct child *child = CONTAINER_OF(it, struct child, node);
+        if (!child->dirty)
+            continue;
+        be64_put(id, (uint64_t)child->initiated_event_id);
+        row_key_item(&key, run, ITEM_CHILD, slice_of(id, sizeof(id)));
+        child_encode(child, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        child->dirty = false;
+    }
+    for (struct map_node *it = map_next(&run->externals, NULL); it;
+         it = map_next(&run->externals, it)) {
+        struct external *external = CONTAINER_OF(it, struct external, node);
+        if (!external->dirty)
+            continue;
+        be64_put(id, (uint64_t)external->initiated_event_id);
+        row_key_item(&key, run, ITEM_EXTERNAL, slice_of(id, sizeof(id)));
+        external_encode(external, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        external->dirty = false;
+    }
+}
+
 static void add_items(struct op_list *list, struct buf *buf)
 {
     struct run *run = list->t->run;
@@ -459,6 +490,7 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
         add_op(&list, STORE_INSERT, STORE_MAIN, &key, arena_copy(t->arena, buf_slice(&t->events)));
     }
     add_items(&list, &buf);
+    add_relations(&list, &buf);
     add_tasks(&list, &buf);
     add_outgoing(&list, &buf);
     move_deadline(&list);

@@ -2,6 +2,7 @@
 #include "history/engine/run.h"
 
 #include "history/engine/activity.h"
+#include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/timer.h"
 
@@ -18,6 +19,8 @@ struct run *run_new(void)
     run->kind = EXECUTION_WORKFLOW;
     map_init(&run->activities, MAP_SEED);
     map_init(&run->timers, MAP_SEED);
+    map_init(&run->children, MAP_SEED);
+    map_init(&run->externals, MAP_SEED);
     map_init(&run->signal_request_ids, MAP_SEED);
     list_init(&run->dropped_items);
     run->next_event_id = 1;
@@ -35,6 +38,14 @@ static void free_items(struct run *run)
         next = map_next(&run->timers, it);
         timer_free(CONTAINER_OF(it, struct timer, node));
     }
+    for (struct map_node *it = map_next(&run->children, NULL), *next; it; it = next) {
+        next = map_next(&run->children, it);
+        child_free(CONTAINER_OF(it, struct child, node));
+    }
+    for (struct map_node *it = map_next(&run->externals, NULL), *next; it; it = next) {
+        next = map_next(&run->externals, it);
+        external_free(CONTAINER_OF(it, struct external, node));
+    }
     for (struct map_node *it = map_next(&run->signal_request_ids, NULL), *next; it; it = next) {
         next = map_next(&run->signal_request_ids, it);
         free(CONTAINER_OF(it, struct signal_request, node));
@@ -48,12 +59,15 @@ void run_free(struct run *run)
     free_items(run);
     map_release(&run->activities);
     map_release(&run->timers);
+    map_release(&run->children);
+    map_release(&run->externals);
     map_release(&run->signal_request_ids);
     bytes_clear(&run->wft.identity);
     bytes_clear(&run->cancel_request_id);
     bytes_clear(&run->sticky_queue);
     bytes_clear(&run->worker_identity);
     bytes_clear(&run->worker_version_stamp);
+    bytes_clear(&run->memo);
     bytes_clear(&run->search_attributes);
     bytes_clear(&run->reset_points);
     bytes_clear(&run->buffered);
@@ -65,12 +79,16 @@ size_t run_bytes(const struct run *run)
 {
     size_t bytes = sizeof(*run) + run->arena.used_bytes + run->wft.identity.len +
                    run->sticky_queue.len + run->worker_identity.len +
-                   run->worker_version_stamp.len + run->search_attributes.len +
+                   run->worker_version_stamp.len + run->memo.len + run->search_attributes.len +
                    run->reset_points.len + run->buffered.len;
 
     for (struct map_node *it = map_next(&run->activities, NULL); it;
          it = map_next(&run->activities, it))
         bytes += activity_bytes(CONTAINER_OF(it, struct activity, node));
+    for (struct map_node *it = map_next(&run->children, NULL); it;
+         it = map_next(&run->children, it))
+        bytes += child_bytes(CONTAINER_OF(it, struct child, node));
+    bytes += run->externals.count * (sizeof(struct external) + 64);
     bytes += run->timers.count * (sizeof(struct timer) + 64);
     bytes += run->signal_request_ids.count * (sizeof(struct signal_request) + 64);
     return bytes;

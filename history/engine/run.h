@@ -58,6 +58,7 @@ struct workflow_task {
 enum { COMPLETED_RING = 16, RUN_TYPE_MAX = 1000 };
 
 struct activity; /* activity.h */
+struct child;    /* child.h */
 struct timer;    /* timer.h */
 
 struct run {
@@ -80,11 +81,14 @@ struct run {
     struct slice start_links;  /* encoded HistoryEvent with the links of the start alone */
     struct slice retry_policy; /* encoded, may be empty */
     struct slice cron;
-    struct slice memo;                    /* encoded Memo as started */
     struct slice priority, user_metadata; /* encoded */
     int64_t retention_ns;                 /* of the namespace when the run started */
     char start_request_id[256];
     struct slice start_identity;
+    struct slice parent_namespace_id, parent_namespace; /* empty: no parent; so the next three */
+    struct slice parent_workflow_id, parent_run_id;
+    int64_t parent_initiated_event_id;
+    struct slice root_workflow_id, root_run_id; /* empty: the run is its own root */
 
     /* derived: progress */
     int32_t status; /* WORKFLOW_EXECUTION_STATUS_RUNNING, ... */
@@ -96,11 +100,14 @@ struct run {
     bool cancel_requested;
     struct bytes cancel_request_id;
     int64_t signal_count;
+    struct bytes memo;              /* encoded Memo, of the start and modified */
     struct bytes search_attributes; /* encoded SearchAttributes, of the start and upserted */
     struct bytes reset_points;      /* encoded ResetPoints, see reset_points.h */
     struct workflow_task wft;       /* of a closed run: the task that was scheduled when it ended */
     struct map activities;          /* struct activity by scheduled event id */
     struct map timers;              /* struct timer by timer id */
+    struct map children;  /* struct child by initiated event id; a closed run keeps them */
+    struct map externals; /* struct external by initiated event id */
 
     /* durable-only */
     int64_t history_size_bytes;

@@ -1,5 +1,6 @@
 /* run_compare.c - two runs side by side: a run and its rebuild, or a run and its stored form. */
 #include "history/engine/activity_int.h"
+#include "history/engine/child.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
 
@@ -106,6 +107,48 @@ static void compare_activity(struct comparing *c, const struct activity *a,
     }
 }
 
+static void compare_child(struct comparing *c, const struct child *a, const struct child *b)
+{
+#define CHILD_BYTES(member)                                                                        \
+    differ_bytes(c, DERIVED, "child " #member, bytes_slice(a->member), bytes_slice(b->member))
+    CHILD_BYTES(namespace_id);
+    CHILD_BYTES(namespace_name);
+    CHILD_BYTES(workflow_id);
+    CHILD_BYTES(workflow_type);
+    CHILD_BYTES(control);
+    CHILD_BYTES(run_id);
+#undef CHILD_BYTES
+    differ_i64(c, DERIVED, "child policy", a->parent_close_policy, b->parent_close_policy);
+    differ_i64(c, DERIVED, "child started", a->started, b->started);
+    differ_i64(c, DERIVED, "child started_event_id", a->started_event_id, b->started_event_id);
+    differ_i64(c, DURABLE, "child row_seq", (int64_t)a->row_seq, (int64_t)b->row_seq);
+}
+
+static void compare_relations(struct comparing *c)
+{
+    differ_i64(c, DERIVED, "children.count", (int64_t)c->a->children.count,
+               (int64_t)c->b->children.count);
+    for (struct map_node *it = map_next(&c->a->children, NULL); it;
+         it = map_next(&c->a->children, it)) {
+        const struct child *a = CONTAINER_OF(it, struct child, node);
+        const struct child *b = run_child(c->b, a->initiated_event_id);
+        differ_i64(c, DERIVED, "child", a->initiated_event_id, b ? b->initiated_event_id : 0);
+        if (b)
+            compare_child(c, a, b);
+    }
+    differ_i64(c, DERIVED, "externals.count", (int64_t)c->a->externals.count,
+               (int64_t)c->b->externals.count);
+    for (struct map_node *it = map_next(&c->a->externals, NULL); it;
+         it = map_next(&c->a->externals, it)) {
+        const struct external *a = CONTAINER_OF(it, struct external, node);
+        const struct external *b = run_external(c->b, a->initiated_event_id);
+        differ_i64(c, DERIVED, "external", a->initiated_event_id, b ? b->initiated_event_id : 0);
+        differ_i64(c, DERIVED, "external kind", (int64_t)a->kind, b ? (int64_t)b->kind : 0);
+        differ_i64(c, DURABLE, "external row_seq", (int64_t)a->row_seq,
+                   b ? (int64_t)b->row_seq : 0);
+    }
+}
+
 static void compare_items(struct comparing *c)
 {
     differ_i64(c, DERIVED, "activities.count", (int64_t)c->a->activities.count,
@@ -144,5 +187,6 @@ bool run_compare(const struct run *a, const struct run *b, enum run_fields which
 
     compare_fields(&c);
     compare_items(&c);
+    compare_relations(&c);
     return c.same;
 }

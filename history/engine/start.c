@@ -50,25 +50,27 @@ static enum err read_timeouts(struct transition *t,
 }
 
 /* What comes with later issues is refused, not ignored. */
+const char *start_unsupported(const api_start_workflow_execution_request *request)
+{
+    if (request->cron_schedule[0])
+        return "this server does not support CronSchedule yet";
+    if (request->retry_policy && request->retry_policy->maximum_attempts != 1)
+        return "this server does not support a workflow RetryPolicy yet";
+    if (request->n_completion_callbacks > 0)
+        return "this server does not support CompletionCallbacks yet";
+    if (request->versioning_override)
+        return "this server does not support VersioningOverride yet";
+    if (request->time_skipping_config)
+        return "this server does not support TimeSkippingConfig yet";
+    return NULL;
+}
+
 static enum err check_supported(struct transition *t,
                                 const api_start_workflow_execution_request *request)
 {
-    if (request->cron_schedule[0])
-        return err_fail(t->detail, ERR_UNIMPLEMENTED,
-                        "this server does not support CronSchedule yet");
-    if (request->retry_policy && request->retry_policy->maximum_attempts != 1)
-        return err_fail(t->detail, ERR_UNIMPLEMENTED,
-                        "this server does not support a workflow RetryPolicy yet");
-    if (request->n_completion_callbacks > 0)
-        return err_fail(t->detail, ERR_UNIMPLEMENTED,
-                        "this server does not support CompletionCallbacks yet");
-    if (request->versioning_override)
-        return err_fail(t->detail, ERR_UNIMPLEMENTED,
-                        "this server does not support VersioningOverride yet");
-    if (request->time_skipping_config)
-        return err_fail(t->detail, ERR_UNIMPLEMENTED,
-                        "this server does not support TimeSkippingConfig yet");
-    return ERR_OK;
+    const char *unsupported = start_unsupported(request);
+
+    return unsupported ? err_fail(t->detail, ERR_UNIMPLEMENTED, "%s", unsupported) : ERR_OK;
 }
 
 static enum err check_request(struct transition *t,
@@ -144,6 +146,48 @@ void run_start_links(struct transition *t, api_history_event *started)
     started->links = links->links;
 }
 
+static void keep_parent(struct run *run, const struct rpc_effect *parent)
+{
+    struct arena *arena = &run->arena;
+
+    if (!parent)
+        return;
+    run->parent_namespace_id = arena_copy(arena, parent->source_namespace_id);
+    run->parent_namespace = arena_copy(arena, parent->source_namespace);
+    run->parent_workflow_id = arena_copy(arena, parent->source_workflow_id);
+    run->parent_run_id = arena_copy(arena, parent->source_run_id);
+    run->parent_initiated_event_id = parent->initiated_event_id;
+    run->root_workflow_id = arena_copy(arena, parent->root_workflow_id);
+    run->root_run_id = arena_copy(arena, parent->root_run_id);
+}
+
+static api_common_workflow_execution *execution(struct transition *t, struct slice workflow_id,
+                                                struct slice run_id)
+{
+    api_common_workflow_execution *out =
+        engine_message(t->arena, &api_common_workflow_execution__desc);
+
+    out->workflow_id = transition_str(t, workflow_id);
+    out->run_id = transition_str(t, run_id);
+    return out;
+}
+
+void run_started_relations(struct transition *t,
+                           api_workflow_execution_started_event_attributes *started)
+{
+    const struct run *run = t->run;
+
+    if (run->parent_workflow_id.len > 0) {
+        started->parent_workflow_namespace = transition_str(t, run->parent_namespace);
+        started->parent_workflow_namespace_id = transition_str(t, run->parent_namespace_id);
+        started->parent_workflow_execution =
+            execution(t, run->parent_workflow_id, run->parent_run_id);
+        started->parent_initiated_event_id = run->parent_initiated_event_id;
+    }
+    if (run->root_workflow_id.len > 0)
+        started->root_workflow_execution = execution(t, run->root_workflow_id, run->root_run_id);
+}
+
 static void fill_run(struct transition *t, const struct engine_start *start,
                      const struct timeouts *timeouts)
 {
@@ -169,13 +213,14 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->start_links = keep_links(t, request);
     run->attempt = 1;
     run->retry_policy = keep_message(t, retry_policy_of(t, request));
-    run->memo = keep_message(t, request->memo);
+    run_merge_memo(run, t->arena, request->memo);
     run_merge_search_attributes(run, t->arena, request->search_attributes);
     run->priority = keep_message(t, request->priority);
     run->user_metadata = keep_message(t, request->user_metadata);
     run->retention_ns = start->retention_s * NS_PER_S;
     memcpy(run->start_request_id, request->request_id, strlen(request->request_id) + 1);
     run->start_identity = keep(run, request->identity);
+    keep_parent(run, start->parent);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
 }
 
@@ -208,7 +253,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->input = request->input;
     if (timeouts->execution_ns)
         a->workflow_execution_timeout = transition_duration(t, timeouts->execution_ns);
-    if (timeouts->run_ns)
+    if (timeouts->run_ns || start->parent) /* Spec: of a child it is always set */
         a->workflow_run_timeout = transition_duration(t, timeouts->run_ns);
     a->workflow_task_timeout = transition_duration(t, timeouts->task_ns);
     a->identity = request->identity;
@@ -224,6 +269,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->search_attributes = request->search_attributes;
     a->workflow_id = request->workflow_id;
     a->priority = request->priority;
+    run_started_relations(t, a);
     event->user_metadata = request->user_metadata;
     event->n_links = request->n_links;
     event->links = request->links;

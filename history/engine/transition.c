@@ -10,6 +10,9 @@ const struct engine_limits engine_limits_default = {
     .blob_bytes_max = 2 * 1024 * 1024,
     .memo_bytes_max = 2 * 1024 * 1024,
     .pending_activities_max = 2000,
+    .pending_children_max = 2000,
+    .pending_signals_max = 2000,
+    .pending_cancel_requests_max = 2000,
     .signals_max = 10000,
     .history_events_max = 51200,
     .history_bytes_max = 50 * 1024 * 1024,
@@ -155,6 +158,21 @@ static const uint8_t attributes_case[] = {
     CASE(MARKER_RECORDED),
     CASE(WORKFLOW_EXECUTION_CONTINUED_AS_NEW),
     CASE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES),
+    CASE(WORKFLOW_PROPERTIES_MODIFIED),
+    CASE(START_CHILD_WORKFLOW_EXECUTION_INITIATED),
+    CASE(START_CHILD_WORKFLOW_EXECUTION_FAILED),
+    CASE(CHILD_WORKFLOW_EXECUTION_STARTED),
+    CASE(CHILD_WORKFLOW_EXECUTION_COMPLETED),
+    CASE(CHILD_WORKFLOW_EXECUTION_FAILED),
+    CASE(CHILD_WORKFLOW_EXECUTION_CANCELED),
+    CASE(CHILD_WORKFLOW_EXECUTION_TIMED_OUT),
+    CASE(CHILD_WORKFLOW_EXECUTION_TERMINATED),
+    CASE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
+    CASE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED),
+    CASE(EXTERNAL_WORKFLOW_EXECUTION_SIGNALED),
+    CASE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
+    CASE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED),
+    CASE(EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED),
 };
 #undef CASE
 
@@ -213,6 +231,7 @@ int64_t transition_event(struct transition *t, api_history_event *event)
         t->command = NULL;
     }
     run->history_size_bytes += (int64_t)put_event(&t->events, event);
+    t->last_event = event;
     if (t->event_count++ == 0)
         t->first_event_id = event->event_id;
     run->dirty = true;

@@ -18,6 +18,9 @@ struct engine_limits {
     size_t blob_bytes_max;                   /* 2 MiB: limit.blobSize.error */
     size_t memo_bytes_max;                   /* 2 MiB */
     uint32_t pending_activities_max;         /* 2000 */
+    uint32_t pending_children_max;           /* 2000: limit.numPendingChildExecutions.error */
+    uint32_t pending_signals_max;            /* 2000: limit.numPendingSignals.error */
+    uint32_t pending_cancel_requests_max;    /* 2000: limit.numPendingCancelRequests.error */
     int64_t signals_max;                     /* 10000: history.maximumSignalsPerExecution */
     int64_t history_events_max;              /* 51200: limit.historyCount.error */
     int64_t history_bytes_max;               /* 50 MiB */
@@ -25,6 +28,7 @@ struct engine_limits {
     int64_t sticky_poller_ns;                /* 10 s */
     int64_t wft_heartbeat_timeout_ns;        /* 30 min: history.workflowTaskHeartbeatTimeout */
     int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
+    bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */
 };
 extern const struct engine_limits engine_limits_default;
 
@@ -80,6 +84,7 @@ struct transition {
     /* out */
     struct buf events;      /* the new events: repeated field 1 of History; a heap buffer */
     int64_t first_event_id; /* of `events`; 0: none */
+    const api_history_event *last_event; /* the newest of `events`, while it lives */
     uint32_t event_count;
     struct task_change *changes;
     size_t change_count, change_cap;

@@ -221,6 +221,8 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
     err = commands_run(t, &ctx, request->n_commands, request->commands);
     if (err != ERR_OK) {
         run_return_to(t, mark);
+        if (err != ERR_INVALID) /* Spec: not the worker's fault; the task stays with it */
+            return err;
         /* A worker that fails again and again is left to its time-out. */
         if (before.attempt > 1 && ctx.cause != WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND)
             return err;

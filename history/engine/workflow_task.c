@@ -12,6 +12,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/child.h"
 
 static const int64_t RETRY_INITIAL_NS = 5 * NS_PER_S;
 static const int64_t RETRY_MAX_NS = 600 * NS_PER_S;
@@ -153,12 +154,17 @@ void wft_clear_sticky(struct run *run)
 
 /* -- buffered events ------------------------------------------------------------------------- */
 
-static bool is_close_of_activity(const api_history_event *event)
+static bool is_close_of_item(const api_history_event *event)
 {
     return event->event_type == EVENT_TYPE_ACTIVITY_TASK_COMPLETED ||
            event->event_type == EVENT_TYPE_ACTIVITY_TASK_FAILED ||
            event->event_type == EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT ||
-           event->event_type == EVENT_TYPE_ACTIVITY_TASK_CANCELED;
+           event->event_type == EVENT_TYPE_ACTIVITY_TASK_CANCELED ||
+           event->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED ||
+           event->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED ||
+           event->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED ||
+           event->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT ||
+           event->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED;
 }
 
 struct started_pair {
@@ -170,24 +176,62 @@ static void wire_started(api_history_event *event, const struct started_pair *pa
     int64_t *started_id;
     int64_t scheduled_id;
 
-#define WIRE(member)                                                                               \
-    (scheduled_id = event->member##_event_attributes->scheduled_event_id,                          \
+#define WIRE(member, asked)                                                                        \
+    (scheduled_id = event->member##_event_attributes->asked,                                       \
      started_id = &event->member##_event_attributes->started_event_id)
-    if (event->event_type == EVENT_TYPE_ACTIVITY_TASK_COMPLETED)
-        WIRE(activity_task_completed);
-    else if (event->event_type == EVENT_TYPE_ACTIVITY_TASK_FAILED)
-        WIRE(activity_task_failed);
-    else if (event->event_type == EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT)
-        WIRE(activity_task_timed_out);
-    else
-        WIRE(activity_task_canceled);
+#define WIRE_CHILD(member) WIRE(child_workflow_execution_##member, initiated_event_id)
+    switch ((int32_t)event->event_type) {
+    case EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+        WIRE(activity_task_completed, scheduled_event_id);
+        break;
+    case EVENT_TYPE_ACTIVITY_TASK_FAILED:
+        WIRE(activity_task_failed, scheduled_event_id);
+        break;
+    case EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+        WIRE(activity_task_timed_out, scheduled_event_id);
+        break;
+    case EVENT_TYPE_ACTIVITY_TASK_CANCELED:
+        WIRE(activity_task_canceled, scheduled_event_id);
+        break;
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+        WIRE_CHILD(completed);
+        break;
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+        WIRE_CHILD(failed);
+        break;
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+        WIRE_CHILD(canceled);
+        break;
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+        WIRE_CHILD(timed_out);
+        break;
+    default:
+        WIRE_CHILD(terminated);
+        break;
+    }
+#undef WIRE_CHILD
 #undef WIRE
     for (size_t i = 0; i < count; i++)
         if (pairs[i].scheduled_id == scheduled_id)
             *started_id = pairs[i].started_id;
 }
 
-/* Ends of activities come last, so that every Started event stands before its end. */
+/* The child, if it has not ended in the same buffer, learns the id of its Started event. */
+static struct started_pair child_started_as(struct run *run, const api_history_event *event,
+                                            int64_t event_id)
+{
+    const int64_t initiated_id =
+        event->child_workflow_execution_started_event_attributes->initiated_event_id;
+    struct child *child = run_child(run, initiated_id);
+
+    if (child) {
+        child->started_event_id = event_id;
+        child->dirty = true;
+    }
+    return (struct started_pair){initiated_id, event_id};
+}
+
+/* Ends of activities and children come last, so that every Started event stands before its end. */
 void wft_flush_buffered(struct transition *t)
 {
     struct run *run = t->run;
@@ -201,15 +245,17 @@ void wft_flush_buffered(struct transition *t)
     run->buffered_count = 0;
     struct started_pair *pairs = ARENA_ARRAY(t->arena, struct started_pair, count);
     for (size_t i = 0; i < count; i++) {
-        if (is_close_of_activity(events[i]))
+        if (is_close_of_item(events[i]))
             continue;
         const int64_t id = transition_event(t, events[i]);
         if (events[i]->event_type == EVENT_TYPE_ACTIVITY_TASK_STARTED)
             pairs[pair_count++] = (struct started_pair){
                 events[i]->activity_task_started_event_attributes->scheduled_event_id, id};
+        else if (events[i]->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED)
+            pairs[pair_count++] = child_started_as(run, events[i], id);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!is_close_of_activity(events[i]))
+        if (!is_close_of_item(events[i]))
             continue;
         wire_started(events[i], pairs, pair_count);
         transition_event(t, events[i]);

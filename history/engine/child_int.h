@@ -1,0 +1,22 @@
+/* child_int.h - what the files about other executions share. Nobody else includes it. */
+#ifndef GNOMON_CHILD_INT_H
+#define GNOMON_CHILD_INT_H
+
+#include "history/engine/child.h"
+#include "history/engine/engine_int.h"
+
+/* The item is over: drop its row, free it. */
+void child_end(struct transition *t, struct child *child);
+void external_end(struct transition *t, struct external *external);
+
+/* An effect of this run, without target and payload. */
+struct rpc_effect effect_of_run(struct transition *t, enum rpc_effect_kind kind,
+                                int64_t initiated_event_id);
+
+/* The namespace that a command names; an empty name is the run's own. ERR_NOT_FOUND with detail. */
+enum err command_namespace(struct transition *t, const char *name, struct slice *id,
+                           struct slice *full_name);
+/* Commands may act beyond the run's own namespace only where that is switched on. */
+const char *check_cross_namespace(const struct transition *t, struct slice target_namespace_id);
+
+#endif
