@@ -70,7 +70,10 @@ enum err store_open(const struct store_options *options, struct store **out,
     store->manual = options->manual;
     store->commit_threads = options->manual ? 1 : options->commit_threads;
     must(pthread_mutex_init(&store->rng_lock, NULL) == 0);
-    rng_seed_from_kernel(&store->rng);
+    if (options->seed)
+        rng_seed(&store->rng, options->seed);
+    else
+        rng_seed_from_kernel(&store->rng);
     make_metrics(store, options->metrics);
     make_workers(store);
     store->ballast = ballast_new(store);
@@ -101,6 +104,12 @@ bool store_step(struct store *store)
 {
     must(store->manual);
     return worker_step(store->commit[0]);
+}
+
+int64_t store_next_step_ns(struct store *store)
+{
+    must(store->manual);
+    return worker_next_ns(store->commit[0]);
 }
 
 /* -- jobs of a shard ------------------------------------------------------------------------ */

@@ -52,7 +52,8 @@ struct store_options {
     const struct log *log;
     struct metrics *metrics;
     uint32_t commit_threads; /* 1.. */
-    bool manual; /* no threads: the simulator steps with store_step(); callbacks run inside it */
+    bool manual;   /* no threads: the simulator steps with store_step(); callbacks run inside it */
+    uint64_t seed; /* of the nonces; 0: from the kernel */
 };
 
 MUST_USE enum err store_open(const struct store_options *options, struct store **out,
@@ -132,5 +133,8 @@ void store_shard_close(struct store_shard *shard, bool flush);
 
 /* Manual mode: do one waiting piece of work (append, read or flush); false: nothing waits. */
 bool store_step(struct store *store);
+/* Manual mode: the monotonic time from which store_step() has something to do; INT64_MAX: none is
+ * known. */
+int64_t store_next_step_ns(struct store *store);
 
 #endif

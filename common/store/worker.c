@@ -229,3 +229,13 @@ bool worker_step(struct worker *w)
     pthread_mutex_unlock(&w->mutex);
     return ran;
 }
+
+int64_t worker_next_ns(struct worker *w)
+{
+    pthread_mutex_lock(&w->mutex);
+    const struct heap_node *first = heap_first(&w->later);
+    const int64_t later_ns = first ? first->at : INT64_MAX;
+    const int64_t next_ns = list_empty(&w->ready) ? later_ns : clock_mono_ns(w->clock);
+    pthread_mutex_unlock(&w->mutex);
+    return next_ns;
+}

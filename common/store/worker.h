@@ -44,5 +44,7 @@ void worker_cancel(struct worker *w, struct job *job);
 void worker_cancel_timed(struct worker *w, struct timed_job *job);
 
 bool worker_step(struct worker *w); /* without threads; false: nothing waits */
+/* Without threads: when the next step is due by the clock; INT64_MAX: nothing waits. */
+int64_t worker_next_ns(struct worker *w);
 
 #endif

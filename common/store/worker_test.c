@@ -56,6 +56,13 @@ TEST(worker_runs_in_order_and_never_early)
     worker_post_after(w, &notes[0].timed, 0);
     worker_cancel_timed(w, &notes[0].timed);
     check(!worker_step(w));
+    check_i64(worker_next_ns(w), INT64_MAX);
+    worker_post_after(w, &notes[0].timed, 30);
+    check_i64(worker_next_ns(w), clock.now_ns + 30 * NS_PER_MS);
+    worker_post(w, &notes[1].timed.job);
+    check_i64(worker_next_ns(w), clock.now_ns);
+    check(worker_step(w));
+    worker_cancel_timed(w, &notes[0].timed);
     worker_free(w);
 }
 
