@@ -22,9 +22,10 @@ static int usage(FILE *out)
     struct buf help;
 
     fprintf(out,
-            "usage: gnomon-run [--config FILE] [--bin FOLDER]\n\n"
-            "Starts gnomon-history, gnomon-matching, gnomon-timers and gnomon-frontend, starts\n"
-            "a dead one again, and stops them on Ctrl-C or SIGTERM. Keys of FILE:\n\n");
+            "usage: gnomon-run [--config FILE] [--bin FOLDER] [--history N] [--matching N]\n"
+            "                  [--timers N] [--frontend N]\n\n"
+            "Starts gnomon-history, gnomon-matching, gnomon-timers and gnomon-frontend, N of each\n"
+            "(1), starts a dead one again, and stops them on Ctrl-C or SIGTERM. Keys of FILE:\n\n");
     buf_init(&help, 0);
     config_help(&help);
     fwrite(help.ptr, 1, help.len, out);
@@ -108,52 +109,52 @@ static int try_port(const char *ip, uint16_t port)
     return cause;
 }
 
-/* A taken port is told before anything is started; the services check again by themselves. */
-static bool check_ports(const struct config *config)
+static bool check_port(const struct config *config, const struct service *service, const char *key,
+                       int64_t port)
 {
-    const struct {
-        const char *key;
-        int64_t port;
-    } ports[] = {
-        {"frontend.port", config->frontend_port},
-        {"frontend.metrics.port", config->frontend_metrics_port},
-        {"history.metrics.port", config->history_metrics_port},
-        {"matching.metrics.port", config->matching_metrics_port},
-        {"timers.metrics.port", config->timers_metrics_port},
-    };
+    const int cause = port ? try_port(config->bind_ip, (uint16_t)port) : 0;
+
+    if (cause == 0)
+        return true;
+    fprintf(stderr, "gnomon-run: %s.%s: cannot listen on %s port %lld: %s\n", service->label, key,
+            config->bind_ip, (long long)port, strerror(cause));
+    return false;
+}
+
+/* A taken port is told before anything is started; the services check again by themselves. */
+static bool check_ports(const struct config *config, const struct supervisor *supervisor)
+{
     bool ok = true;
 
-    for (size_t i = 0; i < COUNT_OF(ports); i++) {
-        const int cause = ports[i].port ? try_port(config->bind_ip, (uint16_t)ports[i].port) : 0;
+    for (size_t i = 0; i < supervisor->count; i++) {
+        const struct service *service = &supervisor->services[i];
 
-        if (cause == 0)
-            continue;
-        fprintf(stderr, "gnomon-run: %s: cannot listen on %s port %lld: %s\n", ports[i].key,
-                config->bind_ip, (long long)ports[i].port, strerror(cause));
-        ok = false;
+        ok &= check_port(config, service, "port", service->port);
+        ok &= check_port(config, service, "metrics.port", service->metrics_port);
     }
     return ok;
 }
 
+struct announced {
+    const struct config *config;
+    const struct supervisor *supervisor;
+};
+
 static void print_endpoints(void *arg)
 {
-    const struct config *config = arg;
-    const struct {
-        const char *name;
-        int64_t port;
-    } metrics[] = {
-        {"frontend", config->frontend_metrics_port},
-        {"history", config->history_metrics_port},
-        {"matching", config->matching_metrics_port},
-        {"timers", config->timers_metrics_port},
-    };
+    const struct announced *announced = arg;
+    const struct config *config = announced->config;
+    const struct supervisor *supervisor = announced->supervisor;
 
-    printf("Gnomon is ready.\n  gRPC       %s:%lld\n", config->bind_ip,
-           (long long)config->frontend_port);
-    for (size_t i = 0; i < COUNT_OF(metrics); i++)
-        if (metrics[i].port)
+    printf("Gnomon is ready.\n");
+    for (size_t i = 0; i < supervisor->count; i++)
+        if (strcmp(supervisor->services[i].name, "frontend") == 0)
+            printf("  gRPC       %s:%lld\n", config->bind_ip,
+                   (long long)supervisor->services[i].port);
+    for (size_t i = 0; i < supervisor->count; i++)
+        if (supervisor->services[i].metrics_port)
             printf("  metrics    http://%s:%lld/metrics (%s)\n", config->bind_ip,
-                   (long long)metrics[i].port, metrics[i].name);
+                   (long long)supervisor->services[i].metrics_port, supervisor->services[i].label);
     if (config->default_namespace[0])
         printf("  namespace  %s\n", config->default_namespace);
     printf("  data       %s\n  stop       Ctrl-C\n", config->data_dir);
@@ -174,19 +175,53 @@ static pid_t take_terminal(void)
     return before;
 }
 
+/* `--history 2` and the like. An option stands over its key by way of the key's variable, so that
+ * the configuration checks it. False: not such an option. */
+static bool set_replicas(const char *option, const char *value)
+{
+    static const struct {
+        const char *option, *variable;
+    } options[ROLES] = {
+        {"--history", "GNOMON_RUN_HISTORY"},
+        {"--matching", "GNOMON_RUN_MATCHING"},
+        {"--timers", "GNOMON_RUN_TIMERS"},
+        {"--frontend", "GNOMON_RUN_FRONTEND"},
+    };
+
+    for (size_t i = 0; i < ROLES; i++)
+        if (strcmp(option, options[i].option) == 0)
+            return setenv(options[i].variable, value, 1) == 0;
+    return false;
+}
+
+static bool load(struct config *config, const char *path)
+{
+    struct buf problems;
+
+    buf_init(&problems, 0);
+    const enum err err = config_load(config, path, &problems);
+    if (err != ERR_OK)
+        fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
+    buf_release(&problems);
+    return err == ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
     static struct config config;
+    static struct supervisor supervisor;
     const char *config_path = NULL, *bin_dir = NULL;
     char own[4096];
-    struct buf problems;
-    struct supervisor supervisor;
+    struct err_detail problem = {0};
+    struct announced announced = {&config, &supervisor};
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
             config_path = argv[++i];
         else if (strcmp(argv[i], "--bin") == 0 && i + 1 < argc)
             bin_dir = argv[++i];
+        else if (i + 1 < argc && set_replicas(argv[i], argv[i + 1]))
+            i++;
         else
             return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
     }
@@ -194,21 +229,18 @@ int main(int argc, char **argv)
         bin_dir = own;
     if (!bin_dir)
         return usage(stderr);
-
-    buf_init(&problems, 0);
-    const enum err err = config_load(&config, config_path, &problems);
-    if (err != ERR_OK)
-        fprintf(stderr, SLICE_FMT, SLICE_ARG(buf_slice(&problems)));
-    buf_release(&problems);
-    if (err != ERR_OK)
+    if (!load(&config, config_path))
         return EXIT_USAGE;
-    if (!lock_data(&config) || !check_ports(&config))
+    if (supervisor_init(&supervisor, bin_dir, config_path, &config, &problem) != ERR_OK) {
+        fprintf(stderr, "%s\n", problem.text);
+        return EXIT_USAGE;
+    }
+    if (!lock_data(&config) || !check_ports(&config, &supervisor))
         return 1;
 
     const pid_t terminal_of = take_terminal();
-    supervisor_init(&supervisor, bin_dir, config_path);
     supervisor.all_ready = print_endpoints;
-    supervisor.arg = &config;
+    supervisor.arg = &announced;
     const int status = supervisor_run(&supervisor);
     if (terminal_of && tcsetpgrp(0, terminal_of) != 0)
         perror("gnomon-run: giving the terminal back");

@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,26 +21,67 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = 4096, NEVER = -1 };
+enum { PATH_BYTES = 4096, PORT_MAX = 65535, NEVER = -1 };
 
 static void say(const char *service, const char *what)
 {
     fprintf(stderr, "gnomon-run: %s %s\n", service, what);
 }
 
-void supervisor_init(struct supervisor *supervisor, const char *bin_dir, const char *config_path)
+/* Adds the processes of one role. */
+static enum err add_role(struct supervisor *supervisor, const struct service *first, int64_t count,
+                         int64_t step, struct err_detail *problem)
 {
-    static const struct {
+    for (int64_t i = 0; i < count; i++) {
+        struct service *service = &supervisor->services[supervisor->count++];
+
+        *service = *first;
+        service->index = i;
+        if (service->port)
+            service->port += i * step;
+        if (service->metrics_port)
+            service->metrics_port += i * step;
+        if (count == 1)
+            snprintf(service->label, sizeof service->label, "%s", first->name);
+        else
+            snprintf(service->label, sizeof service->label, "%s-%d", first->name, (int)i);
+        if (service->port > PORT_MAX || service->metrics_port > PORT_MAX)
+            return err_fail(problem, ERR_INVALID,
+                            "run.port.step: the ports of %s would go beyond 65535", service->label);
+    }
+    return ERR_OK;
+}
+
+enum err supervisor_init(struct supervisor *supervisor, const char *bin_dir,
+                         const char *config_path, const struct config *config,
+                         struct err_detail *problem)
+{
+    const struct {
         const char *name;
         int stop_order;
-    } services[SERVICE_COUNT] = {{"history", 2}, {"matching", 1}, {"timers", 1}, {"frontend", 0}};
+        int64_t count, port, metrics_port;
+    } roles[ROLES] = {
+        {"history", 2, config->run_history, 0, config->history_metrics_port},
+        {"matching", 1, config->run_matching, 0, config->matching_metrics_port},
+        {"timers", 1, config->run_timers, 0, config->timers_metrics_port},
+        {"frontend", 0, config->run_frontend, config->frontend_port, config->frontend_metrics_port},
+    };
 
     *supervisor = (struct supervisor){.bin_dir = bin_dir, .config_path = config_path};
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
-        supervisor->services[i] = (struct service){.name = services[i].name,
-                                                   .stop_order = services[i].stop_order,
-                                                   .ready_fd = -1,
-                                                   .backoff_ms = BACKOFF_FIRST_MS};
+    for (size_t i = 0; i < ROLES; i++) {
+        const struct service first = {.name = roles[i].name,
+                                      .port = roles[i].port,
+                                      .metrics_port = roles[i].metrics_port,
+                                      .stop_order = roles[i].stop_order,
+                                      .ready_fd = -1,
+                                      .backoff_ms = BACKOFF_FIRST_MS};
+        must(roles[i].count >= 1 && roles[i].count <= REPLICAS_MAX);
+        const enum err err =
+            add_role(supervisor, &first, roles[i].count, config->run_port_step, problem);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
 }
 
 int64_t supervisor_next_backoff_ms(int64_t last_ms, int64_t up_ms)
@@ -63,12 +105,35 @@ static sigset_t our_signals(void)
 
 /* -- starting ------------------------------------------------------------------------------- */
 
+static void set_number(const char *variable, int64_t value)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    setenv(variable, text, 1);
+}
+
+/* What tells the processes of a role apart. */
+static void set_own_ports(const struct service *service)
+{
+    char variable[64] = "GNOMON_";
+    size_t len = strlen(variable);
+
+    set_number("GNOMON_REPLICA", service->index);
+    if (service->port)
+        set_number("GNOMON_FRONTEND_PORT", service->port);
+    for (const char *at = service->name; *at; at++)
+        variable[len++] = (char)toupper((unsigned char)*at);
+    snprintf(variable + len, sizeof variable - len, "_METRICS_PORT");
+    set_number(variable, service->metrics_port);
+}
+
 /* In the child: never returns. */
 static _Noreturn void become(const struct supervisor *supervisor, const struct service *service,
                              pid_t parent, int ready_fd)
 {
     const sigset_t set = our_signals();
-    char path[PATH_BYTES], fd_text[16];
+    char path[PATH_BYTES];
 
     setpgid(0, 0);
     signal(SIGTTOU, SIG_DFL);
@@ -76,8 +141,8 @@ static _Noreturn void become(const struct supervisor *supervisor, const struct s
     if (getppid() != parent) /* it died before that took hold */
         _exit(1);
     sigprocmask(SIG_UNBLOCK, &set, NULL);
-    snprintf(fd_text, sizeof fd_text, "%d", ready_fd);
-    setenv("GNOMON_READY_FD", fd_text, 1);
+    set_number("GNOMON_READY_FD", ready_fd);
+    set_own_ports(service);
     snprintf(path, sizeof path, "%s/gnomon-%s", supervisor->bin_dir, service->name);
     if (supervisor->config_path)
         execl(path, path, "--config", supervisor->config_path, (char *)NULL);
@@ -125,7 +190,7 @@ static void read_ready(struct supervisor *supervisor, struct service *service)
     if (n < 6 || memcmp(line, "ready\n", 6) != 0)
         return; /* it closed the pipe without a word; its end comes as SIGCHLD */
     service->ready = service->was_ready = true;
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
+    for (size_t i = 0; i < supervisor->count; i++)
         if (!supervisor->services[i].ready)
             return;
     if (!supervisor->announced && supervisor->all_ready)
@@ -169,7 +234,7 @@ static struct service *reap(struct supervisor *supervisor, int *status)
 
         if (pid <= 0)
             return NULL;
-        for (size_t i = 0; i < SERVICE_COUNT; i++)
+        for (size_t i = 0; i < supervisor->count; i++)
             if (supervisor->services[i].pid == pid)
                 return &supervisor->services[i];
     }
@@ -191,13 +256,13 @@ static bool handle_ends(struct supervisor *supervisor)
         note_end(service);
         describe_end(status, what, sizeof what);
         if (hopeless) {
-            fprintf(stderr, "gnomon-run: %s %s before it was ready: stopping\n", service->name,
+            fprintf(stderr, "gnomon-run: %s %s before it was ready: stopping\n", service->label,
                     what);
             return false;
         }
         if (up_ms >= STEADY_MS)
             service->backoff_ms = BACKOFF_FIRST_MS;
-        fprintf(stderr, "gnomon-run: %s %s, starting it again in %lld ms\n", service->name, what,
+        fprintf(stderr, "gnomon-run: %s %s, starting it again in %lld ms\n", service->label, what,
                 (long long)service->backoff_ms);
         service->restart_ms = now_ms + service->backoff_ms;
         service->backoff_ms = supervisor_next_backoff_ms(service->backoff_ms, up_ms);
@@ -209,7 +274,7 @@ static bool handle_ends(struct supervisor *supervisor)
 
 static bool any_running(const struct supervisor *supervisor, int stop_order)
 {
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
+    for (size_t i = 0; i < supervisor->count; i++)
         if (supervisor->services[i].pid && supervisor->services[i].stop_order == stop_order)
             return true;
     return false;
@@ -217,7 +282,7 @@ static bool any_running(const struct supervisor *supervisor, int stop_order)
 
 static void signal_all(const struct supervisor *supervisor, int stop_order, int signal)
 {
-    for (size_t i = 0; i < SERVICE_COUNT; i++) {
+    for (size_t i = 0; i < supervisor->count; i++) {
         const struct service *service = &supervisor->services[i];
 
         if (service->pid && service->stop_order == stop_order)
@@ -252,7 +317,7 @@ static bool reap_stopped(struct supervisor *supervisor)
         if (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
             continue; /* it had not come to its handler yet */
         describe_end(status, what, sizeof what);
-        say(service->name, what);
+        say(service->label, what);
         clean = false;
     }
     return clean;
@@ -296,7 +361,7 @@ static void start_due(struct supervisor *supervisor)
 {
     const int64_t now_ms = clock_mono_ms(&clock_real);
 
-    for (size_t i = 0; i < SERVICE_COUNT; i++) {
+    for (size_t i = 0; i < supervisor->count; i++) {
         struct service *service = &supervisor->services[i];
 
         if (service->restart_ms && service->restart_ms <= now_ms)
@@ -309,7 +374,7 @@ static int wait_ms(const struct supervisor *supervisor)
     const int64_t now_ms = clock_mono_ms(&clock_real);
     int64_t wait = NEVER;
 
-    for (size_t i = 0; i < SERVICE_COUNT; i++) {
+    for (size_t i = 0; i < supervisor->count; i++) {
         const int64_t restart_ms = supervisor->services[i].restart_ms;
 
         if (restart_ms == 0)
@@ -341,14 +406,14 @@ static int run_until_stopped(struct supervisor *supervisor)
     int status = 0;
 
     for (;;) {
-        struct pollfd fds[SERVICE_COUNT + 1] = {{.fd = supervisor->signal_fd, .events = POLLIN}};
+        struct pollfd fds[SERVICES_MAX + 1] = {{.fd = supervisor->signal_fd, .events = POLLIN}};
 
         start_due(supervisor);
-        for (size_t i = 0; i < SERVICE_COUNT; i++)
+        for (size_t i = 0; i < supervisor->count; i++)
             fds[i + 1] = (struct pollfd){.fd = supervisor->services[i].ready_fd, .events = POLLIN};
-        if (poll(fds, COUNT_OF(fds), wait_ms(supervisor)) <= 0)
+        if (poll(fds, supervisor->count + 1, wait_ms(supervisor)) <= 0)
             continue;
-        for (size_t i = 0; i < SERVICE_COUNT; i++)
+        for (size_t i = 0; i < supervisor->count; i++)
             if (fds[i + 1].revents)
                 read_ready(supervisor, &supervisor->services[i]);
         if (fds[0].revents && !read_signals(supervisor, &status))
@@ -363,7 +428,7 @@ int supervisor_run(struct supervisor *supervisor)
     must(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
     supervisor->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
     must(supervisor->signal_fd >= 0);
-    for (size_t i = 0; i < SERVICE_COUNT; i++)
+    for (size_t i = 0; i < supervisor->count; i++)
         start(supervisor, &supervisor->services[i]);
     int status = run_until_stopped(supervisor);
     if (!stop_all(supervisor) && status == 0)

@@ -4,12 +4,14 @@
 #ifndef GNOMON_SUPERVISOR_H
 #define GNOMON_SUPERVISOR_H
 
-#include "common/base/err.h"
+#include "common/config/config.h"
 
 #include <sys/types.h>
 
 enum {
-    SERVICE_COUNT = 4,
+    ROLES = 4,
+    REPLICAS_MAX = 16,
+    SERVICES_MAX = ROLES * REPLICAS_MAX,
     BACKOFF_FIRST_MS = 100,
     BACKOFF_MAX_MS = 5000,
     STEADY_MS = 10000,   /* up for so long: the next back-off is the first one again */
@@ -18,6 +20,10 @@ enum {
 
 struct service {
     const char *name;      /* "history" */
+    char label[24];        /* the same, or "history-1" where there are several */
+    int64_t index;         /* among those of its role */
+    int64_t port;          /* of the frontend; otherwise 0 */
+    int64_t metrics_port;  /* 0: none */
     int stop_order;        /* lower ones are stopped first */
     pid_t pid;             /* 0: not running */
     int ready_fd;          /* the read end; -1 when there is nothing more to read */
@@ -33,12 +39,18 @@ struct supervisor {
     void (*all_ready)(void *arg);
     void *arg;
 
-    struct service services[SERVICE_COUNT]; /* the rest is the supervisor's own */
+    struct service services[SERVICES_MAX]; /* the rest is the supervisor's own */
+    size_t count;
     int signal_fd;
     bool announced;
 };
 
-void supervisor_init(struct supervisor *supervisor, const char *bin_dir, const char *config_path);
+/* As many of each role as `config` says, those of a role next to each other. The first of a role
+ * has the configured ports, the n-th further one n times run.port.step more, which is checked to be
+ * a port: ERR_INVALID, `problem` says which is not. */
+MUST_USE enum err supervisor_init(struct supervisor *supervisor, const char *bin_dir,
+                                  const char *config_path, const struct config *config,
+                                  struct err_detail *problem);
 
 /* Until SIGINT, SIGTERM or SIGHUP, or until a service cannot start at all. Gives the exit status:
  * 0 when everything stopped by itself in time. */

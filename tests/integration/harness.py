@@ -34,19 +34,27 @@ CLI = pathlib.Path(os.environ.get("GNOMON_TEST_CLI", ROOT / "build" / "tools" / 
 EXTERNAL = os.environ.get("GNOMON_TEST_ADDRESS")
 SERVICES = ("history", "matching", "timers", "frontend")
 NAMESPACE = "default"
+PORT_STEP = 100  # run.port.step's default
 
 
 def unique(prefix):
     return f"{prefix}-{uuid.uuid4().hex[:12]}"
 
 
-def free_ports(count):
+def free_ports(count, replicas=1):
+    """Ports that nobody has; with `replicas` their further ones (run.port.step apart) are free too."""
     with contextlib.ExitStack() as stack:
         ports = []
-        for _ in range(count):
+        while len(ports) < count:
             s = stack.enter_context(socket.socket())
             s.bind(("127.0.0.1", 0))
-            ports.append(s.getsockname()[1])
+            port = s.getsockname()[1]
+            try:
+                for n in range(1, replicas):
+                    stack.enter_context(socket.socket()).bind(("127.0.0.1", port + n * PORT_STEP))
+            except (OSError, OverflowError):
+                continue
+            ports.append(port)
         return ports
 
 
@@ -81,7 +89,7 @@ def is_alive(pid):
 
 
 def children_of(pid):
-    """Process ids by service name, read from /proc."""
+    """Process ids by name, read from /proc: "history", and its further replicas "history-1" ..."""
     found = {}
     try:
         children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -90,12 +98,14 @@ def children_of(pid):
     for child in children:
         try:
             words = pathlib.Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            environment = pathlib.Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
         for word in words[:2]:  # a script's interpreter comes first
             name = os.path.basename(word.decode())
             if name.startswith("gnomon-") and name != "gnomon-run" and is_alive(int(child)):
-                found[name.removeprefix("gnomon-")] = int(child)
+                index = next((e[15:].decode() for e in environment if e.startswith(b"GNOMON_REPLICA=")), "0")
+                found[name.removeprefix("gnomon-") + (f"-{index}" if index != "0" else "")] = int(child)
     return found
 
 
@@ -118,16 +128,20 @@ class External:
 
 
 class Cluster:
-    """Four processes under gnomon-run on free ports of loopback."""
+    """Four processes under gnomon-run on free ports of loopback, or `replicas` of a role: {"history": 2}."""
 
     own = True
 
-    def __init__(self, bin_dir=BIN, environment=None, wait=True):
+    def __init__(self, bin_dir=BIN, environment=None, wait=True, replicas=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-"))
         self.bin = pathlib.Path(bin_dir)
-        ports = free_ports(5)
+        self.replicas = replicas or {}
+        ports = free_ports(5, max(self.replicas.values(), default=1))
         self.port = ports[0]
-        self.address = f"127.0.0.1:{self.port}"
+        self.addresses = [
+            f"127.0.0.1:{self.port + n * PORT_STEP}" for n in range(self.replicas.get("frontend", 1))
+        ]
+        self.address = self.addresses[0]
         self.log_path = self.folder / "log"
         self.environment = {
             **os.environ,
@@ -150,7 +164,12 @@ class Cluster:
         self.ready_from = self.log_size()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [str(BIN / "gnomon-run"), "--bin", str(self.bin)],
+                [
+                    str(BIN / "gnomon-run"),
+                    "--bin",
+                    str(self.bin),
+                    *[word for role, n in self.replicas.items() for word in (f"--{role}", str(n))],
+                ],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -73,6 +73,40 @@ def test_starts_all_and_stops_in_order(scripts, run_cluster):
     assert not any(is_alive(pid) for pid in pids)
 
 
+def test_several_of_each_role(scripts, run_cluster):
+    """Each has ports and a process group of its own, each is started again, all stop in order."""
+    loud = GOOD.replace(
+        'os.write(int(', 'print("up", name, os.environ["GNOMON_REPLICA"], '
+        'os.environ["GNOMON_FRONTEND_PORT"] if "frontend" in name else "-", '
+        'os.environ[name.replace("-", "_").upper() + "_METRICS_PORT"], flush=True)\n    os.write(int(', 1
+    )
+    replicas = {"history": 2, "matching": 3, "timers": 1, "frontend": 2}
+    cluster = run_cluster(scripts(**{name: loud for name in SERVICES}), replicas=replicas)
+    names = {n + (f"-{i}" if i else "") for n, count in replicas.items() for i in range(count)}
+    assert set(cluster.pids()) == names
+    assert len({os.getpgid(pid) for pid in cluster.pids().values()}) == len(names)
+    text = cluster.log_since(0)
+    for name, count in replicas.items():
+        for i in range(count):
+            port = str(cluster.port + 100 * i) if name == "frontend" else "-"
+            metrics = cluster.metrics_ports[name] + 100 * i
+            assert f"up gnomon-{name} {i} {port} {metrics}\n" in text
+            label = name if count == 1 else f"{name}-{i}"
+            assert f"http://127.0.0.1:{metrics}/metrics ({label})" in text
+    assert all(f"gRPC       {address}\n" in text for address in cluster.addresses)
+    for name in ("history-1", "matching-2", "frontend"):
+        cluster.wait_restarted(name, cluster.kill(name))
+    assert "matching-2 was killed by signal 9" in cluster.log_since(0)
+    assert "frontend-0 was killed by signal 9" in cluster.log_since(0)
+    wait_until(lambda: cluster.log_since(0).count("up gnomon-") == len(names) + 3, 10, "all back")
+    assert set(cluster.pids()) == names
+    assert cluster.interrupt() == 0
+    stops = [line.split()[0] for line in cluster.log_since(0).splitlines() if "stops" in line]
+    assert stops[:2] == ["gnomon-frontend"] * 2
+    assert sorted(stops[2:6]) == ["gnomon-matching"] * 3 + ["gnomon-timers"]
+    assert stops[6:] == ["gnomon-history"] * 2
+
+
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGHUP])
 def test_other_signals_stop_it_too(scripts, run_cluster, sig):
     cluster = run_cluster(scripts())
@@ -212,6 +246,10 @@ def test_a_broken_configuration_is_named(tmp_path):
     )
     status, text = run_for_its_complaint({"GNOMON_HISTORY_SHARDS": "7"})
     assert (status, text) == (2, 'history.shards: not a divisor of 256: "7"\n')
+    status, text = run_for_its_complaint({}, "--history", "17")
+    assert (status, text) == (2, 'GNOMON_RUN_HISTORY: not in 1..16: "17"\n')
+    status, text = run_for_its_complaint({"GNOMON_FRONTEND_PORT": "65500"}, "--frontend", "2")
+    assert (status, text) == (2, "run.port.step: the ports of frontend-1 would go beyond 65535\n")
     status, text = run_for_its_complaint({}, "--no-such-option")
     assert status == 2 and text.startswith("usage: gnomon-run")
 
