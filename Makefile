@@ -18,3 +18,4 @@ include mk/lint.mk
 include mk/bench.mk
 include mk/oracle.mk
 include mk/run.mk
+include mk/compose.mk

@@ -5,7 +5,7 @@ OBJ := $(patsubst $(BUILD)/proto/%.c,$(OUT)/proto/%.o,$(SRC))
 
 $(OUT)/libproto.a: $(OBJ)
 	@rm -f $@
-	ar rcs $@ $(OBJ)
+	@ar rcs $@ $(OBJ)
 
 $(OUT)/proto/%.o: $(BUILD)/proto/%.c
 	@mkdir -p $(@D)

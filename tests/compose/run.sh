@@ -1,0 +1,70 @@
+#!/bin/sh
+# docker-compose.yml for real: build, start, run workflows, scale out, kill a history container under
+# work, stop and start again on the same volume. Wants a Docker engine (DOCKER_HOST) and docker-compose.
+#
+# usage: run.sh PROGRAM   (the program of the Go SDK's tests, which `make setup` builds)
+set -eu
+cd "$(dirname "$0")/../.."
+program=$1
+export COMPOSE_PROJECT_NAME=gnomon-test GNOMON_PORT="${GNOMON_PORT:-17233}"
+compose=${COMPOSE:-docker-compose}
+passed=0 failed=0
+
+check()
+{
+    what=$1
+    shift
+    if "$@" >/tmp/gnomon-compose.$$ 2>&1; then
+        passed=$((passed + 1))
+        echo "ok: $what"
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $what"
+        tail -n 40 /tmp/gnomon-compose.$$
+    fi
+}
+
+workflows()
+{
+    GNOMON_TEST_ADDRESS=127.0.0.1:$GNOMON_PORT "$program" -test.parallel 8 -test.timeout 120s \
+        -test.run 'TestSignalsAndQueries|TestActivityRetries|TestContinueAsNew|TestIDPolicies'
+}
+
+healthy()
+{
+    for _ in $(seq 60); do
+        waiting=$($compose ps -q | xargs docker inspect --format '{{.State.Health.Status}}' | grep -vc '^healthy$' || true)
+        [ "$waiting" = 0 ] && return 0
+        sleep 1
+    done
+    $compose ps
+    return 1
+}
+
+killed_under_work()
+{
+    workflows &
+    docker kill "$(docker ps -q --filter "name=${COMPOSE_PROJECT_NAME}[-_]history[-_]1")"
+    wait $!
+}
+
+finish()
+{
+    $compose down -v >/dev/null 2>&1
+    rm -f /tmp/gnomon-compose.$$
+}
+trap finish EXIT
+
+check "the image is built, all services start" $compose up -d --build
+check "all are healthy" healthy
+check "workflows run" workflows
+check "history and matching twice" $compose up -d --scale history=2 --scale matching=2
+check "all six are healthy" healthy
+check "workflows run on all of them" workflows
+check "workflows run while a history container is killed" killed_under_work
+check "everything stops" $compose stop
+check "and starts again on its data" $compose up -d
+check "all are healthy again" healthy
+check "workflows run again" workflows
+echo "compose: $passed passed, $failed failed"
+[ "$failed" = 0 ]
