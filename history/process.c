@@ -41,6 +41,7 @@ struct history_process {
     struct history_process_options options;
     struct service *service;
     struct store *store;
+    struct history_namespaces namespaces;
     struct thread *threads;
     uint32_t thread_count;
     struct slot *slots;
@@ -53,6 +54,32 @@ struct history_process {
 static struct slot *slot_of(struct history_process *process, uint32_t shard_id)
 {
     return shard_id < process->slot_count ? &process->slots[shard_id] : NULL;
+}
+
+/* -- namespaces, from any thread ------------------------------------------------------------ */
+
+static enum err namespace_id_of(void *arg, struct slice name, struct arena *arena, struct slice *id)
+{
+    const struct namespace_info *ns;
+    const enum err err = cluster_namespace_by_name(arg, name, &ns);
+
+    if (err != ERR_OK)
+        return err;
+    *id = arena_copy(arena, slice_str(ns->id));
+    cluster_namespace_unref(ns);
+    return ERR_OK;
+}
+
+static enum err retention_of(void *arg, struct slice id, int64_t *retention_s)
+{
+    const struct namespace_info *ns;
+    const enum err err = cluster_namespace_by_id(arg, id, &ns);
+
+    if (err != ERR_OK)
+        return err;
+    *retention_s = ns->retention_s;
+    cluster_namespace_unref(ns);
+    return ERR_OK;
 }
 
 /* -- posts to the main loop ----------------------------------------------------------------- */
@@ -137,6 +164,7 @@ static enum err open_shard(struct slot *slot, struct err_detail *detail)
         .metrics = process->service->metrics,
         .loop = thread->loop,
         .limits = &engine_limits_default,
+        .namespaces = &process->namespaces,
         .cache_bytes = (size_t)config->history_cache_bytes / process->slot_count,
         .lost = on_lost,
         .arg = slot,
@@ -357,6 +385,10 @@ enum err history_process_open(const struct history_process_options *options,
     *out = NULL;
     process->options = *options;
     process->service = options->service;
+    process->namespaces = (struct history_namespaces){
+        .engine = {.id_of = namespace_id_of, .arg = options->service->cluster},
+        .retention_of = retention_of,
+    };
     process->slot_count = (uint32_t)options->service->config.history_shards;
     process->thread_count = (uint32_t)options->service->config.history_threads;
     const enum err err = open_store(process, detail);

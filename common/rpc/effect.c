@@ -105,6 +105,49 @@ enum err rpc_effect_decode(struct arena *arena, struct slice body, struct rpc_ef
     return r.malformed ? ERR_CORRUPT : ERR_OK;
 }
 
+enum effects_key { EFFECTS_ITEMS = 1 };
+
+void rpc_effects_encode(const struct rpc_effect *effects, uint32_t count, struct buf *out)
+{
+    struct rec_writer w;
+    struct buf one;
+
+    must(count <= RPC_EFFECTS_MAX);
+    buf_init(&one, 0);
+    rec_begin(&w, out);
+    rec_list(&w, EFFECTS_ITEMS, count);
+    for (uint32_t i = 0; i < count; i++) {
+        buf_clear(&one);
+        rpc_effect_encode(&effects[i], &one);
+        rec_elem_bytes(&w, buf_slice(&one));
+    }
+    rec_end(&w);
+    buf_release(&one);
+}
+
+enum err rpc_effects_decode(struct arena *arena, struct slice body, struct rpc_effect **effects,
+                            uint32_t *count)
+{
+    struct rec r;
+    enum err err = rec_decode(arena, body, &r);
+
+    *effects = NULL;
+    *count = 0;
+    if (err != ERR_OK)
+        return err;
+    const uint32_t n = rec_list_count(&r, EFFECTS_ITEMS);
+    if (n > RPC_EFFECTS_MAX || r.malformed)
+        return ERR_CORRUPT;
+    struct rpc_effect *list = ARENA_ARRAY(arena, struct rpc_effect, n + 1);
+    for (uint32_t i = 0; i < n && err == ERR_OK; i++)
+        err = rpc_effect_decode(arena, rec_list_bytes(&r, EFFECTS_ITEMS, i), &list[i]);
+    if (err != ERR_OK || r.malformed)
+        return ERR_CORRUPT;
+    *effects = list;
+    *count = n;
+    return ERR_OK;
+}
+
 void rpc_effect_outcome_encode(const struct rpc_effect_outcome *outcome, struct buf *out)
 {
     struct rec_writer w;

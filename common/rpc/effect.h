@@ -46,6 +46,12 @@ void rpc_effect_encode(const struct rpc_effect *effect, struct buf *out);
 /* Gives slices into `body`. ERR_CORRUPT. */
 MUST_USE enum err rpc_effect_decode(struct arena *arena, struct slice body, struct rpc_effect *out);
 
+/* HISTORY_FORGET_EFFECTS: effects without payload. The decoder gives an array in the arena. */
+enum { RPC_EFFECTS_MAX = 1000 };
+void rpc_effects_encode(const struct rpc_effect *effects, uint32_t count, struct buf *out);
+MUST_USE enum err rpc_effects_decode(struct arena *arena, struct slice body,
+                                     struct rpc_effect **effects, uint32_t *count);
+
 struct rpc_effect_outcome {
     bool failed;
     int32_t cause;       /* failed: of the API's enum for this kind (START_CHILD:

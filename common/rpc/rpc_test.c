@@ -515,3 +515,26 @@ TEST(effect_round_trip)
     buf_release(&out);
     arena_release(&arena);
 }
+
+TEST(effect_list_round_trip)
+{
+    const struct rpc_effect want[] = {
+        {.kind = EFFECT_SIGNAL, .row_seq = 1, .source_run_id = SLICE_LIT(RUN)},
+        {.kind = EFFECT_CANCEL, .row_seq = 2, .target_workflow_id = SLICE_LIT("child")},
+    };
+    struct rpc_effect *got;
+    uint32_t count;
+    struct buf out;
+
+    buf_init(&out, 0);
+    rpc_effects_encode(want, COUNT_OF(want), &out);
+    check_ok(rpc_effects_decode(&arena, buf_slice(&out), &got, &count));
+    check_i64(count, 2);
+    check(got[0].kind == EFFECT_SIGNAL && got[1].row_seq == 2);
+    check_slice(got[0].source_run_id, want[0].source_run_id);
+    check_slice(got[1].target_workflow_id, want[1].target_workflow_id);
+    for (size_t len = 0; len < out.len; len++)
+        check_err(rpc_effects_decode(&arena, slice_of(out.ptr, len), &got, &count), ERR_CORRUPT);
+    buf_release(&out);
+    arena_release(&arena);
+}

@@ -213,6 +213,11 @@ int64_t store_staged_seq(const struct store_shard *s)
     return atomic_load(&s->staged_seq);
 }
 
+int64_t store_lease(const struct store_shard *s)
+{
+    return s->range_id;
+}
+
 /* -- appending ------------------------------------------------------------------------------ */
 
 bool shard_may_retry(enum err err)

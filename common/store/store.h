@@ -87,6 +87,7 @@ MUST_USE enum err store_stage(struct store_shard *shard, const struct store_op *
 
 int64_t store_durable_seq(const struct store_shard *shard);
 int64_t store_staged_seq(const struct store_shard *shard); /* the highest handed out */
+int64_t store_lease(const struct store_shard *shard);      /* range id: higher at each open */
 
 /* -- reads ---------------------------------------------------------------------------------- */
 

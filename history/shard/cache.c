@@ -141,6 +141,16 @@ static enum err run_not_found(struct hs_request *req)
                                SLICE_ARG(req->workflow_id), req->run_id);
 }
 
+/* The request's own way to end without a run, or an answer that says `err`. */
+static void fail_request(struct history_shard *shard, struct hs_request *req, enum err err,
+                         int64_t seq)
+{
+    if (req->failed)
+        req->failed(shard, req, err);
+    else
+        hs_answer(shard, req, err, SLICE_EMPTY, seq);
+}
+
 static void answer_failed_load(struct history_shard *shard, struct hs_request *req, enum err err)
 {
     if (err == ERR_NOT_FOUND)
@@ -148,7 +158,7 @@ static void answer_failed_load(struct history_shard *shard, struct hs_request *r
     else
         err = err_fail(&req->detail, err == ERR_CANCELED ? ERR_UNAVAILABLE : err,
                        "the workflow execution can't be read: %s", err_name(err));
-    hs_answer(shard, req, err, SLICE_EMPTY, 0);
+    fail_request(shard, req, err, 0);
 }
 
 /* Every request of a waiting list goes on; their steps may change the cache as they like. */
@@ -416,11 +426,11 @@ static bool resolve_current(struct history_shard *shard, struct hs_request *req)
         return false;
     }
     if (!current->exists) {
-        hs_answer(shard, req,
-                  errdetail_not_found(&req->arena, &req->detail,
-                                      "workflow not found for ID: " SLICE_FMT,
-                                      SLICE_ARG(req->workflow_id)),
-                  SLICE_EMPTY, current->seq);
+        fail_request(shard, req,
+                     errdetail_not_found(&req->arena, &req->detail,
+                                         "workflow not found for ID: " SLICE_FMT,
+                                         SLICE_ARG(req->workflow_id)),
+                     current->seq);
         return false;
     }
     memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
@@ -447,7 +457,7 @@ void hs_with_run(struct history_shard *shard, struct hs_request *req)
     const struct run *run = entry->run;
     if (req->namespace_id.len && !(slice_eq(run->namespace_id, req->namespace_id) &&
                                    slice_eq(run->workflow_id, req->workflow_id))) {
-        hs_answer(shard, req, run_not_found(req), SLICE_EMPTY, 0);
+        fail_request(shard, req, run_not_found(req), 0);
         return;
     }
     list_remove(&entry->lru);

@@ -16,6 +16,7 @@ void hs_begin(struct history_shard *shard, struct hs_request *req, struct run *r
     t->row_seq = &shard->row_seq;
     t->history_shard = shard->options.shard_id;
     t->limits = shard->options.limits;
+    t->namespaces = shard->options.namespaces ? &shard->options.namespaces->engine : NULL;
     t->detail = &req->detail;
 }
 
@@ -96,6 +97,7 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
     if (change->make_current || t->closed)
         hs_current_update(shard, req, entry->run, change->make_current, seq);
     hs_deadline_changed(shard, entry->run, row_before_ns, seq);
+    hs_outgoing_changed(shard, t, seq);
     if (t->event_count)
         hs_wake_later(shard, entry->run, seq);
     if (t->closed)
@@ -136,6 +138,8 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
         rows_of_transition(changes[i].t, changes[i].make_current, &ops, &op_count);
         rows_add(&req->arena, &rows, ops, op_count);
     }
+    if (req->with.key.len)
+        rows_add(&req->arena, &rows, &req->with, 1);
     if (rows.count == 0)
         return ERR_OK; /* a repeated request, or nothing was due */
 

@@ -156,6 +156,9 @@ static const struct hs_operation operations[] = {
      .start = hs_respond_query},
     BODY(LIST_WORKFLOWS, "ListWorkflowExecutions", hs_list),
     BODY(COUNT_WORKFLOWS, "CountWorkflowExecutions", hs_count),
+    BODY(EFFECT, "ExecutionEffect", hs_effect),
+    BODY(FORGET_EFFECTS, "ForgetExecutionEffects", hs_forget_effects),
+    BODY(EFFECT_PENDING, "ExecutionEffectPending", hs_effect_pending),
     BODY(START_TASK, "RecordWorkflowTaskStarted", hs_start_task),
     {.name = "RecordActivityTaskStarted"}, /* the same call, for an activity or ... */
     {.name = "QueryTaskStarted"},          /* ... for a query: see hs_operation_of_task() */
@@ -175,7 +178,7 @@ _Static_assert(COUNT_OF(operations) <= HS_OPERATIONS_MAX, "every operation has i
 
 bool hs_operation_makes_work(const struct hs_request *req)
 {
-    return req->operation && req->operation->makes_work;
+    return req->makes_work || (req->operation && req->operation->makes_work);
 }
 
 void hs_operation_of_task(struct hs_request *req, enum rpc_task_kind kind)
@@ -209,6 +212,11 @@ void hs_metrics_init(struct history_shard *shard)
     m->state_transitions =
         metrics_counter(registry, "state_transition_count", "service_name=\"history\"");
     m->offers_dropped = metrics_counter(registry, "gnomon_history_offers_dropped", "");
+    m->effects_sent = metrics_counter(registry, "gnomon_history_effects_sent", "");
+    m->effects_answered = metrics_counter(registry, "gnomon_history_effects_answered", "");
+    m->effects_repeated = metrics_counter(registry, "gnomon_history_effects_repeated", "");
+    m->effects_failed = metrics_counter(registry, "gnomon_history_effects_failed", "");
+    m->effects_outstanding = metrics_gauge(registry, "gnomon_history_effects_outstanding", "");
     m->cache_requests = metrics_counter(registry, "cache_requests",
                                         "cache_type=\"mutablestate\",service_name=\"history\"");
     m->cache_miss = metrics_counter(registry, "cache_miss",
@@ -360,5 +368,6 @@ void history_shard_request(struct history_shard *shard, const struct mesh_reques
     } else {
         operation->start(shard, req);
     }
+    hs_outgoing_pump(shard);
     hs_rearm(shard);
 }

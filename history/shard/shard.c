@@ -37,6 +37,7 @@ static void job_done(void *arg, enum err err)
     must(shard->reads > 0);
     shard->reads--;
     job->done(shard, job, err);
+    hs_outgoing_pump(shard);
     hs_rearm(shard);
 }
 
@@ -59,6 +60,10 @@ static int64_t next_due_ns(struct history_shard *shard)
         next_ns = expiry->at;
     if (shard->offer_again_ns < next_ns)
         next_ns = shard->offer_again_ns;
+    if (hs_outgoing_next_mono_ns(shard) < next_ns)
+        next_ns = hs_outgoing_next_mono_ns(shard);
+    if (hs_effects_next_mono_ns(shard) < next_ns)
+        next_ns = hs_effects_next_mono_ns(shard);
     return next_ns;
 }
 
@@ -69,6 +74,8 @@ int64_t history_shard_run_due(struct history_shard *shard)
         hs_deadlines_run(shard);
         if (shard->offer_again_ns <= hs_mono_ns(shard))
             hs_offers_out(shard);
+        hs_effects_run(shard);
+        hs_outgoing_pump(shard);
     }
     return next_due_ns(shard);
 }
@@ -113,6 +120,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_cache_durable(shard);
     hs_wakes_out(shard);
     hs_cache_trim(shard);
+    hs_outgoing_pump(shard);
     hs_rearm(shard);
 }
 
@@ -188,6 +196,8 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     map_init(&shard->run_queries, rng_u64(&shard->rng));
     hs_cache_init(shard);
     hs_deadlines_init(shard);
+    hs_outgoing_init(shard);
+    hs_effects_init(shard);
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
     shard->timer_at_ns = INT64_MAX;
@@ -209,6 +219,8 @@ static void shard_free(struct history_shard *shard)
     hs_waiters_release(shard);
     hs_offers_release(shard);
     hs_deadlines_release(shard);
+    hs_outgoing_release(shard);
+    hs_effects_release(shard);
     hs_cache_release(shard);
     heap_release(&shard->outputs);
     heap_release(&shard->expiries);
@@ -233,14 +245,17 @@ enum err history_shard_open(const struct history_shard_options *options, struct 
         return err;
     }
     err = load_clock(shard);
+    if (err == ERR_OK)
+        err = hs_effects_open(shard);
     if (err != ERR_OK) {
         store_shard_close(shard->store, false);
         shard_free(shard);
-        return err_fail(detail, err, "shard %u: its clock row can't be read", options->shard_id);
+        return err_fail(detail, err, "shard %u: its own rows can't be read", options->shard_id);
     }
     shard->durable = store_durable_seq(shard->store);
     hs_deadlines_check(shard);
     hs_timers_assign(shard);
+    hs_outgoing_open(shard);
     hs_rearm(shard);
     *out = shard;
     return ERR_OK;
@@ -271,11 +286,13 @@ void history_shard_close(struct history_shard *shard, bool flush)
 void history_shard_peer(struct history_shard *shard, enum mesh_role role, uint64_t process, bool up)
 {
     UNUSED(process);
-    if (role != ROLE_TIMERS || shard->lost)
+    if (shard->lost)
         return;
-    if (up)
+    if (role == ROLE_HISTORY && up)
+        hs_outgoing_hasten(shard);
+    if (role == ROLE_TIMERS && up)
         hs_timers_assign(shard);
-    else
+    if (role == ROLE_TIMERS && !up)
         hs_deadlines_check(shard);
     hs_rearm(shard);
 }

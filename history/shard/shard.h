@@ -38,6 +38,13 @@ struct history_net_mesh {
 };
 struct history_net history_net_of(struct history_net_mesh *over);
 
+/* Namespaces by name and by id. */
+struct history_namespaces {
+    struct engine_namespaces engine;
+    /* ERR_NOT_FOUND: there is none (any more). Any thread; `arg` is that of `engine`. */
+    enum err (*retention_of)(void *arg, struct slice id, int64_t *retention_s);
+};
+
 struct history_shard_options {
     uint32_t shard_id, shard_count; /* the count divides 256 */
     struct store *store;
@@ -47,6 +54,7 @@ struct history_shard_options {
     struct metrics *metrics;
     struct loop *loop; /* NULL: manual mode */
     const struct engine_limits *limits;
+    const struct history_namespaces *namespaces; /* may be NULL in tests */
     size_t cache_bytes; /* bound of the runs kept in memory between requests */
     uint64_t seed;      /* of random numbers; 0: from the kernel */
     /* The shard is lost: close it. Called once, from the loop. */

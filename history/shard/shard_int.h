@@ -41,6 +41,7 @@ struct hs_entry;
 typedef void (*hs_step_fn)(struct history_shard *shard, struct hs_request *req,
                            struct hs_entry *entry);
 typedef void (*hs_request_fn)(struct history_shard *shard, struct hs_request *req);
+typedef void (*hs_failed_fn)(struct history_shard *shard, struct hs_request *req, enum err err);
 
 struct hs_reply {
     struct mesh_addr to;
@@ -68,7 +69,11 @@ struct hs_request {
     char run_id[UUID_TEXT_LEN + 1];
     uint8_t tablet;
     hs_step_fn step;
+    hs_failed_fn failed;  /* called, instead of an answer, when that run can't be had */
     hs_request_fn resume; /* called again when the current run it waits for is known */
+
+    struct store_op with; /* a row that joins the commit of its step; no key: none */
+    bool makes_work;      /* beside what its operation says */
 
     struct list node;            /* in the waiting list of an entry, or of a run's waiters */
     struct list all;             /* in shard->requests */
@@ -129,6 +134,32 @@ struct hs_metrics {
     struct histogram *latency[HS_OPERATIONS_MAX];
     struct counter *workflow_success, *workflow_failed, *workflow_timeout, *workflow_terminate,
         *workflow_cancel, *state_transitions, *cache_miss, *cache_requests, *offers_dropped;
+    struct counter *effects_sent, *effects_answered, *effects_repeated, *effects_failed;
+    struct gauge *effects_outstanding;
+};
+
+/* Requests of our runs to other executions: outgoing.c. */
+struct hs_lane; /* to one history shard */
+struct hs_outgoing {
+    struct hs_lane *lanes;        /* by history shard */
+    struct map by_seq;            /* struct hs_out by row_seq: all that are in memory */
+    struct map flows;             /* struct hs_flow by (source run, target) */
+    struct list staged, answered; /* struct hs_out; not durable yet, in order; to be recorded */
+    struct list done;             /* whose row's end is staged, in order */
+    struct heap waits;            /* struct hs_out that is sent again later, by monotonic time */
+    int64_t look_again_ns;        /* a look at the rows failed: monotonic; INT64_MAX: none did */
+    bool opened, pumping;
+};
+
+/* What other executions asked of our runs: effects.c. */
+struct hs_effects {
+    struct map kept;       /* struct hs_kept by row key: outcomes, and what is being carried out */
+    struct list lru;       /* of them, those that stand still; oldest first */
+    struct map gone;       /* struct hs_gone: what was forgotten lately */
+    struct list gone_list; /* oldest first */
+    int64_t *leases;       /* the highest seen, by source shard */
+    struct hs_settle *settling;
+    int64_t settle_at_ns; /* monotonic */
 };
 
 struct hs_deadlines {
@@ -175,6 +206,8 @@ struct history_shard {
     struct map run_queries; /* struct hs_run_queries by run id */
 
     struct hs_deadlines deadlines;
+    struct hs_outgoing outgoing;
+    struct hs_effects effects;
     struct hs_metrics metrics;
     struct loop_timer timer;
     int64_t timer_at_ns; /* monotonic; INT64_MAX: not armed */
@@ -345,6 +378,46 @@ void hs_timers_assign(struct history_shard *shard);
 void hs_timers_tell(struct history_shard *shard, const struct rpc_deadline *items, uint32_t count);
 void hs_pull_deadlines(struct history_shard *shard, struct hs_request *req);
 void hs_fire_deadlines(struct history_shard *shard, struct hs_request *req);
+
+/* -- other executions (outgoing.c, effects.c; common/rpc/effect.h) ---------------------------- */
+
+void hs_outgoing_init(struct history_shard *shard);
+void hs_outgoing_release(struct history_shard *shard);
+/* The shard is open: look for the rows of its predecessor. */
+void hs_outgoing_open(struct history_shard *shard);
+/* A transition was staged with `seq`. */
+void hs_outgoing_changed(struct history_shard *shard, const struct transition *t, int64_t seq);
+/* Send, record, forget: whatever can be done now. At the end of a callback, never inside a step. */
+void hs_outgoing_pump(struct history_shard *shard);
+int64_t hs_outgoing_next_mono_ns(const struct history_shard *shard);
+/* A history process came: what it owns may be asked at once. */
+void hs_outgoing_hasten(struct history_shard *shard);
+/* The mesh method: is the row of this effect there? */
+void hs_effect_pending(struct history_shard *shard, struct hs_request *req);
+
+void hs_effects_init(struct history_shard *shard);
+void hs_effects_release(struct history_shard *shard);
+/* Read the leases; before anything else is asked of the shard. */
+MUST_USE enum err hs_effects_open(struct history_shard *shard);
+/* The mesh methods. */
+void hs_effect(struct history_shard *shard, struct hs_request *req);
+void hs_forget_effects(struct history_shard *shard, struct hs_request *req);
+void hs_effects_run(struct history_shard *shard);
+int64_t hs_effects_next_mono_ns(const struct history_shard *shard);
+/* For start_workflow.c. The request's outcome joins the commit that follows ... */
+void hs_effect_keep(struct history_shard *shard, struct hs_request *req,
+                    const struct rpc_effect_outcome *outcome);
+/* ... and is answered (of an error, none), once `seq` is durable. */
+void hs_effect_done(struct history_shard *shard, struct hs_request *req, enum err err,
+                    const struct rpc_effect_outcome *outcome, int64_t seq);
+/* Both, where no run changes; `seq` is the highest sequence that was seen. */
+void hs_effect_settle(struct history_shard *shard, struct hs_request *req,
+                      const struct rpc_effect_outcome *outcome, int64_t seq);
+/* The effect was forgotten while it waited: then the request has ended. */
+bool hs_effect_was_forgotten(struct history_shard *shard, struct hs_request *req);
+/* Carry out an EFFECT_START_CHILD: start_workflow.c. */
+void hs_start_child(struct history_shard *shard, struct hs_request *req,
+                    const struct rpc_effect *effect);
 
 /* -- the rest ------------------------------------------------------------------------------- */
 

@@ -1,15 +1,91 @@
-/* start_workflow.c - StartWorkflowExecution and SignalWithStart: what the current run of the
- * workflow id allows. */
+/* start_workflow.c - StartWorkflowExecution, SignalWithStart and the start of a child: what the
+ * current run of the workflow id allows. */
 #include "history/shard/shard_int.h"
 
 #include "common/base/hash.h"
 #include "common/proto/signal_with_start.h"
+#include "common/proto/wire.h"
+
+enum { RETENTION_UNKNOWN_S = 3 * 86400 }; /* of a namespace that nobody can tell */
 
 struct start {
     const api_start_workflow_execution_request *request;
     const api_signal_workflow_execution_request *signal; /* with the start; may be NULL */
+    const struct rpc_effect *parent;                     /* it is a child; may be NULL */
+    void *effect_extra;                                  /* what effects.c keeps in req->extra */
     char run_id[UUID_TEXT_LEN + 1];
 };
+
+/* -- the answer to a parent ----------------------------------------------------------------- */
+
+/* req->extra is that of effects.c from here on. */
+static const struct start *as_effect(struct hs_request *req)
+{
+    const struct start *start = req->extra;
+
+    req->extra = start->effect_extra;
+    return start;
+}
+
+static void child_settled(struct history_shard *shard, struct hs_request *req,
+                          const struct rpc_effect_outcome *outcome, int64_t seq)
+{
+    (void)as_effect(req);
+    hs_effect_settle(shard, req, outcome, seq);
+}
+
+/* The outcome of a child's start joins the commit of its run. */
+static void keep_child(struct history_shard *shard, struct hs_request *req)
+{
+    struct start *start = req->extra;
+    const struct rpc_effect_outcome outcome = {.run_id = slice_str(start->run_id)};
+
+    if (!start->parent)
+        return;
+    req->extra = start->effect_extra;
+    hs_effect_keep(shard, req, &outcome);
+    req->extra = start;
+}
+
+/* The start is committed, or failed. */
+static void started(struct history_shard *shard, struct hs_request *req, enum err err,
+                    struct slice reply, int64_t seq)
+{
+    const struct start *start = req->extra;
+
+    if (!start->parent) {
+        hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
+        return;
+    }
+    (void)as_effect(req);
+    hs_effect_done(shard, req, err,
+                   &(struct rpc_effect_outcome){.run_id = slice_str(start->run_id)}, seq);
+}
+
+/* The engine refuses it: asking again changes nothing, so a parent hears of it. */
+static void start_refused(struct history_shard *shard, struct hs_request *req, enum err err,
+                          int64_t seq)
+{
+    const struct start *start = req->extra;
+
+    if (start->parent && err == ERR_INVALID)
+        child_settled(shard, req, &(struct rpc_effect_outcome){.failed = true}, seq);
+    else
+        started(shard, req, err, SLICE_EMPTY, seq);
+}
+
+static bool was_forgotten(struct history_shard *shard, struct hs_request *req)
+{
+    const struct start *start = req->extra;
+
+    if (!start->parent)
+        return false;
+    req->extra = start->effect_extra;
+    if (hs_effect_was_forgotten(shard, req))
+        return true;
+    req->extra = (void *)(uintptr_t)start;
+    return false;
+}
 
 /* -- the new run ---------------------------------------------------------------------------- */
 
@@ -24,6 +100,7 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
         .retention_s = req->api.retention_s,
         .run_id = start->run_id,
         .signal = start->signal,
+        .parent = start->parent,
     };
     struct run *run = run_new();
 
@@ -48,17 +125,18 @@ static void start_new(struct history_shard *shard, struct hs_request *req)
     struct run *run = begin_start(shard, req, &t, &err);
 
     if (!run) {
-        hs_answer(shard, req, err, SLICE_EMPTY, 0);
+        start_refused(shard, req, err, 0);
         return;
     }
     struct hs_entry *entry = hs_entry_add(shard, run);
     int64_t seq = 0;
+    keep_child(shard, req);
     err = hs_commit(shard, req, &(struct hs_change){entry, &t, true}, 1);
     if (err == ERR_OK)
         seq = entry->seq;
     const struct slice reply = t.reply;
     transition_release(&t);
-    hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
+    started(shard, req, err, reply, seq);
 }
 
 /* -- in place of a running one -------------------------------------------------------------- */
@@ -71,6 +149,8 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
     const struct start *start = req->extra;
     struct transition end, t;
 
+    if (was_forgotten(shard, req))
+        return;
     req->run_id[0] = '\0';
     if (!run_is_open(entry->run)) { /* it closed while this request waited: decide anew */
         decide(shard, req);
@@ -79,13 +159,14 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
     enum err err;
     struct run *run = begin_start(shard, req, &t, &err);
     if (!run) {
-        hs_answer(shard, req, err, SLICE_EMPTY, entry->seq);
+        start_refused(shard, req, err, entry->seq);
         return;
     }
     int64_t seq = entry->seq;
     hs_begin(shard, req, entry->run, &end);
     end.now_ns = t.now_ns;
     err = engine_terminate_for_new_run(&end, start->run_id);
+    keep_child(shard, req);
     if (err == ERR_OK) {
         struct hs_entry *fresh = hs_entry_add(shard, run);
         const struct hs_change changes[] = {{entry, &end, false}, {fresh, &t, true}};
@@ -99,7 +180,7 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
     const struct slice reply = t.reply;
     transition_release(&end);
     transition_release(&t);
-    hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
+    started(shard, req, err, reply, seq);
 }
 
 /* -- a signal to the current one ------------------------------------------------------------ */
@@ -140,17 +221,27 @@ static void signal_current(struct history_shard *shard, struct hs_request *req,
 /* -- the decision --------------------------------------------------------------------------- */
 
 static void answer_current(struct history_shard *shard, struct hs_request *req,
-                           const struct hs_current *current, bool started)
+                           const struct hs_current *current, bool started_by_it)
 {
     const struct start *start = req->extra;
 
+    if (start->parent) {
+        struct rpc_effect_outcome outcome = {.run_id = slice_str(current->run.run_id)};
+
+        if (!started_by_it)
+            outcome = (struct rpc_effect_outcome){
+                .failed = true,
+                .cause = START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS};
+        child_settled(shard, req, &outcome, current->seq);
+        return;
+    }
     if (start->signal) {
         signal_current(shard, req, current);
         return;
     }
-    const struct slice reply =
-        engine_start_reply(&req->arena, current->run.run_id, current->run.first_run_id,
-                           req->api.namespace_name, req->workflow_id, current->run.status, started);
+    const struct slice reply = engine_start_reply(
+        &req->arena, current->run.run_id, current->run.first_run_id, req->api.namespace_name,
+        req->workflow_id, current->run.status, started_by_it);
 
     hs_answer(shard, req, ERR_OK, reply, current->seq);
 }
@@ -158,8 +249,9 @@ static void answer_current(struct history_shard *shard, struct hs_request *req,
 static void decide(struct history_shard *shard, struct hs_request *req)
 {
     const struct start *start = req->extra;
+    if (was_forgotten(shard, req))
+        return;
     struct hs_current *current = hs_current_get(shard, req);
-
     if (current->loading) { /* starts of one workflow id stand in line here */
         hs_current_wait(current, req, decide);
         return;
@@ -185,7 +277,10 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         hs_with_run(shard, req);
         break;
     case START_REFUSE:
-        hs_answer(shard, req, ERR_EXISTS, SLICE_EMPTY, current->seq);
+        if (start->parent)
+            answer_current(shard, req, current, false);
+        else
+            hs_answer(shard, req, ERR_EXISTS, SLICE_EMPTY, current->seq);
         break;
     }
 }
@@ -207,6 +302,43 @@ static void begin(struct history_shard *shard, struct hs_request *req, const str
         return;
     }
     decide(shard, req);
+}
+
+static void child_failed(struct history_shard *shard, struct hs_request *req, enum err err)
+{
+    started(shard, req, err, SLICE_EMPTY, 0);
+}
+
+void hs_start_child(struct history_shard *shard, struct hs_request *req,
+                    const struct rpc_effect *effect)
+{
+    const struct history_namespaces *namespaces = shard->options.namespaces;
+    api_start_workflow_execution_request *request;
+    struct start start = {.parent = effect, .effect_extra = req->extra};
+
+    req->api.namespace_id = effect->target_namespace_id;
+    req->api.namespace_name = effect->target_namespace;
+    req->api.retention_s = RETENTION_UNKNOWN_S;
+    enum err err = ERR_OK;
+    if (namespaces)
+        err = namespaces->retention_of(namespaces->engine.arg, effect->target_namespace_id,
+                                       &req->api.retention_s);
+    if (err == ERR_OK)
+        err = proto_decode(&req->arena, &api_start_workflow_execution_request__desc,
+                           effect->payload, &request, &req->detail);
+    if (err == ERR_OK && !slice_eq(slice_str(request->workflow_id), effect->target_workflow_id))
+        err = err_fail(&req->detail, ERR_CORRUPT, "the child's start names another workflow id");
+    if (err != ERR_OK) {
+        hs_effect_done(shard, req, err, NULL, 0);
+        return;
+    }
+    if (request->request_id[0] == '\0') /* by which a run of the same effect is known */
+        request->request_id =
+            arena_printf(&req->arena, SLICE_FMT "/%lld", SLICE_ARG(effect->source_run_id),
+                         (long long)effect->initiated_event_id);
+    start.request = request;
+    req->failed = child_failed;
+    begin(shard, req, &start);
 }
 
 void hs_start_workflow(struct history_shard *shard, struct hs_request *req)
