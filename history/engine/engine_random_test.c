@@ -20,7 +20,13 @@ static const char *random_commands(struct rig *rig)
                                            "attr=BatcherUser",
                                            "attr=TemporalChangeVersion",
                                            "unattr=BatcherUser",
-                                           "badattr"};
+                                           "badattr",
+                                           "child",
+                                           "child",
+                                           "sigx",
+                                           "canx",
+                                           "memo",
+                                           "unmemo"};
     const char *list = "";
     const uint64_t count = rng_below(&rig->rng, 4);
 
@@ -34,6 +40,11 @@ static const char *random_commands(struct rig *rig)
             list = arena_printf(&rig->arena, "%s%stimer=t%d/%d", list, comma, id, id * 7);
         else if (strcmp(command, "untimer") == 0)
             list = arena_printf(&rig->arena, "%s%suntimer=t%d", list, comma, id);
+        else if (strcmp(command, "child") == 0)
+            list = arena_printf(&rig->arena, "%s%schild=c%d/%d", list, comma, id, id % 4);
+        else if (strcmp(command, "sigx") == 0 || strcmp(command, "canx") == 0 ||
+                 strcmp(command, "memo") == 0 || strcmp(command, "unmemo") == 0)
+            list = arena_printf(&rig->arena, "%s%s%s=x%d", list, comma, command, id);
         else if (strcmp(command, "unact") == 0)
             list = arena_printf(&rig->arena, "%s%sunact=%d", list, comma,
                                 (int)rng_below(&rig->rng, (uint64_t)rig->run->next_event_id + 1));
@@ -46,13 +57,18 @@ static const char *random_commands(struct rig *rig)
 static void random_step(struct rig *rig)
 {
     static const char *const verbs[] = {
-        "poll",   "spoll", "poll", "spoll",    "done",  "sdone",       "ndone", "hdone", "sdone",
-        "wfail",  "again", "old",  "apoll",    "apoll", "apoll",       "adone", "adone", "afail",
-        "signal", "wait",  "stop", "nosticky", "wait",  "resetsticky", "repoll"};
+        "poll",     "spoll",    "poll",        "spoll",  "done",    "sdone",   "ndone",
+        "hdone",    "sdone",    "wfail",       "again",  "old",     "apoll",   "apoll",
+        "apoll",    "adone",    "adone",       "afail",  "signal",  "wait",    "stop",
+        "nosticky", "wait",     "resetsticky", "repoll", "answer",  "answer",  "answer",
+        "refuse",   "reanswer", "closed",      "closed", "xsignal", "xcancel", "pcancel"};
     const char *verb = verbs[rng_below(&rig->rng, COUNT_OF(verbs))], *args = NULL;
 
     if (strcmp(verb, "signal") == 0)
         args = arena_printf(&rig->arena, "s/%d", (int)rng_below(&rig->rng, 40));
+    else if (strcmp(verb, "closed") == 0 || strcmp(verb, "xsignal") == 0 ||
+             strcmp(verb, "xcancel") == 0)
+        args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 5));
     else if (strcmp(verb, "wait") == 0)
         args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 12));
     else if (strstr(verb, "done") && verb[0] != 'a')
@@ -80,7 +96,7 @@ TEST(test_engine_random_steps_keep_state_rows_and_history_in_step)
         snprintf(name, sizeof(name), "seed %llu", (unsigned long long)seed);
         rig_init(&rig, name);
         rng_seed(&rig.rng, seed);
-        rig_run(&rig, seed % 5 == 0 ? "start:run=300" : "start");
+        rig_run(&rig, seed % 5 == 0 ? "start:run=300" : seed % 3 == 0 ? "start:parent=1" : "start");
         for (int i = 0; i < 150 && run_is_open(rig.run); i++)
             random_step(&rig);
         if (run_is_open(rig.run))
@@ -90,6 +106,11 @@ TEST(test_engine_random_steps_keep_state_rows_and_history_in_step)
         check_i64(rig.run->deadline_row_ns, 0);
         check_i64((int64_t)rig.task_count, 0);
         check_i64((int64_t)(rig.run->activities.count + rig.run->timers.count), 0);
+        check_i64((int64_t)rig.run->externals.count, 0);
+        for (int i = 0; rig.out_count > 0; i++) { /* whatever is out is answered in the end */
+            must(i < 10000);
+            rig_run(&rig, i % 3 ? "answer" : "refuse");
+        }
         rig_release(&rig);
     }
     check(closed > 0 || seeds() < 20); /* runs end by themselves too */

@@ -14,6 +14,7 @@
  * number again                          the last answer once more;  old: the token before the last
  *   signal=NAME[/REQUEST]  stop  term  nosticky  resetsticky
  *   apoll  adone  afail            activities, oldest task first
+ *   answer, closed, xsignal, ...   other executions: see engine_rig_effects.h
  *   wait=SEC                       the clock moves on, stopping at every deadline
  *   a word ends with !CODE         the caller gets that error: !NOT_FOUND
  */
@@ -55,6 +56,11 @@ struct rig {
     struct buf history;
     struct task_change tasks[RIG_TASKS_MAX]; /* dispatchable now, oldest first */
     size_t task_count;
+    struct rpc_effect out[RIG_TASKS_MAX]; /* requests to other executions, oldest first */
+    size_t out_count;
+    struct rpc_effect last_answered;
+    bool last_failed;
+    struct rpc_effect_outcome outcome; /* of what another execution did to the run */
     struct task_token tokens[RIG_TOKENS]; /* of workflow tasks: the last, the one before */
     struct task_token answered;           /* the one of the last answer */
     struct task_token activity_token;
@@ -132,8 +138,10 @@ static void rig_failed(const struct rig *rig, const char *word, const char *what
 struct rig_load {
     struct rig *rig;
     struct run *run;
-    size_t task_rows, deadline_rows, visible_rows;
+    size_t task_rows, deadline_rows, visible_rows, outgoing_rows;
 };
+
+#include "history/engine/engine_rig_effects.h"
 
 /* A task row stands for a dispatchable task, and the other way round. */
 static bool rig_visit_task(void *arg, struct slice key, struct slice value)
@@ -232,6 +240,8 @@ static enum err rig_read(struct store_snapshot *snapshot, void *arg)
 
     rig_scan(snapshot, load, 'T', rig_visit_task);
     rig_scan(snapshot, load, 'D', rig_visit_deadline);
+    rig_scan(snapshot, load, 'O', rig_visit_outgoing);
+    check_i64((int64_t)load->outgoing_rows, (int64_t)load->rig->out_count);
     check_ok(store_scan(snapshot, STORE_VISIBILITY, SLICE_EMPTY, SLICE_EMPTY, false,
                         rig_visit_visible, load));
     check_i64((int64_t)load->task_rows, (int64_t)load->rig->task_count);
@@ -356,6 +366,7 @@ static void rig_follow(struct rig *rig, struct transition *t, const char *word,
     buf_clear(&rig->history);
     buf_append_slice(&rig->history, buf_slice(&next->events));
     rig_keep_tasks(rig, next);
+    rig_keep_outgoing(rig, next);
     rows_of_transition(next, true, &more, &more_count);
     struct store_op *all = ARENA_ARRAY(&rig->arena, struct store_op, *count + more_count);
     memcpy(all, *ops, *count * sizeof(*all));
@@ -376,12 +387,13 @@ static void rig_end(struct rig *rig, struct transition *t, const char *word, enu
     rig->wft_failed = t->wft_failed;
     rig->started_rides = t->started_rides;
     if (err != ERR_OK) {
-        if (t->events.len != 0 || t->change_count != 0)
+        if (t->events.len != 0 || t->change_count != 0 || t->outgoing_count != 0)
             rig_failed(rig, word, "an error that changed something", err_name(err));
         transition_release(t);
         return;
     }
     rig_keep_tasks(rig, t);
+    rig_keep_outgoing(rig, t);
     rig_keep_started(rig, t);
     buf_append_slice(&rig->history, buf_slice(&t->events));
     rows_of_transition(t, t->first_event_id == 1, &ops, &count);
@@ -450,11 +462,13 @@ static void rig_start(struct rig *rig, const char *word, const char *args)
     uuid_v7(&rig->rng, rig->now_ns / NS_PER_MS, run_id);
     rig->run = run_new();
     rig_begin(rig, &t);
+    const struct rpc_effect parent = rig_effect(rig, EFFECT_START_CHILD);
     const struct engine_start start = {.request = rig_start_request(rig, args),
                                        .namespace_id = SLICE_LIT(RIG_NAMESPACE),
                                        .namespace_name = SLICE_LIT("default"),
                                        .retention_s = 86400,
-                                       .run_id = run_id};
+                                       .run_id = run_id,
+                                       .parent = rig_option(args, "parent=") ? &parent : NULL};
     rig_end(rig, &t, word, engine_start(&t, &start));
 }
 
@@ -541,6 +555,8 @@ static api_command *rig_command(struct rig *rig, const char *text)
      c->attributes_case =                                                                          \
          TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_##TYPE##_COMMAND_ATTRIBUTES,              \
      c->member##_command_attributes = engine_message(a, &api_##member##_command_attributes__desc))
+    if (rig_effect_command(rig, c, slice_of(text, len), arg))
+        return c;
     if (RIG_CASE("act")) {
         RIG_ATTRS(SCHEDULE_ACTIVITY_TASK, schedule_activity_task);
         static char type[] = "Act", queue[] = "q";
@@ -770,6 +786,8 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
                               : rig->tokens[0]);
             return;
         }
+    if (rig_effect_step(rig, word, verb, args))
+        return;
     if (strcmp(verb, "start") == 0)
         rig_start(rig, word, args);
     else if (strcmp(verb, "poll") == 0 || strcmp(verb, "spoll") == 0)
