@@ -53,6 +53,7 @@ struct cluster {
     pthread_mutex_t db_mutex; /* guards db and the statements */
     sqlite3 *db;
     sqlite3_stmt *read_version, *read_namespaces, *insert, *update, *raise;
+    sqlite3_stmt *read_placement, *first_placement, *next_placement;
 
     pthread_rwlock_t copy_lock; /* guards the pointer */
     struct copy *copy;
@@ -503,6 +504,78 @@ enum err cluster_namespace_update(struct cluster *cluster, const struct namespac
     return write_namespace(cluster, cluster->update, ns);
 }
 
+/* -- the assignment map --------------------------------------------------------------------- */
+
+static enum err read_placement_row(struct cluster *cluster, struct arena *arena,
+                                   struct cluster_placement *out)
+{
+    sqlite3_stmt *row = cluster->read_placement;
+    const int code = sqlite3_step(row);
+
+    if (code == SQLITE_DONE)
+        return ERR_OK; /* nobody has written one */
+    if (code != SQLITE_ROW)
+        return err_of(cluster, code, "read placement");
+    *out = (struct cluster_placement){.leader = (uint64_t)sqlite3_column_int64(row, 0),
+                                      .term = sqlite3_column_int64(row, 1),
+                                      .version = sqlite3_column_int64(row, 2),
+                                      .map = arena_copy(arena, column_bytes(row, 3))};
+    return out->version > 0 ? ERR_OK : ERR_CORRUPT;
+}
+
+enum err cluster_placement_read(struct cluster *cluster, struct arena *arena,
+                                struct cluster_placement *out)
+{
+    *out = (struct cluster_placement){0};
+    pthread_mutex_lock(&cluster->db_mutex);
+    const enum err err = read_placement_row(cluster, arena, out);
+    sqlite3_reset(cluster->read_placement);
+    pthread_mutex_unlock(&cluster->db_mutex);
+    if (err != ERR_OK)
+        *out = (struct cluster_placement){0};
+    return err;
+}
+
+static enum err step_placement(struct cluster *cluster, int64_t version,
+                               const struct cluster_placement *next)
+{
+    sqlite3_stmt *write = version ? cluster->next_placement : cluster->first_placement;
+
+    must(sqlite3_bind_int64(write, 1, (sqlite3_int64)next->leader) == SQLITE_OK);
+    must(sqlite3_bind_int64(write, 2, next->term) == SQLITE_OK);
+    must(sqlite3_bind_int64(write, 3, next->version) == SQLITE_OK);
+    bind_bytes(write, 4, next->map);
+    if (version)
+        must(sqlite3_bind_int64(write, 5, version) == SQLITE_OK);
+    const int code = sqlite3_step(write);
+    sqlite3_reset(write);
+    sqlite3_clear_bindings(write);
+    if (code != SQLITE_DONE)
+        return err_of(cluster, code, "write placement");
+    return sqlite3_changes(cluster->db) ? ERR_OK : ERR_ABORTED;
+}
+
+enum err cluster_placement_swap(struct cluster *cluster, int64_t version,
+                                const struct cluster_placement *next)
+{
+    must(version >= 0 && next->version > version && next->map.len > 0);
+    pthread_mutex_lock(&cluster->db_mutex);
+    enum err err = run_sql(cluster, "BEGIN IMMEDIATE");
+    if (err == ERR_OK) {
+        err = step_placement(cluster, version, next);
+        if (err == ERR_OK)
+            err = raise_version(cluster);
+        if (err == ERR_OK)
+            err = commit(cluster);
+        else
+            roll_back(cluster);
+    }
+    pthread_mutex_unlock(&cluster->db_mutex);
+    return err;
+}
+
+/* -- pinned values -------------------------------------------------------------------------- */
+
 static enum err pin_in_transaction(struct cluster *cluster, sqlite3_stmt *insert,
                                    sqlite3_stmt *read, int64_t *recorded)
 {
@@ -591,6 +664,8 @@ static const char schema_sql[] =
     "CREATE TABLE IF NOT EXISTS namespaces (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
     " version INTEGER NOT NULL, retention_s INTEGER NOT NULL, is_global INTEGER NOT NULL,"
     " info BLOB NOT NULL, config BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS placement (id INTEGER PRIMARY KEY CHECK (id = 1),"
+    " leader INTEGER NOT NULL, term INTEGER NOT NULL, version INTEGER NOT NULL, map BLOB NOT NULL);"
     "INSERT OR IGNORE INTO meta VALUES ('metadata_version', 1);";
 
 static enum err insert_meta(struct cluster *cluster)
@@ -663,6 +738,10 @@ static enum err prepare_statements(struct cluster *cluster)
         {&cluster->update, "UPDATE namespaces SET name = ?2, retention_s = ?3, is_global = ?4,"
                            " info = ?5, config = ?6, version = version + 1"
                            " WHERE id = ?1 AND version = ?7"},
+        {&cluster->read_placement, "SELECT leader, term, version, map FROM placement WHERE id = 1"},
+        {&cluster->first_placement, "INSERT OR IGNORE INTO placement VALUES (1, ?1, ?2, ?3, ?4)"},
+        {&cluster->next_placement, "UPDATE placement SET leader = ?1, term = ?2, version = ?3,"
+                                   " map = ?4 WHERE id = 1 AND version = ?5"},
         {&cluster->raise, "UPDATE meta SET value = value + 1 WHERE key = 'metadata_version'"},
     };
 
@@ -736,6 +815,9 @@ void cluster_close(struct cluster *cluster)
     sqlite3_finalize(cluster->insert);
     sqlite3_finalize(cluster->update);
     sqlite3_finalize(cluster->raise);
+    sqlite3_finalize(cluster->read_placement);
+    sqlite3_finalize(cluster->first_placement);
+    sqlite3_finalize(cluster->next_placement);
     sqlite3_close(cluster->db);
     copy_unref(cluster->copy);
     pthread_mutex_destroy(&cluster->db_mutex);

@@ -1,6 +1,6 @@
-/* cluster.h - the cluster store: namespaces (later: search attributes, endpoints, the assignment
- * map). Small, rarely written, shared by all processes: one SQLite file in WAL mode, each write a
- * compare-and-swap on the row's version; `metadata_version` counts all writes.
+/* cluster.h - the cluster store: namespaces and the assignment map (later: search attributes,
+ * endpoints). Small, rarely written, shared by all processes: one SQLite file in WAL mode, each
+ * write a compare-and-swap on the row's version; `metadata_version` counts all writes.
  *
  * Reads come from a copy in memory. It is refreshed when an envelope carries a higher metadata
  * version (cluster_saw_version()), and an unknown name is read through once, at most every 100 ms
@@ -53,6 +53,21 @@ MUST_USE enum err cluster_namespace_update(struct cluster *cluster,
 
 int64_t cluster_version(struct cluster *cluster); /* of the copy in memory */
 void cluster_saw_version(struct cluster *cluster, int64_t version);
+
+/* The one row of the assignment map (common/placement). `map` is the whole record, `leader`, `term`
+ * and `version` are written beside it for people to see, and the version for compare-and-swap. */
+struct cluster_placement {
+    uint64_t leader;
+    int64_t term, version; /* version 0: there is no row yet */
+    struct slice map;
+};
+/* From the file, never from the copy in memory; `map` is in the arena. */
+MUST_USE enum err cluster_placement_read(struct cluster *cluster, struct arena *arena,
+                                         struct cluster_placement *out);
+/* Write `next` if the row has `version` (0: if there is none), and raise the metadata version.
+ * ERR_ABORTED: it has another one. */
+MUST_USE enum err cluster_placement_swap(struct cluster *cluster, int64_t version,
+                                         const struct cluster_placement *next);
 
 /* What can't be changed once there is data: gives the value that was recorded under `name`, which
  * is `value` if there was none. The caller refuses to run with another. */

@@ -310,3 +310,92 @@ TEST(cluster_refuses_what_it_does_not_know)
     check(strstr(detail.text, "/dev/null") != NULL);
     folder_remove(&folder);
 }
+
+/* -- the assignment map --------------------------------------------------------------------- */
+
+TEST(cluster_placement_is_swapped_by_version_only)
+{
+    struct folder folder;
+    struct fake_clock fake;
+    struct arena arena;
+    struct cluster_placement row;
+    const struct cluster_placement first = {
+        .leader = UINT64_MAX, .term = 1, .version = 1, .map = SLICE_LIT("one\0map")};
+    const struct cluster_placement second = {
+        .leader = 7, .term = 2, .version = 2, .map = SLICE_LIT("another")};
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    arena_init(&arena);
+    struct cluster *a = open_at(&folder, &fake.clock), *b = open_at(&folder, &fake.clock);
+    const int64_t before = cluster_version(a);
+
+    check_ok(cluster_placement_read(a, &arena, &row));
+    check_i64(row.version, 0);
+    check_ok(cluster_placement_swap(a, 0, &first));
+    check_err(cluster_placement_swap(b, 0, &first), ERR_ABORTED);
+    check_ok(cluster_placement_read(b, &arena, &row));
+    check(row.leader == UINT64_MAX);
+    check_i64(row.term, 1);
+    check_i64(row.version, 1);
+    check_slice(row.map, first.map);
+
+    check_ok(cluster_placement_swap(b, 1, &second));
+    check_err(cluster_placement_swap(a, 1, &second), ERR_ABORTED);
+    check_ok(cluster_placement_read(a, &arena, &row));
+    check_slice(row.map, second.map);
+    /* The version in every envelope tells of it. */
+    cluster_saw_version(a, before + 2);
+    check_i64(cluster_version(a), before + 2);
+    cluster_close(a);
+    cluster_close(b);
+    arena_release(&arena);
+    folder_remove(&folder);
+}
+
+enum { RACERS = 4, ROUNDS = 25 };
+
+struct racer {
+    struct cluster *cluster;
+    size_t won;
+};
+
+static void *race(void *arg)
+{
+    struct racer *racer = arg;
+
+    for (int64_t version = 0; version < ROUNDS; version++) {
+        const struct cluster_placement next = {
+            .leader = 1, .term = 1, .version = version + 1, .map = SLICE_LIT("map")};
+        enum err err;
+
+        while ((err = cluster_placement_swap(racer->cluster, version, &next)) == ERR_UNAVAILABLE)
+            continue;
+        check(err == ERR_OK || err == ERR_ABORTED);
+        racer->won += err == ERR_OK;
+    }
+    return NULL;
+}
+
+TEST(cluster_placement_has_one_winner_per_version)
+{
+    struct folder folder;
+    struct fake_clock fake;
+    struct racer racers[RACERS] = {{0}};
+    pthread_t threads[RACERS];
+    size_t won = 0;
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    for (size_t i = 0; i < RACERS; i++)
+        racers[i].cluster = open_at(&folder, &fake.clock);
+    for (size_t i = 0; i < RACERS; i++)
+        check(pthread_create(&threads[i], NULL, race, &racers[i]) == 0);
+    for (size_t i = 0; i < RACERS; i++) {
+        check(pthread_join(threads[i], NULL) == 0);
+        won += racers[i].won;
+        cluster_close(racers[i].cluster);
+    }
+    check_i64(won, ROUNDS);
+    folder_remove(&folder);
+}
