@@ -130,7 +130,7 @@ static void thread_maybe_ready(struct thread *thread)
     for (uint32_t i = thread->index; i < process->slot_count; i += process->thread_count)
         if (!process->slots[i].opened_once && mesh_is_ours(mesh, i))
             return;
-    if (thread->told_ready)
+    if (thread->told_ready || !mesh_is_placed(mesh))
         return;
     thread->told_ready = true;
     loop_post_fn(process->service->loop, main_thread_ready, process);
@@ -211,6 +211,7 @@ static void slot_closed(struct slot *slot)
     slot->state = SLOT_CLOSED;
     slot->shard = NULL;
     log_info(&thread->process->service->log, "shard closed", F_U64("shard_id", slot->shard_id));
+    mesh_freed(thread->process->service->mesh, slot->shard_id);
     if (!thread->stopping)
         slot_try(slot);
     else if (thread->open_slots == 0)
@@ -309,9 +310,17 @@ static void on_peer(void *arg, enum mesh_role role, uint64_t id, bool up)
 
         if (slot->state == SLOT_OPEN)
             history_shard_peer(slot->shard, role, id, up);
-        if (role == ROLE_HISTORY)
-            slot_try(slot);
     }
+}
+
+static void on_placed(void *arg)
+{
+    struct thread *thread = arg;
+    struct history_process *process = thread->process;
+
+    for (uint32_t i = thread->index; i < process->slot_count; i += process->thread_count)
+        slot_try(&process->slots[i]);
+    thread_maybe_ready(thread);
 }
 
 /* -- threads -------------------------------------------------------------------------------- */
@@ -320,7 +329,11 @@ static void thread_begin(void *arg)
 {
     struct thread *thread = arg;
     struct history_process *process = thread->process;
-    const struct mesh_handlers handlers = {on_request, on_canceled, on_peer, thread};
+    const struct mesh_handlers handlers = {.request = on_request,
+                                           .canceled = on_canceled,
+                                           .peer = on_peer,
+                                           .placed = on_placed,
+                                           .arg = thread};
 
     thread->port = mesh_port_new(process->service->mesh, thread->loop, &handlers);
     thread->over = (struct history_net_mesh){process->service->mesh, thread->port};

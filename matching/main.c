@@ -21,6 +21,13 @@ static void stop(void *arg)
     matching_server_drain(p->server, drained, p);
 }
 
+static void ready(void *arg)
+{
+    struct process *p = arg;
+
+    service_ready(&p->service);
+}
+
 int main(int argc, char **argv)
 {
     static struct process p;
@@ -35,10 +42,11 @@ int main(int argc, char **argv)
         .clock = s->clock,
         .log = &s->log,
         .metrics = s->metrics,
+        .ready = ready,
+        .arg = &p,
         .history_shards = (uint32_t)s->config.history_shards,
     };
     p.server = matching_server_new(&options);
-    service_ready(s);
     service_run(s, stop, &p);
     matching_server_free(p.server);
     return service_release(s);

@@ -14,7 +14,7 @@ struct matching_server {
     struct matching_out out;
     struct matching *core;
     struct mesh_port *port;
-    bool ours[MATCHING_SHARDS];
+    struct mesh_follow follow;
     struct arena arena; /* of the request or answer in hand */
     struct buf body;
     struct loop_msg turn_end;
@@ -204,6 +204,13 @@ static enum err take_offer(struct matching_server *server, const struct mesh_req
     return err;
 }
 
+/* What was offered meanwhile has met nobody: the rows tell. */
+static enum err take_look_again(struct matching_server *server)
+{
+    matching_history_reset(server->core, now_ns(server));
+    return ERR_OK;
+}
+
 static enum err take_describe(struct matching_server *server, const struct mesh_request *request,
                               struct err_detail *detail)
 {
@@ -248,6 +255,8 @@ static void on_request(void *arg, const struct mesh_request *request)
         err = take_poll(server, request);
     else if (request->method == METHOD_MATCHING_OFFER_TASKS)
         err = take_offer(server, request);
+    else if (request->method == METHOD_MATCHING_LOOK_AGAIN)
+        err = take_look_again(server);
     else if (request->method == METHOD_MATCHING_DISPATCH_QUERY)
         err = take_query(server, request);
     else if (request->method == METHOD_MATCHING_DESCRIBE_TASK_QUEUE)
@@ -274,27 +283,33 @@ static void on_canceled(void *arg, uint32_t shard, struct mesh_addr from)
     touch(server);
 }
 
-static void follow_assignment(struct matching_server *server)
+static void on_shard_lost(void *arg, uint32_t shard)
 {
-    for (uint32_t shard = 0; shard < MATCHING_SHARDS; shard++) {
-        const bool ours = mesh_is_ours(server->o.mesh, shard);
+    struct matching_server *server = arg;
 
-        if (ours && !server->ours[shard]) {
-            mesh_bind(server->port, shard);
-        } else if (!ours && server->ours[shard]) {
-            mesh_unbind(server->port, shard);
-            matching_shard_lost(server->core, shard, now_ns(server));
-        }
-        server->ours[shard] = ours;
-    }
+    matching_shard_lost(server->core, shard, now_ns(server));
+}
+
+static void on_placed(void *arg)
+{
+    struct matching_server *server = arg;
+
+    mesh_follow(&server->follow);
+    touch(server);
+}
+
+static void on_first_placed(void *arg)
+{
+    const struct matching_server *server = arg;
+
+    if (server->o.ready)
+        server->o.ready(server->o.arg);
 }
 
 static void on_peer(void *arg, enum mesh_role role, uint64_t process, bool up)
 {
     struct matching_server *server = arg;
 
-    if (role == ROLE_MATCHING)
-        follow_assignment(server);
     if (!up)
         matching_process_lost(server->core, process, now_ns(server));
     if (role == ROLE_HISTORY)
@@ -330,10 +345,18 @@ struct matching_server *matching_server_new(const struct matching_server_options
                                           .metrics = options->metrics,
                                           .seed = rng_u64(&rng)};
     server->core = matching_new(&core);
-    const struct mesh_handlers handlers = {
-        .request = on_request, .canceled = on_canceled, .peer = on_peer, .arg = server};
+    const struct mesh_handlers handlers = {.request = on_request,
+                                           .canceled = on_canceled,
+                                           .peer = on_peer,
+                                           .placed = on_placed,
+                                           .arg = server};
     server->port = mesh_port_new(options->mesh, options->loop, &handlers);
-    follow_assignment(server);
+    server->follow = (struct mesh_follow){.mesh = options->mesh,
+                                          .port = server->port,
+                                          .count = MATCHING_SHARDS,
+                                          .lost = on_shard_lost,
+                                          .placed = on_first_placed,
+                                          .arg = server};
     return server;
 }
 

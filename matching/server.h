@@ -6,7 +6,7 @@
 #define GNOMON_MATCHING_SERVER_H
 
 #include "common/loop/loop.h"
-#include "common/mesh/mesh.h"
+#include "common/mesh/follow.h"
 #include "matching/matching.h"
 
 struct matching_server;
@@ -17,6 +17,8 @@ struct matching_server_options {
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;
+    void (*ready)(void *arg); /* the assignment knows us, what it gives us is served; may be NULL */
+    void *arg;
     uint32_t history_shards;
 };
 

@@ -15,6 +15,13 @@ static void stop(void *arg)
     loop_stop(p->service.loop);
 }
 
+static void ready(void *arg)
+{
+    struct process *p = arg;
+
+    service_ready(&p->service);
+}
+
 int main(int argc, char **argv)
 {
     static struct process p;
@@ -29,9 +36,10 @@ int main(int argc, char **argv)
         .clock = s->clock,
         .log = &s->log,
         .metrics = s->metrics,
+        .ready = ready,
+        .arg = &p,
     };
     p.server = timers_server_new(&options);
-    service_ready(s);
     service_run(s, stop, &p);
     timers_server_free(p.server);
     return service_release(s);

@@ -13,7 +13,7 @@ struct timers_server {
     struct deadlines_out out;
     struct deadlines *core;
     struct mesh_port *port;
-    bool ours[TIMERS_SHARDS];
+    struct mesh_follow follow;
     struct arena arena; /* of the request in hand */
     struct buf body;
     struct loop_msg turn_end;
@@ -126,7 +126,7 @@ static enum err take_assign(struct timers_server *server, struct slice body)
 
     if (err != ERR_OK)
         return err;
-    if (!server->ours[rpc_timers_shard(assign.history_shard)])
+    if (!server->follow.ours[rpc_timers_shard(assign.history_shard)])
         return ERR_NOT_OWNER;
     deadlines_assign(server->core, &assign, now_ns(server));
     return ERR_OK;
@@ -163,27 +163,33 @@ static void on_request(void *arg, const struct mesh_request *request)
     touch(server);
 }
 
-static void follow_assignment(struct timers_server *server)
+static void on_shard_lost(void *arg, uint32_t shard)
 {
-    for (uint32_t shard = 0; shard < TIMERS_SHARDS; shard++) {
-        const bool ours = mesh_is_ours(server->o.mesh, shard);
+    struct timers_server *server = arg;
 
-        if (ours && !server->ours[shard]) {
-            mesh_bind(server->port, shard);
-        } else if (!ours && server->ours[shard]) {
-            mesh_unbind(server->port, shard);
-            deadlines_shard_lost(server->core, shard);
-        }
-        server->ours[shard] = ours;
-    }
+    deadlines_shard_lost(server->core, shard);
+}
+
+static void on_placed(void *arg)
+{
+    struct timers_server *server = arg;
+
+    mesh_follow(&server->follow);
+    touch(server);
+}
+
+static void on_first_placed(void *arg)
+{
+    const struct timers_server *server = arg;
+
+    if (server->o.ready)
+        server->o.ready(server->o.arg);
 }
 
 static void on_peer(void *arg, enum mesh_role role, uint64_t process, bool up)
 {
     struct timers_server *server = arg;
 
-    if (role == ROLE_TIMERS)
-        follow_assignment(server);
     if (role == ROLE_HISTORY && up)
         deadlines_process_reset(server->core, process, now_ns(server));
     else if (role == ROLE_HISTORY)
@@ -213,9 +219,15 @@ struct timers_server *timers_server_new(const struct timers_server_options *opti
                                            .metrics = options->metrics,
                                            .seed = rng_u64(&rng)};
     server->core = deadlines_new(&core);
-    const struct mesh_handlers handlers = {.request = on_request, .peer = on_peer, .arg = server};
+    const struct mesh_handlers handlers = {
+        .request = on_request, .peer = on_peer, .placed = on_placed, .arg = server};
     server->port = mesh_port_new(options->mesh, options->loop, &handlers);
-    follow_assignment(server);
+    server->follow = (struct mesh_follow){.mesh = options->mesh,
+                                          .port = server->port,
+                                          .count = TIMERS_SHARDS,
+                                          .lost = on_shard_lost,
+                                          .placed = on_first_placed,
+                                          .arg = server};
     return server;
 }
 

@@ -5,7 +5,7 @@
 #define GNOMON_TIMERS_SERVER_H
 
 #include "common/loop/loop.h"
-#include "common/mesh/mesh.h"
+#include "common/mesh/follow.h"
 
 struct timers_server;
 
@@ -15,6 +15,8 @@ struct timers_server_options {
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;
+    void (*ready)(void *arg); /* the assignment knows us, what it gives us is served; may be NULL */
+    void *arg;
 };
 
 /* Keeps what `options` points to; gives what timers_server_free() ends. Serves from now on. */

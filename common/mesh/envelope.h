@@ -32,6 +32,7 @@ enum envelope_kind {
     ENVELOPE_RESET = 5,  /* messages of yours did not arrive */
     ENVELOPE_PING = 6,   /* a heartbeat: its number shows what was lost before it ... */
     ENVELOPE_PONG = 7,   /* ... and that of its answer what was lost on the way back */
+    ENVELOPE_PLACE = 9,  /* news of the assignment, see placing.c */
 };
 
 struct envelope {

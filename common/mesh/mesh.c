@@ -146,7 +146,20 @@ struct mesh_peer *mesh_peer_get(struct mesh *mesh, uint64_t process, bool scan)
     return peer;
 }
 
-/* Under the mutex: who owns what, by the members of the moment. */
+/* Under the mutex. */
+static void tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int what)
+{
+    for (size_t i = 0; i < mesh->port_count; i++)
+        mesh_port_tell(mesh->ports[i], process, role, what);
+}
+
+void mesh_tell_placed(struct mesh *mesh)
+{
+    tell_ports(mesh, 0, 0, DELIVER_PLACED);
+}
+
+/* Under the mutex: the members have changed. Where nobody publishes a map, here is who owns what.
+ */
 static void place(struct mesh *mesh)
 {
     for (uint32_t role = 0; role < ROLE_COUNT; role++) {
@@ -159,8 +172,17 @@ static void place(struct mesh *mesh)
             if (mesh->peers[i]->member.role == role)
                 processes[count++] = mesh->peers[i]->member.process;
         mesh->alive[role] = count > 0;
+        if (mesh->placing)
+            continue;
         for (uint32_t shard = 0; shard < mesh->options.shard_count[role]; shard++)
             mesh->owners[role][shard] = members_rendezvous(processes, count, role, shard);
+    }
+    if (mesh->placing) {
+        mesh_placing_kick(mesh->placing);
+    } else {
+        mesh->map_version++;
+        mesh->placed = true;
+        mesh_tell_placed(mesh);
     }
 }
 
@@ -182,13 +204,6 @@ void mesh_port_tell(struct mesh_port *port, uint64_t process, uint32_t role, int
     news->role = (enum mesh_role)role;
     if (!mesh_port_deliver(port, news, true))
         mesh_delivery_free(news);
-}
-
-/* Under the mutex. */
-static void tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int what)
-{
-    for (size_t i = 0; i < mesh->port_count; i++)
-        mesh_port_tell(mesh->ports[i], process, role, what);
 }
 
 static void peer_up(struct mesh *mesh, const struct member *member)
@@ -387,6 +402,8 @@ static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
 
             (void)mesh_post(mesh, origin->process, &pong, NULL, 0);
         }
+        if (envelope.kind == ENVELOPE_PLACE && mesh->placing)
+            mesh_placing_heard(mesh->placing, origin->process, envelope.body);
         if (envelope.kind == 0 || envelope.kind > ENVELOPE_RESET)
             continue; /* a heartbeat, or of a later version */
         pthread_mutex_lock(&mesh->mutex);
@@ -444,8 +461,10 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
     const bool gap = header.number != peer->last_number + 1;
     peer->last_number = header.number;
     mesh_peer_unref(peer);
-    if (mesh->options.cluster)
+    if (mesh->options.cluster) {
         cluster_saw_version(mesh->options.cluster, header.metadata_version);
+        mesh_placing_saw(mesh->placing, header.metadata_version);
+    }
     if (gap)
         peer_reset(mesh, &header);
     const struct mesh_delivery origin = {.what = DELIVER_ENVELOPES,
@@ -556,6 +575,45 @@ bool mesh_is_ours(struct mesh *mesh, uint32_t shard)
     return mesh_owner(mesh, mesh->options.role, shard) == mesh->self;
 }
 
+int64_t mesh_map_version(struct mesh *mesh)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    const int64_t version = mesh->map_version;
+    pthread_mutex_unlock(&mesh->mutex);
+    return version;
+}
+
+bool mesh_is_placed(struct mesh *mesh)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    const bool placed = mesh->placed;
+    pthread_mutex_unlock(&mesh->mutex);
+    return placed;
+}
+
+void mesh_leaving(struct mesh *mesh)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    mesh->leaving = true;
+    pthread_mutex_unlock(&mesh->mutex);
+    if (mesh->placing)
+        mesh_placing_leave(mesh->placing);
+}
+
+void mesh_freed(struct mesh *mesh, uint32_t shard)
+{
+    const uint64_t owner = mesh_owner(mesh, mesh->options.role, shard);
+
+    if (mesh->placing && owner && owner != mesh->self)
+        mesh_placing_freed(mesh->placing, owner);
+}
+
+void mesh_want_map_above(struct mesh *mesh, int64_t version)
+{
+    if (mesh->placing)
+        mesh_placing_want(mesh->placing, version);
+}
+
 bool mesh_role_alive(struct mesh *mesh, enum mesh_role role)
 {
     must(role < ROLE_COUNT);
@@ -657,6 +715,8 @@ enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct
     mesh->run = calloc(MESH_RUN_MAX, sizeof *mesh->run);
     must(mesh->run != NULL);
     metrics_open(mesh);
+    if (options->cluster)
+        mesh->placing = mesh_placing_new(mesh);
     place(mesh);
     members.self.process = mesh->self;
     members.self.role = options->role;
@@ -669,6 +729,8 @@ enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct
     if (err != ERR_OK)
         goto fail;
     mesh_inbox_start(mesh->inbox);
+    if (mesh->placing)
+        mesh_placing_start(mesh->placing);
     *out = mesh;
     return ERR_OK;
 
@@ -683,6 +745,7 @@ void mesh_close(struct mesh *mesh)
         return;
     const int64_t deadline_ns = clock_mono_ns(&clock_real) + FLUSH_MS * NS_PER_MS;
 
+    mesh_placing_stop(mesh->placing);
     if (mesh->members)
         members_leave(mesh->members);
     for (size_t i = 0; i < mesh->peer_count; i++)
@@ -697,6 +760,7 @@ void mesh_close(struct mesh *mesh)
         free(mesh->ports[i]);
     }
     members_close(mesh->members);
+    mesh_placing_free(mesh->placing);
     pthread_mutex_destroy(&mesh->mutex);
     free(mesh->run);
     free(mesh);

@@ -77,6 +77,9 @@ struct mesh_handlers {
      * knows of it from casts must be derived again. A fresh port is told of all who are there.
      * May be NULL. */
     void (*peer)(void *arg, enum mesh_role role, uint64_t process, bool up);
+    /* Look at the assignment again: a higher version has arrived (mesh_map_version()), or the owner
+     * before us has released what is ours. A fresh port is told once. May be NULL. */
+    void (*placed)(void *arg);
     void *arg;
 };
 
@@ -91,8 +94,24 @@ void mesh_port_free(struct mesh_port *port);
 void mesh_bind(struct mesh_port *port, uint32_t shard);
 void mesh_unbind(struct mesh_port *port, uint32_t shard);
 
-/* Does the assignment (rendezvous hashing over the live members of our role) give us `shard`? */
+/* -- placement ------------------------------------------------------------------------------ */
+
+/* Who owns what stands in a versioned map, published by one leader (common/placement) and kept in
+ * the cluster store. Without one (tests) it is rendezvous hashing over the live members.
+ *
+ * An owner acquires only what a version gives it, and releases what one takes away; the lease of
+ * its store fences. Any thread. */
+int64_t mesh_map_version(struct mesh *mesh); /* 0: no map is known yet */
+/* Has this process been considered by the map yet? Until then it has nothing to serve. */
+bool mesh_is_placed(struct mesh *mesh);
+/* Does the map give us `shard`? */
 bool mesh_is_ours(struct mesh *mesh, uint32_t shard);
+/* We are about to stop: the next map gives everything of ours to others. */
+void mesh_leaving(struct mesh *mesh);
+/* `shard` of ours is released: the owner by the map need not wait any longer. */
+void mesh_freed(struct mesh *mesh, uint32_t shard);
+/* We own a shard by `version` and are fenced: nothing can be done before there is a higher one. */
+void mesh_want_map_above(struct mesh *mesh, int64_t version);
 
 /* -- the three verbs ------------------------------------------------------------------------ */
 

@@ -13,6 +13,7 @@
 #include "common/mesh/members.h"
 #include "common/mesh/mesh.h"
 #include "common/mesh/outbox.h"
+#include "common/mesh/placing.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,6 +38,7 @@ struct mesh_peer {
     struct member member;
     struct mesh_outbox *outbox;
     uint64_t last_number; /* of the messages from it; the inbox's thread only */
+    bool leaving;         /* it said so; guarded by mesh->mutex */
 };
 
 enum { MESH_RUN_MAX = 512 };
@@ -46,6 +48,7 @@ struct mesh {
     uint64_t self;
     struct mesh_inbox *inbox;
     struct members *members;
+    struct mesh_placing *placing; /* NULL: no cluster store, everybody places for himself */
     atomic_uint_fast64_t call_salt;
     struct envelope *run; /* MESH_RUN_MAX of them; the inbox's thread only, as the next two */
     int64_t said_mono_ns; /* when rubbish was last complained of */
@@ -55,6 +58,9 @@ struct mesh {
     struct mesh_peer *peers[MEMBERS_MAX];
     size_t peer_count;
     uint64_t owners[ROLE_COUNT][MESH_SHARDS_MAX];
+    int64_t map_version; /* of the owners */
+    bool placed;         /* their map was made with us among the members */
+    bool leaving;
     bool alive[ROLE_COUNT];
     struct mesh_port *ports[MESH_PORTS_MAX]; /* by index; freed ones stay until mesh_close() */
     size_t port_count;
@@ -81,8 +87,9 @@ struct mesh_delivery {
         DELIVER_ENVELOPES,
         DELIVER_UP,
         DELIVER_DOWN,
-        DELIVER_LOST, /* messages of the peer to us were lost */
-        DELIVER_RESET /* messages of ours to the peer were lost */
+        DELIVER_PLACED, /* the assignment, or something about it, has changed */
+        DELIVER_LOST,   /* messages of the peer to us were lost */
+        DELIVER_RESET   /* messages of ours to the peer were lost */
     } what;
     uint64_t process;
     enum mesh_role role;
@@ -130,6 +137,8 @@ void mesh_peer_unref(struct mesh_peer *peer);
 bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, bool force);
 /* News of a peer. Under mesh->mutex. */
 void mesh_port_tell(struct mesh_port *port, uint64_t process, uint32_t role, int what);
+/* All ports look at the assignment again. Under mesh->mutex. */
+void mesh_tell_placed(struct mesh *mesh);
 void mesh_delivery_free(struct mesh_delivery *delivery);
 
 /* One envelope to ourselves. false as mesh_port_deliver(), or nobody there. */

@@ -328,6 +328,11 @@ static void on_envelopes(struct mesh_port *port, const struct mesh_delivery *del
 
 static void on_news(struct mesh_port *port, const struct mesh_delivery *delivery)
 {
+    if (delivery->what == DELIVER_PLACED) {
+        if (port->handlers.placed)
+            port->handlers.placed(port->handlers.arg);
+        return;
+    }
     if (delivery->what != DELIVER_UP)
         fail_lost(port, delivery->process, delivery->what == DELIVER_LOST);
     if (!port->closed && port->handlers.peer)
@@ -515,6 +520,7 @@ struct mesh_port *mesh_port_new(struct mesh *mesh, struct loop *loop,
     for (size_t i = 0; i < mesh->peer_count; i++)
         mesh_port_tell(port, mesh->peers[i]->member.process, mesh->peers[i]->member.role,
                        DELIVER_UP);
+    mesh_port_tell(port, 0, 0, DELIVER_PLACED);
     pthread_mutex_unlock(&mesh->mutex);
     return port;
 }

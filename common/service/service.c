@@ -133,8 +133,8 @@ static int choose_run_dir(struct service *s)
     }
     if (written < 0 || (size_t)written >= sizeof s->run_dir - 40)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG,
-                              "run.dir %s is too long: at most %zu characters",
-                              s->config.run_dir, sizeof s->run_dir - 41);
+                              "run.dir %s is too long: at most %zu characters", s->config.run_dir,
+                              sizeof s->run_dir - 41);
     return make_dir(s, s->run_dir, 0700);
 }
 
@@ -249,6 +249,7 @@ static void begin_stop(struct service *s)
     s->stopping = true;
     if (s->metrics_http)
         metrics_http_healthy(s->metrics_http, false);
+    mesh_leaving(s->mesh);
     s->stop(s->stop_arg);
 }
 
