@@ -209,6 +209,17 @@ static int open_parts(struct service *s, enum mesh_role role)
     return -1;
 }
 
+/* Without it the leases still keep two owners apart; a stopped process is only missed later. */
+static void watch_over(struct service *s)
+{
+    static const struct watchdog_options options = {.kill_ms = WATCHDOG_KILL_MS,
+                                                    .every_ms = WATCHDOG_EVERY_MS};
+    struct err_detail detail = {0};
+
+    if (s->config.watchdog && watchdog_open(&options, &s->watchdog, &detail) != ERR_OK)
+        log_warn(&s->log, "no watchdog", F_STR("cause", detail.text));
+}
+
 int service_init(struct service *s, enum mesh_role role, int argc, char **argv)
 {
     *s = (struct service){.name = mesh_role_name(role), .clock = &clock_real};
@@ -224,6 +235,7 @@ int service_init(struct service *s, enum mesh_role role, int argc, char **argv)
                               s->config.log_level);
     s->log.format = strcmp(s->config.log_format, "json") == 0 ? LOG_JSON : LOG_TEXT;
 
+    watch_over(s);
     if ((code = make_dir(s, s->config.data_dir, 0700)) < 0 && (code = choose_run_dir(s)) < 0 &&
         (code = check_run_dir(s)) < 0)
         code = open_parts(s, role);
@@ -298,5 +310,6 @@ int service_release(struct service *s)
         metrics_free(s->metrics);
     if (s->loop)
         loop_free(s->loop);
+    watchdog_close(s->watchdog);
     return s->exit_code;
 }

@@ -20,6 +20,7 @@
 #include "common/config/config.h"
 #include "common/mesh/mesh.h"
 #include "common/metrics/metrics_http.h"
+#include "common/service/watchdog.h"
 
 enum { SERVICE_EXIT_OK = 0, SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2 };
 
@@ -32,7 +33,8 @@ struct service {
     struct metrics_http *metrics_http; /* NULL: no port asked for */
     struct cluster *cluster;
     struct mesh *mesh;
-    struct loop *loop; /* of the main thread */
+    struct loop *loop;         /* of the main thread */
+    struct watchdog *watchdog; /* NULL: off */
     char run_dir[108];
     int exit_code;
     /* internal */
