@@ -135,7 +135,7 @@ static void check_tasks(struct shard_check *sc, const struct run *run, struct ar
 {
     const struct workflow_task *wft = &run->wft;
 
-    if (wft->state == WFT_SCHEDULED)
+    if (wft->state == WFT_SCHEDULED || run_task_is_undelivered(run))
         want_task(sc, run, TASK_WORKFLOW,
                   wft->row_sticky ? bytes_slice(run->sticky_queue) : run->task_queue,
                   wft->row_sticky, wft->row_seq, arena);

@@ -131,7 +131,7 @@ static api_pending_workflow_task_info *pending_task_of(const struct run *run, st
     pending->scheduled_time = timestamp(arena, wft->scheduled_ns);
     pending->original_scheduled_time = timestamp(arena, wft->original_scheduled_ns);
     pending->attempt = wft->attempt;
-    if (wft->state == WFT_STARTED) {
+    if (wft->state == WFT_STARTED && !run_task_is_undelivered(run)) {
         pending->state = PENDING_WORKFLOW_TASK_STATE_STARTED;
         pending->started_time = timestamp(arena, wft->started_ns);
     }

@@ -123,6 +123,11 @@ enum err command_modify_properties(struct transition *t, struct command_context 
 enum err command_record_marker(struct transition *t, struct command_context *ctx,
                                const api_command *command);
 
+/* The started task reached no worker (NOT_DELIVERED): offer it again, without spending an attempt.
+ * ERR_STALE: `token` is not that of the present start, or it is taken back already. */
+MUST_USE enum err engine_unstart_workflow_task(struct transition *t,
+                                               const struct task_token *token);
+
 /* -- activities (activity_*.c) -------------------------------------------------------------- */
 
 MUST_USE enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,

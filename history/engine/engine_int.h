@@ -98,7 +98,14 @@ void wft_start(struct transition *t, const struct wft_start *start);
 bool wft_cause_counts(int32_t cause);
 void wft_fail(struct transition *t, const struct wft_failure *failure);
 void wft_time_out(struct transition *t, int32_t timeout_type);
+/* Give the task a row, which is offered: it waits for a worker. */
+void wft_offer(struct transition *t, bool sticky);
 void wft_drop_row(struct transition *t);
+/* The started task is with a worker (again): `start` says which. Draws a new start id. */
+void wft_hand_out_anew(struct transition *t, const struct wft_start *start);
+/* An undelivered task has waited for its sticky worker long enough: any may have it. false: it is
+ * no such task. */
+bool wft_leave_sticky_queue(struct transition *t);
 void wft_flush_buffered(struct transition *t);
 void wft_clear_sticky(struct run *run);
 /* When the pending task is due to time out; 0: never. */

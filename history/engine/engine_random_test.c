@@ -57,11 +57,11 @@ static const char *random_commands(struct rig *rig)
 static void random_step(struct rig *rig)
 {
     static const char *const verbs[] = {
-        "poll",     "spoll",    "poll",        "spoll",  "done",    "sdone",   "ndone",
-        "hdone",    "sdone",    "wfail",       "again",  "old",     "apoll",   "apoll",
-        "apoll",    "adone",    "adone",       "afail",  "signal",  "wait",    "stop",
-        "nosticky", "wait",     "resetsticky", "repoll", "answer",  "answer",  "answer",
-        "refuse",   "reanswer", "closed",      "closed", "xsignal", "xcancel", "pcancel"};
+        "poll",    "spoll",   "poll",    "spoll",   "done",    "sdone",     "ndone",  "hdone",
+        "sdone",   "wfail",   "again",   "old",     "apoll",   "apoll",     "apoll",  "adone",
+        "adone",   "afail",   "signal",  "wait",    "stop",    "nosticky",  "wait",   "resetsticky",
+        "repoll",  "answer",  "answer",  "answer",  "refuse",  "reanswer",  "closed", "closed",
+        "xsignal", "xcancel", "pcancel", "unstart", "unstart", "oldunstart"};
     const char *verb = verbs[rng_below(&rig->rng, COUNT_OF(verbs))], *args = NULL;
 
     if (strcmp(verb, "signal") == 0)

@@ -13,6 +13,7 @@
  *   wfail[=CAUSE]                  the worker fails the task, a WORKFLOW_TASK_FAILED_CAUSE_ by
  * number again                          the last answer once more;  old: the token before the last
  *   signal=NAME[/REQUEST]  stop  term  nosticky  resetsticky
+ *   unstart, oldunstart            the last start (the one before) reached nobody
  *   apoll  adone  afail            activities, oldest task first
  *   answer, closed, xsignal, ...   other executions: see engine_rig_effects.h
  *   wait=SEC                       the clock moves on, stopping at every deadline
@@ -715,6 +716,14 @@ static void rig_no_sticky(struct rig *rig, const char *word, bool reset)
     rig_end(rig, &t, word, reset ? engine_reset_sticky(&t) : engine_no_sticky_poller(&t, &task));
 }
 
+static void rig_unstart(struct rig *rig, const char *word, const struct task_token *token)
+{
+    struct transition t;
+
+    rig_begin(rig, &t);
+    rig_end(rig, &t, word, engine_unstart_workflow_task(&t, token));
+}
+
 static void rig_activity_poll(struct rig *rig, const char *word)
 {
     struct transition t;
@@ -804,6 +813,10 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
         rig_terminate(rig, word);
     else if (strcmp(verb, "nosticky") == 0 || strcmp(verb, "resetsticky") == 0)
         rig_no_sticky(rig, word, verb[0] == 'r');
+    else if (strcmp(verb, "unstart") == 0)
+        rig_unstart(rig, word, &rig->tokens[0]);
+    else if (strcmp(verb, "oldunstart") == 0)
+        rig_unstart(rig, word, &rig->tokens[1]);
     else if (strcmp(verb, "apoll") == 0)
         rig_activity_poll(rig, word);
     else if (strcmp(verb, "adone") == 0)

@@ -43,7 +43,7 @@ enum err engine_fire(struct transition *t)
         run_time_out(t);
         return ERR_OK;
     }
-    if (due(t, wft_deadline_ns(run))) {
+    if (due(t, wft_deadline_ns(run)) && !wft_leave_sticky_queue(t)) {
         wft_time_out(t, run->wft.state == WFT_STARTED ? TIMEOUT_TYPE_START_TO_CLOSE
                                                       : TIMEOUT_TYPE_SCHEDULE_TO_START);
         transition_need_workflow_task(t);

@@ -33,6 +33,7 @@ enum execution_kind { EXECUTION_WORKFLOW = 1 };
 
 /* WORKFLOW_EXECUTION_STATUS_* of the API are used as they are. */
 
+/* A started task that has a row is undelivered: it waits to be handed out anew, see unstart.c. */
 enum wft_state { WFT_NONE, WFT_SCHEDULED, WFT_STARTED };
 
 struct workflow_task {
@@ -45,11 +46,13 @@ struct workflow_task {
     bool sticky;        /* scheduled on the sticky queue */
     /* durable-only */
     int64_t original_scheduled_ns; /* of the first of a chain of heartbeating tasks */
-    uint64_t row_seq;              /* of its task row while scheduled; 0: none */
+    uint64_t row_seq;              /* of its task row while it waits for a worker; 0: none */
     bool row_sticky;               /* that row is on the sticky queue */
     bool inline_start;             /* started by the answer to the task before it */
     uint64_t start_id;             /* of the present start; 0 when not started */
     uint64_t poll_id;      /* of the poll that it was started for: starts are idempotent by it */
+    int64_t again_ns;      /* when its answer was last found lost, or it was handed out anew
+                              since; 0: never */
     struct bytes identity; /* of the worker that has it */
     int64_t history_size_bytes; /* as written into Started */
     bool suggest_continue_as_new;
@@ -146,6 +149,12 @@ size_t run_bytes(const struct run *run);
 static inline bool run_is_open(const struct run *run)
 {
     return run->close_ns == 0;
+}
+
+/* Its workflow task was started, but reached no worker: it waits to be handed out anew. */
+static inline bool run_task_is_undelivered(const struct run *run)
+{
+    return run->wft.state == WFT_STARTED && run->wft.row_seq != 0;
 }
 
 #endif

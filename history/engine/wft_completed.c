@@ -94,6 +94,7 @@ static int64_t complete_task(struct transition *t,
     struct run *run = t->run;
     struct workflow_task *wft = &run->wft;
 
+    wft_drop_row(t);
     if (wft->attempt > 1)
         wft_write_transient(t, request->identity, request->worker_version_stamp);
     const int64_t completed_id = run->next_event_id;
@@ -190,8 +191,10 @@ static enum err repeat_reply(struct transition *t, const struct task_token *toke
     const struct workflow_task *wft = &t->run->wft;
 
     completed_reply(t, token->start_id, slice_str(request->identity));
-    if (wft->state == WFT_STARTED && wft->inline_start && wft->poll_id == token->start_id)
+    if (wft->state == WFT_STARTED && wft->inline_start && wft->poll_id == token->start_id) {
+        wft_drop_row(t); /* should it have been taken for lost */
         t->started = wft_response(t);
+    }
     return ERR_OK;
 }
 

@@ -120,7 +120,8 @@ enum err engine_start_workflow_task(struct transition *t, const struct rpc_task 
         t->started = wft_response(t);
         return ERR_OK;
     }
-    if (wft->state != WFT_SCHEDULED || wft->row_seq != task->row_seq)
+    const bool anew = run_task_is_undelivered(run);
+    if ((wft->state != WFT_SCHEDULED && !anew) || wft->row_seq != task->row_seq)
         return ERR_STALE;
     if (poll->sticky && !slice_eq(poll->task_queue, bytes_slice(run->sticky_queue)))
         return ERR_STALE; /* the run has left this worker's queue */
@@ -130,7 +131,10 @@ enum err engine_start_workflow_task(struct transition *t, const struct rpc_task 
         wft_clear_sticky(run); /* another worker takes over: it needs the whole history */
     const struct wft_start start = {
         .identity = poll->identity, .stamp = stamp_of_poll(t, request), .poll_id = poll->poll_id};
-    wft_start(t, &start);
+    if (anew)
+        wft_hand_out_anew(t, &start);
+    else
+        wft_start(t, &start);
     t->started_rides = t->event_count <= 1;
     t->started = wft_response(t);
     return ERR_OK;

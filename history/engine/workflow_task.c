@@ -3,6 +3,8 @@
  *     NONE --schedule--> SCHEDULED --start--> STARTED --complete, fail, time out--> NONE
  *                            '-------schedule-to-start time-out (sticky)------------'
  *
+ * A start whose answer reached nobody is taken back in unstart.c.
+ *
  * 1. Attempt 1 writes its events at once. From attempt 2 on (transient) they are only shown to the
  *    worker, with the ids that they would get, and are written when the task completes.
  * 2. A transient task that something overtakes (its scheduled id is no longer the next one) turns
@@ -108,7 +110,7 @@ api_history_event *wft_started_event(struct transition *t, const char *identity,
 
 /* -- rows ------------------------------------------------------------------------------------ */
 
-static void offer(struct transition *t, bool sticky)
+void wft_offer(struct transition *t, bool sticky)
 {
     struct run *run = t->run;
     const struct task_change change = {
@@ -287,7 +289,7 @@ void wft_schedule(struct transition *t, bool offer_it, int64_t original_ns)
     run->first_task_due_ns = 0;
     run->dirty = true;
     if (offer_it)
-        offer(t, wft->sticky);
+        wft_offer(t, wft->sticky);
 }
 
 void wft_start(struct transition *t, const struct wft_start *start)
@@ -350,6 +352,7 @@ static void end_attempt(struct transition *t, bool next_attempt)
     wft->timeout_ns = 0;
     wft->sticky = false;
     wft->start_id = wft->poll_id = 0;
+    wft->again_ns = 0;
     wft->inline_start = false;
     wft->history_size_bytes = 0;
     wft->suggest_continue_as_new = false;
@@ -407,8 +410,11 @@ int64_t wft_deadline_ns(const struct run *run)
 {
     const struct workflow_task *wft = &run->wft;
 
+    if (run_task_is_undelivered(run) && wft->row_sticky && run->sticky_schedule_to_start_ns > 0 &&
+        run->sticky_schedule_to_start_ns < wft->timeout_ns)
+        return wft->again_ns + run->sticky_schedule_to_start_ns;
     if (wft->state == WFT_STARTED)
-        return wft->started_ns + wft->timeout_ns;
+        return (wft->again_ns ? wft->again_ns : wft->started_ns) + wft->timeout_ns;
     if (wft->state == WFT_SCHEDULED && wft->sticky && run->sticky_queue.len > 0 &&
         run->sticky_schedule_to_start_ns > 0)
         return wft->scheduled_ns + run->sticky_schedule_to_start_ns;
@@ -448,12 +454,12 @@ enum err engine_no_sticky_poller(struct transition *t, const struct rpc_task *ta
 {
     struct workflow_task *wft = &t->run->wft;
 
-    if (!run_is_open(t->run) || wft->state != WFT_SCHEDULED || !wft->row_sticky ||
+    if (!run_is_open(t->run) || wft->state == WFT_NONE || !wft->row_sticky ||
         wft->row_seq != task->row_seq)
         return ERR_STALE;
     /* The run stays sticky until somebody else starts the task: the worker may come back. */
     wft_drop_row(t);
-    offer(t, false);
+    wft_offer(t, false);
     return ERR_OK;
 }
 
@@ -463,9 +469,9 @@ enum err engine_reset_sticky(struct transition *t)
 
     if (!run_is_open(run))
         return err_fail(t->detail, ERR_NOT_FOUND, "workflow execution already completed");
-    if (run->wft.state == WFT_SCHEDULED && run->wft.row_sticky) {
+    if (run->wft.state != WFT_NONE && run->wft.row_sticky) {
         wft_drop_row(t);
-        offer(t, false);
+        wft_offer(t, false);
     }
     wft_clear_sticky(run);
     return ERR_OK;
