@@ -17,6 +17,7 @@ import traceback
 import lab
 import scenarios
 import scenarios_activity
+import scenarios_children
 import scenarios_continue
 import scenarios_more
 import scenarios_query
@@ -24,7 +25,7 @@ import scenarios_sdk
 import scenarios_task
 
 MODULES = (scenarios, scenarios_activity, scenarios_task, scenarios_query, scenarios_more, scenarios_sdk,
-           scenarios_continue)
+           scenarios_continue, scenarios_children)
 
 
 def collect(only):

@@ -95,6 +95,8 @@ class Lab:
                 else:
                     if field.name == "pending_activities":  # in no order
                         value = sorted(value, key=lambda a: a.activity_id)
+                    elif field.name == "pending_children":
+                        value = sorted(value, key=lambda c: c.initiated_id)
                     elif field.name.endswith("_used_flags"):
                         value = sorted(value)
                     for item in value:
