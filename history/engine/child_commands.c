@@ -201,8 +201,9 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
                            "WorkflowId=%s WorkflowType=%s Namespace=%s",
                            fault, s->in->workflow_id, s->type, s->ns);
     fault = check_priority(s->in->priority);
-    if (!fault)
-        fault = check_queue(t, s);
+    if (fault) /* Spec: here it stands without the words before it */
+        return command_bad(t, ctx, bad, "%s", fault + strlen("invalid priorities: "));
+    fault = check_queue(t, s);
     if (!fault && s->in->inherit_build_id &&
         !slice_eq(slice_str(s->task_queue->name), t->run->task_queue))
         fault = "StartChildWorkflowExecution with UseCompatibleVersion cannot run on different "

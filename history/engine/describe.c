@@ -64,11 +64,9 @@ static api_workflow_execution_info *info_of(const struct run *run, struct arena 
     info->root_execution = run->root_workflow_id.len > 0
                                ? other_execution(arena, run->root_workflow_id, run->root_run_id)
                                : info->execution;
-    if (run->parent_workflow_id.len > 0) {
-        info->parent_namespace_id = arena_str(arena, run->parent_namespace_id);
+    if (run->parent_workflow_id.len > 0)
         info->parent_execution =
             other_execution(arena, run->parent_workflow_id, run->parent_run_id);
-    }
     if (run->close_ns != 0) {
         info->close_time = timestamp(arena, run->close_ns);
         info->execution_duration = proto_duration(arena, run->close_ns - run->execution_ns);
@@ -211,6 +209,9 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     out->workflow_execution_info = info_of(run, arena);
     add_counts(run, out->workflow_execution_info);
     out->workflow_execution_info->first_run_id = arena_str(arena, slice_str(run->first_run_id));
+    if (run->parent_namespace_id.len > 0) /* a list does not show it */
+        out->workflow_execution_info->parent_namespace_id =
+            arena_str(arena, run->parent_namespace_id);
     splice(arena, &out->workflow_execution_info->base, "priority", run->priority);
     splice(arena, &out->workflow_execution_info->base, "most_recent_worker_version_stamp",
            bytes_slice(run->worker_version_stamp));

@@ -1,5 +1,6 @@
 """scenarios_children.py - executions that act on each other: children, signals and cancellations, changed memos."""
 import contextlib
+import time
 import uuid
 
 from temporalio.api.common.v1 import Header, Memo, Payload, Priority, RetryPolicy, WorkflowExecution, WorkflowType
@@ -7,6 +8,7 @@ from temporalio.api.enums.v1 import EventType, ParentClosePolicy, WorkflowIdReus
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 from temporalio.api.sdk.v1 import UserMetadata
 from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 from lab import command, payloads, seconds
 from scenarios import TEXT, each, end
@@ -44,6 +46,17 @@ def await_type(x, name, count=1):
     x.await_events(count, event_type=EventType.Value("EVENT_TYPE_" + name))
 
 
+def await_no_child(x):
+    """Until the parent knows that its child has closed, be it in its buffer."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if not x.call("DescribeWorkflowExecution", api.DescribeWorkflowExecutionRequest(
+                namespace="default", execution=x.execution()), raises=True).pending_children:
+            return
+        time.sleep(0.03)
+    x.say("== TIMED OUT waiting for a child to be gone")
+
+
 def parent_and_child(x, **more):
     """Both run; the parent has seen that its child started."""
     x.start()
@@ -79,6 +92,8 @@ def s_child_completed(x):
     await_type(x, "CHILD_WORKFLOW_EXECUTION_COMPLETED")
     end(x, x.poll(show=True))
     both(x)
+    with looking_at(x, child_of(x), child_run(x)):
+        x.listed("list the child", status=2)
 
 
 def s_child_everything(x):
@@ -136,6 +151,8 @@ def s_child_inherits_its_queue(x):
 
 def s_child_continues_as_new(x):
     parent_and_child(x)
+    x.complete(x.poll(queue=x.queue + "-c"),
+               command("start_timer", timer_id="t", start_to_fire_timeout=seconds(1.1)))  # then the next does not wait
     x.complete(x.poll(queue=x.queue + "-c"), command("continue_as_new_workflow_execution", input=payloads("next")))
     first = child_run(x)
     x.complete(x.poll(queue=x.queue + "-c"), command("complete_workflow_execution", result=payloads("end")))
@@ -185,12 +202,11 @@ def s_child_closes_while_the_parent_works(x):
     task = x.poll()
     child = x.poll(queue=x.queue + "-c")
     x.complete(child, command("complete_workflow_execution"))
-    with looking_at(x, child_of(x)):
-        x.await_close()
+    await_no_child(x)
     x.signal()
     x.complete(task)
     await_type(x, "CHILD_WORKFLOW_EXECUTION_COMPLETED")
-    x.say("== types: " + str(sorted(e.event_type for e in x.events())[-4:]))
+    x.history()
 
 
 # -- the parent closes ----------------------------------------------------------------------------
@@ -399,9 +415,9 @@ def s_memo_modified(x):
     x.start(memo=Memo(fields={"a": TEXT, "b": TEXT}))
     x.complete(x.poll(), command("modify_workflow_properties", upserted_memo=Memo(fields={"b": NIL, "c": TEXT})))
     x.describe()
-    x.listed()
     x.signal()
     end(x, x.poll())
+    x.listed(status=2)
     x.history()
     x.describe("describe after the end")
 
