@@ -5,7 +5,9 @@
 3. One workflow task at a time: Scheduled, Started, then Completed, Failed or TimedOut, each naming
    the events before it; nothing comes between Started and its end (it is buffered).
 4. Activities and timers: scheduled (started), then closed once, each naming its own events.
-5. What a command made names the WorkflowTaskCompleted event that carried it.
+5. Children and requests to other executions: initiated, then answered once; a child that started
+   closes at most once. Each names its own events.
+6. What a command made names the WorkflowTaskCompleted event that carried it.
 """
 
 from temporalio.api.enums.v1 import EventType
@@ -24,6 +26,22 @@ ACTIVITY_ENDS = {
     "ACTIVITY_TASK_FAILED",
     "ACTIVITY_TASK_TIMED_OUT",
     "ACTIVITY_TASK_CANCELED",
+}
+CHILD_ENDS = {
+    "CHILD_WORKFLOW_EXECUTION_COMPLETED",
+    "CHILD_WORKFLOW_EXECUTION_FAILED",
+    "CHILD_WORKFLOW_EXECUTION_CANCELED",
+    "CHILD_WORKFLOW_EXECUTION_TIMED_OUT",
+    "CHILD_WORKFLOW_EXECUTION_TERMINATED",
+}
+INITIATED_BY = {  # what answers a request to another execution, and what that must name
+    "START_CHILD_WORKFLOW_EXECUTION_FAILED": "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+    "CHILD_WORKFLOW_EXECUTION_STARTED": "START_CHILD_WORKFLOW_EXECUTION_INITIATED",
+    "EXTERNAL_WORKFLOW_EXECUTION_SIGNALED": "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED": "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    "EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED": "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED": "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED",
+    **{name: "START_CHILD_WORKFLOW_EXECUTION_INITIATED" for name in CHILD_ENDS},
 }
 OF_COMMANDS = {
     "ACTIVITY_TASK_SCHEDULED",
@@ -54,6 +72,8 @@ class _Checker:
         self.task = None  # (scheduled id, started id or 0) of the open workflow task
         self.activities = {}  # scheduled id -> [activity id, started id, open]
         self.timers = {}  # started id -> [timer id, open]
+        self.answered = set()  # initiated ids
+        self.children = {}  # initiated id -> [started id, open]
         self.closed = False
 
     def wrong(self, event, text):
@@ -102,6 +122,8 @@ class _Checker:
             self.activity(event, name, a)
         elif name.startswith("TIMER_"):
             self.timer(event, name, a)
+        elif name in INITIATED_BY:
+            self.other_execution(event, name, a)
         if name in CLOSE:
             self.closed = True
 
@@ -182,6 +204,24 @@ class _Checker:
         self.expect(event, state[1], "its timer is closed already")
         self.expect(event, state[0] == a.timer_id, f"its timer is {state[0]!r}")
         state[1] = False
+
+    def other_execution(self, event, name, a):
+        self.refers_to(event, a.initiated_event_id, INITIATED_BY[name])
+        if name in CHILD_ENDS:
+            state = self.children.get(a.initiated_event_id, [0, False])
+            self.expect(event, state[1], "its child is not running")
+            self.expect(
+                event,
+                a.started_event_id == state[0],
+                f"names {a.started_event_id} as started, which is {state[0]}",
+            )
+            state[1] = False
+            return
+        self.expect(event, a.initiated_event_id not in self.answered, "it is answered already")
+        self.answered.add(a.initiated_event_id)
+        if name == "CHILD_WORKFLOW_EXECUTION_STARTED":
+            self.expect(event, bool(a.workflow_execution.run_id), "names no run")
+            self.children[a.initiated_event_id] = [event.event_id, True]
 
 
 def problems_of(events, closed=None):
