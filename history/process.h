@@ -1,9 +1,7 @@
 /* process.h - a history process: its engine threads, and the shards that it owns.
  *
- * Each engine thread is a loop with a mesh port; shard N runs on thread N mod threads. A shard that
- * the assignment gives us is opened (again and again while a predecessor holds it); one that it
- * takes away is drained, flushed and released. A fenced shard is closed and opened anew, a shard
- * whose disk fails ends the process.
+ * Each engine thread is a loop with a mesh port; shard N runs on thread N mod threads, in a slot
+ * (slot.h). A shard whose disk fails ends the process.
  *
  * Thread: the functions are for the main loop's thread. */
 #ifndef GNOMON_HISTORY_PROCESS_H

@@ -68,6 +68,7 @@ enum err store_open(const struct store_options *options, struct store **out,
     store->clock = options->clock;
     store->log = options->log;
     store->manual = options->manual;
+    store->no_wait = options->no_wait;
     store->commit_threads = options->manual ? 1 : options->commit_threads;
     must(pthread_mutex_init(&store->rng_lock, NULL) == 0);
     if (options->seed)
@@ -320,7 +321,8 @@ enum err store_shard_open(struct store *store, uint32_t shard_id, struct loop *l
                                     .service = store->service,
                                     .log = store->log,
                                     .nonce = s->nonce,
-                                    .wait_ms = store->manual ? 0 : TAKE_OVER_WAIT_MS,
+                                    .wait_ms =
+                                        store->manual || store->no_wait ? 0 : TAKE_OVER_WAIT_MS,
                                     .shard_id = shard_id};
     enum err err = store->backend->open(&env, &s->db, &lease, detail);
     if (err == ERR_OK)

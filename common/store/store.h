@@ -52,6 +52,7 @@ struct store_options {
     const struct log *log;
     struct metrics *metrics;
     uint32_t commit_threads; /* 1.. */
+    bool no_wait;  /* a shard that another process holds is ERR_FENCED at once, not in a while */
     bool manual;   /* no threads: the simulator steps with store_step(); callbacks run inside it */
     uint64_t seed; /* of the nonces; 0: from the kernel */
 };

@@ -48,7 +48,7 @@ struct store {
     const struct clock *clock;
     const struct log *log;
     uint32_t commit_threads;
-    bool manual;
+    bool manual, no_wait;
     struct worker **commit; /* one when manual: the same as `readers` and `flusher` */
     struct worker *readers, *flusher;
     struct ballast *ballast;

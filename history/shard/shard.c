@@ -231,7 +231,7 @@ static void shard_free(struct history_shard *shard)
     free(shard);
 }
 
-enum err history_shard_open(const struct history_shard_options *options, struct history_shard **out,
+enum err history_shard_load(const struct history_shard_options *options, struct history_shard **out,
                             struct err_detail *detail)
 {
     struct history_shard *shard = shard_new(options);
@@ -253,12 +253,26 @@ enum err history_shard_open(const struct history_shard_options *options, struct 
         return err_fail(detail, err, "shard %u: its own rows can't be read", options->shard_id);
     }
     shard->durable = store_durable_seq(shard->store);
+    *out = shard;
+    return ERR_OK;
+}
+
+void history_shard_begin(struct history_shard *shard)
+{
     hs_deadlines_check(shard);
     hs_timers_assign(shard);
     hs_outgoing_open(shard);
     hs_rearm(shard);
-    *out = shard;
-    return ERR_OK;
+}
+
+enum err history_shard_open(const struct history_shard_options *options, struct history_shard **out,
+                            struct err_detail *detail)
+{
+    const enum err err = history_shard_load(options, out, detail);
+
+    if (err == ERR_OK)
+        history_shard_begin(*out);
+    return err;
 }
 
 void history_shard_drain(struct history_shard *shard)

@@ -67,6 +67,12 @@ struct history_shard_options {
 MUST_USE enum err history_shard_open(const struct history_shard_options *options,
                                      struct history_shard **out, struct err_detail *detail);
 
+/* The two halves of it: the first blocks and may run on any thread while nothing else is done with
+ * the shard (history_shard_close() may follow at once); the second is for the loop's thread. */
+MUST_USE enum err history_shard_load(const struct history_shard_options *options,
+                                     struct history_shard **out, struct err_detail *detail);
+void history_shard_begin(struct history_shard *shard);
+
 /* The mesh handlers. Requests may be for this shard only. */
 void history_shard_request(struct history_shard *shard, const struct mesh_request *request);
 void history_shard_canceled(struct history_shard *shard, struct mesh_addr from);
