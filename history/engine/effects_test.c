@@ -397,3 +397,52 @@ TEST(test_another_namespace_is_known_by_name_and_must_be_allowed)
     transition_release(&t);
     rig_release(&rig);
 }
+
+#define OTHER_NAMESPACE "11111111-0506-4708-890a-0b0c0d0e0f10"
+
+static enum err id_of_other(void *arg, struct slice name, struct arena *arena, struct slice *id)
+{
+    UNUSED(arg);
+    if (!slice_eq(name, SLICE_LIT("other")))
+        return ERR_NOT_FOUND;
+    *id = arena_copy(arena, SLICE_LIT(OTHER_NAMESPACE));
+    return ERR_OK;
+}
+
+TEST(test_requests_go_to_other_namespaces_where_that_is_allowed)
+{
+    static const struct engine_namespaces namespaces = {.id_of = id_of_other};
+    static const struct {
+        const char *script;
+        bool allowed;
+        const char *text;
+    } cases[] = {
+        {"start poll done:sigx=o@other!INVALID", false,
+         "BadSignalWorkflowExecutionAttributes: cross namespace commands are not allowed"},
+        {"start poll done:canx=o@other!INVALID", false,
+         "BadRequestCancelExternalWorkflowExecutionAttributes: cross namespace commands are not "
+         "allowed"},
+        {"start poll done:child=o@other!INVALID", false,
+         "BadStartChildExecutionAttributes: cross namespace commands are not allowed"},
+        {"start poll done:sigx=o@nowhere!NOT_FOUND", true, "Namespace nowhere is not found."},
+        {"start poll done:sigx=o@other,canx=o@other,child=o@other", true, NULL},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+        rig_init(&rig, cases[i].script);
+        rig.namespaces = &namespaces;
+        rig.limits.cross_namespace_commands = cases[i].allowed;
+        rig_run(&rig, cases[i].script);
+        if (cases[i].text)
+            check_str(rig.detail.text, cases[i].text);
+        check_i64((int64_t)rig.out_count, cases[i].text ? 0 : 3);
+        for (size_t n = 0; n < rig.out_count; n++) {
+            check_slice(rig.out[n].target_namespace_id, SLICE_LIT(OTHER_NAMESPACE));
+            check_slice(rig.out[n].target_namespace, SLICE_LIT("other"));
+        }
+        if (!cases[i].text)
+            rig_run(&rig, "answer answer answer poll done:complete");
+        rig_release(&rig);
+    }
+}

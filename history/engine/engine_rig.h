@@ -61,9 +61,10 @@ struct rig {
     size_t out_count;
     struct rpc_effect last_answered;
     bool last_failed;
-    struct rpc_effect_outcome outcome; /* of what another execution did to the run */
-    struct task_token tokens[RIG_TOKENS]; /* of workflow tasks: the last, the one before */
-    struct task_token answered;           /* the one of the last answer */
+    const struct engine_namespaces *namespaces; /* NULL: only the run's own */
+    struct rpc_effect_outcome outcome;          /* of what another execution did to the run */
+    struct task_token tokens[RIG_TOKENS];       /* of workflow tasks: the last, the one before */
+    struct task_token answered;                 /* the one of the last answer */
     struct task_token activity_token;
     struct err_detail detail;
     uint64_t poll_id;
@@ -327,6 +328,7 @@ static void rig_begin(struct rig *rig, struct transition *t)
     t->rng = &rig->rng;
     t->row_seq = &rig->row_seq;
     t->limits = &rig->limits;
+    t->namespaces = rig->namespaces;
     t->detail = &rig->detail;
 }
 

@@ -1,7 +1,8 @@
 /* engine_rig_effects.h - the part of engine_rig.h that plays the other executions: it keeps the
  * requests that the run sends, answers them, and does to the run what others do.
  *
- *   commands: child=ID[/POLICY]  sigx=ID  canx=ID  memo=NAME  unmemo=NAME
+ *   commands: child=ID[/POLICY]  sigx=ID  canx=ID  memo=NAME  unmemo=NAME; the first three with
+ *             @NAMESPACE, too
  *   answer, refuse          the oldest request is answered; reanswer: that answer once more
  *   closed[=N]              the oldest started child closes: 0 completed, 1 failed, 2 canceled,
  *                           3 timed out, 4 terminated
@@ -275,7 +276,11 @@ static api_memo *rig_memo(struct arena *a, char *name, bool set)
 static bool rig_effect_command(struct rig *rig, api_command *c, struct slice verb, char *arg)
 {
     struct arena *a = &rig->arena;
+    static char own[] = "";
+    char *at = arg ? strchr(arg, '@') : NULL, *namespace_name = at ? at + 1 : own;
 
+    if (at)
+        *at = '\0';
     if (slice_eq(verb, SLICE_LIT("child"))) {
         static char type[] = "Child";
         api_start_child_workflow_execution_command_attributes *s =
@@ -286,6 +291,7 @@ static bool rig_effect_command(struct rig *rig, api_command *c, struct slice ver
             s->parent_close_policy =
                 (Temporal__Api__Enums__V1__ParentClosePolicy)strtol(slash + 1, NULL, 10);
         }
+        s->namespace_ = namespace_name;
         s->workflow_id = arg;
         s->workflow_type = engine_message(a, &api_workflow_type__desc);
         s->workflow_type->name = type;
@@ -295,11 +301,13 @@ static bool rig_effect_command(struct rig *rig, api_command *c, struct slice ver
             RIG_ATTRS(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION, signal_external_workflow_execution);
         s->execution = engine_message(a, &api_common_workflow_execution__desc);
         s->execution->workflow_id = arg;
+        s->namespace_ = namespace_name;
         s->signal_name = name;
     } else if (slice_eq(verb, SLICE_LIT("canx"))) {
-        RIG_ATTRS(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION,
-                  request_cancel_external_workflow_execution)
-            ->workflow_id = arg;
+        api_request_cancel_external_workflow_execution_command_attributes *s = RIG_ATTRS(
+            REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION, request_cancel_external_workflow_execution);
+        s->workflow_id = arg;
+        s->namespace_ = namespace_name;
     } else if (slice_eq(verb, SLICE_LIT("memo")) || slice_eq(verb, SLICE_LIT("unmemo"))) {
         RIG_ATTRS(MODIFY_WORKFLOW_PROPERTIES, modify_workflow_properties)->upserted_memo =
             rig_memo(a, arg, verb.ptr[0] == 'm');

@@ -404,6 +404,23 @@ def s_external_bad(x):
     })
 
 
+def s_external_other_namespace(x):
+    x.call("RegisterNamespace", api.RegisterNamespaceRequest(
+        namespace=x.workflow_id, workflow_execution_retention_period=seconds(86400)))
+    each(x, {
+        "signal": command(SIGNAL, execution=execution("w"), signal_name="s", namespace=x.workflow_id),
+        "cancel": command(CANCEL, workflow_id="w", namespace=x.workflow_id),
+        "child": start_child(x, namespace=x.workflow_id),
+    })
+
+
+def s_external_no_such_namespace(x):
+    x.start()
+    x.complete(x.poll(), command(SIGNAL, execution=execution("w"), signal_name="s", namespace="no-such-namespace"))
+    x.outline()
+    x.describe()
+
+
 def s_child_start_and_cancel(x):
     x.start()
     x.complete(x.poll(), start_child(x), command(CANCEL, workflow_id=child_of(x)))
