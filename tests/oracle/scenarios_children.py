@@ -198,7 +198,8 @@ def s_child_reject_duplicate(x):
 
 def s_child_closes_while_the_parent_works(x):
     x.start()
-    x.complete(x.poll(), start_child(x), force_create_new_workflow_task=True)
+    x.complete(x.poll(), start_child(x))
+    await_type(x, "CHILD_WORKFLOW_EXECUTION_STARTED")
     task = x.poll()
     child = x.poll(queue=x.queue + "-c")
     x.complete(child, command("complete_workflow_execution"))
