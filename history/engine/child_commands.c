@@ -172,6 +172,9 @@ static enum err check_sizes(struct transition *t, struct command_context *ctx,
     if (in->memo && protobuf_c_message_get_packed_size(&in->memo->base) > t->limits->memo_bytes_max)
         return command_too_large(
             t, ctx, bad, "StartChildWorkflowExecutionCommandAttributes.Memo exceeds size limit.");
+    const enum err err = command_search_sizes(t, ctx, bad, in->search_attributes, 0);
+    if (err != ERR_OK)
+        return err;
     if (t->run->children.count >= t->limits->pending_children_max)
         return command_bad(t, ctx,
                            WORKFLOW_TASK_FAILED_CAUSE_PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED,

@@ -209,12 +209,13 @@ enum err command_record_marker(struct transition *t, struct command_context *ctx
 
 enum { SEARCH_KEYS_MAX = 100, SEARCH_VALUE_MAX = 2 * 1024, SEARCH_TOTAL_MAX = 40 * 1024 };
 
-static enum err check_search_sizes(struct transition *t, struct command_context *ctx,
-                                   const api_search_attributes *attributes)
+enum err command_search_sizes(struct transition *t, struct command_context *ctx, int32_t bad,
+                              const api_search_attributes *attributes, size_t had_bytes)
 {
-    const int32_t bad = WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES;
-    size_t total = t->run->search_attributes.len;
+    size_t total = had_bytes;
 
+    if (!attributes)
+        return ERR_OK;
     if (attributes->n_indexed_fields > SEARCH_KEYS_MAX)
         return command_bad(t, ctx, bad, "number of search attributes %zu exceeds limit %d",
                            attributes->n_indexed_fields, SEARCH_KEYS_MAX);
@@ -260,7 +261,8 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
         search_attributes_fault(t->arena, t->run->namespace_name, in->search_attributes);
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
-    const enum err err = check_search_sizes(t, ctx, in->search_attributes);
+    const enum err err =
+        command_search_sizes(t, ctx, bad, in->search_attributes, t->run->search_attributes.len);
     if (err != ERR_OK)
         return err;
 

@@ -131,6 +131,9 @@ enum err commands_run(struct transition *t, struct command_context *ctx, size_t 
 /* `cause` and "Cause: text" for a bad command. */
 enum err command_bad(struct transition *t, struct command_context *ctx, int32_t cause,
                      const char *format, ...) PRINTF_LIKE(4, 5);
+/* Attributes (NULL: none) that join `had_bytes` of others: past a limit is bad for `cause`. */
+enum err command_search_sizes(struct transition *t, struct command_context *ctx, int32_t cause,
+                              const api_search_attributes *attributes, size_t had_bytes);
 /* The worker did not see what has come since its task began: it must look before it closes. */
 enum err command_unhandled(struct transition *t, struct command_context *ctx);
 /* The same, and the run is terminated: past a size limit. */
