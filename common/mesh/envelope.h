@@ -28,11 +28,12 @@ enum envelope_kind {
     ENVELOPE_CALL = 1,
     ENVELOPE_REPLY = 2,
     ENVELOPE_CAST = 3,
-    ENVELOPE_CANCEL = 4, /* the caller gave up */
-    ENVELOPE_RESET = 5,  /* messages of yours did not arrive */
-    ENVELOPE_PING = 6,   /* a heartbeat: its number shows what was lost before it ... */
-    ENVELOPE_PONG = 7,   /* ... and that of its answer what was lost on the way back */
-    ENVELOPE_PLACE = 9,  /* news of the assignment, see placing.c */
+    ENVELOPE_CANCEL = 4,  /* the caller gave up */
+    ENVELOPE_RESET = 5,   /* messages of yours did not arrive */
+    ENVELOPE_PING = 6,    /* a heartbeat: its number shows what was lost before it ... */
+    ENVELOPE_PONG = 7,    /* ... and that of its answer what was lost on the way back */
+    ENVELOPE_DROPPED = 8, /* casts of yours found no room or no owner here, and now would */
+    ENVELOPE_PLACE = 9,   /* news of the assignment, see placing.c */
 };
 
 struct envelope {
@@ -44,6 +45,7 @@ struct envelope {
     enum err err;         /* replies; travels by name */
     struct slice detail_text, detail_type, detail_payload, undelivered;
     struct slice body;
+    bool reserved; /* not on the wire: it has a place beyond the outbox's limit, as replies have */
 };
 
 /* Exactly MESH_HEADER_BYTES at `at`. */

@@ -1,6 +1,7 @@
 /* inbox.c - see inbox.h. One receive is in flight at any time: reading never stops. */
 #include "common/mesh/inbox.h"
 
+#include "common/mesh/closing.h"
 #include "common/mesh/transport.h"
 
 #include <nng/nng.h>
@@ -248,12 +249,12 @@ void mesh_inbox_start(struct mesh_inbox *inbox)
     nng_recv_aio(inbox->socket, inbox->aio);
 }
 
-void mesh_inbox_close(struct mesh_inbox *inbox)
+bool mesh_inbox_close(struct mesh_inbox *inbox)
 {
     if (!inbox)
-        return;
-    nng_close(inbox->socket);
-    nng_aio_stop(inbox->aio);
-    nng_aio_free(inbox->aio);
+        return true;
+    if (!mesh_socket_close(inbox->socket, inbox->aio))
+        return false;
     free(inbox);
+    return true;
 }

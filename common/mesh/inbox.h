@@ -28,6 +28,8 @@ void mesh_inbox_start(struct mesh_inbox *inbox);
  * carried is lost, which the peers notice. To be called now and then, by one thread; may take a
  * third of a second. true: it listens anew. */
 bool mesh_inbox_heal(struct mesh_inbox *inbox);
-void mesh_inbox_close(struct mesh_inbox *inbox); /* waits for `receive` */
+/* Waits for `receive`. false: nng does not come to an end with it (closing.h): what `receive` uses
+ * must stay, as the inbox does. */
+bool mesh_inbox_close(struct mesh_inbox *inbox);
 
 #endif

@@ -92,7 +92,7 @@ TEST(inbox_hears_new_peers_after_one_that_went_in_mid_greeting)
     check(is_heard(inbox, peer, &heard, &healed));
     check(healed <= 2);
     nng_close(peer);
-    mesh_inbox_close(inbox);
+    check(mesh_inbox_close(inbox));
     sem_destroy(&heard);
     rmdir(dir);
 }
@@ -154,8 +154,8 @@ TEST(outbox_reaches_a_peer_that_was_gone_in_mid_greeting)
         reached = comes(&heard);
     }
     check(reached);
-    mesh_outbox_close(outbox);
-    mesh_inbox_close(inbox);
+    check(mesh_outbox_close(outbox));
+    check(mesh_inbox_close(inbox));
     sem_destroy(&heard);
     rmdir(dir);
 }
@@ -183,7 +183,7 @@ TEST(inbox_is_left_alone_while_it_accepts)
         nng_close(peer);
     }
     check_i64(healed, 0);
-    mesh_inbox_close(inbox);
+    check(mesh_inbox_close(inbox));
     sem_destroy(&heard);
     rmdir(dir);
 }

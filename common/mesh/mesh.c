@@ -82,7 +82,11 @@ static void *reap(void *arg)
         }
         mesh->dead = peer->next_dead;
         pthread_mutex_unlock(&mesh->reap_mutex);
-        mesh_outbox_close(peer->outbox);
+        if (!mesh_outbox_close(peer->outbox)) {
+            counter_add(mesh->stuck, 1);
+            log_error(mesh->options.log, "the way to a peer that is gone can't be closed",
+                      F_U64("process", peer->member.process));
+        }
         free(peer);
         pthread_mutex_lock(&mesh->reap_mutex);
     }
@@ -206,12 +210,18 @@ void mesh_port_tell(struct mesh_port *port, uint64_t process, uint32_t role, int
         mesh_delivery_free(news);
 }
 
+static void on_room(void *arg, uint64_t to)
+{
+    mesh_dirty(arg, to);
+}
+
 static void peer_up(struct mesh *mesh, const struct member *member)
 {
     const struct outbox_options options = {.process = mesh->self,
                                            .role = mesh->options.role,
                                            .to = member->process,
                                            .metadata_version = metadata_version,
+                                           .room = on_room,
                                            .arg = mesh};
     struct mesh_peer *peer = calloc(1, sizeof *peer);
     struct err_detail detail = {{0}, NULL, {0}};
@@ -308,6 +318,62 @@ struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelop
     return NULL;
 }
 
+/* An undelivered answer on its way back has a place where it goes, as the answer had. */
+static bool is_bounce(const struct envelope *envelope)
+{
+    return envelope->kind == ENVELOPE_CAST && envelope->method == METHOD_NOT_DELIVERED;
+}
+
+/* The shard went to another process since the answer left: once, to the one that has it now. */
+static bool bounce_on(struct mesh *mesh, const struct envelope *envelope)
+{
+    const uint64_t owner = mesh_owner(mesh, mesh->options.role, envelope->shard);
+    struct envelope on = *envelope;
+
+    if (envelope->call != 0 || owner == 0 || owner == mesh->self)
+        return false;
+    on.call = 1;
+    on.reserved = true;
+    return mesh_post(mesh, owner, &on, &envelope->body, 1) == ERR_OK;
+}
+
+static void note_unbound(struct mesh *mesh, uint64_t process, uint32_t shard)
+{
+    if (shard >= MESH_SHARDS_MAX)
+        return;
+    pthread_mutex_lock(&mesh->mutex);
+    struct mesh_peer *peer = find_peer(mesh, process);
+    if (peer)
+        peer->unbound[shard / 64] |= UINT64_C(1) << (shard % 64);
+    pthread_mutex_unlock(&mesh->mutex);
+}
+
+void mesh_tell_bound(struct mesh *mesh, uint32_t shard)
+{
+    const struct envelope dropped = {.kind = ENVELOPE_DROPPED, .shard = shard, .reserved = true};
+    const uint64_t bit = UINT64_C(1) << (shard % 64);
+
+    for (size_t i = 0; i < mesh->peer_count; i++) {
+        struct mesh_peer *peer = mesh->peers[i];
+
+        if ((peer->unbound[shard / 64] & bit) == 0)
+            continue;
+        peer->unbound[shard / 64] &= ~bit;
+        (void)mesh_outbox_post(peer->outbox, &dropped, NULL, 0);
+    }
+}
+
+void mesh_dirty(struct mesh *mesh, uint64_t process)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    const struct mesh_peer *peer = find_peer(mesh, process);
+    if (peer) {
+        counter_add(mesh->dirty, 1);
+        tell_ports(mesh, process, peer->member.role, DELIVER_DIRTY);
+    }
+    pthread_mutex_unlock(&mesh->mutex);
+}
+
 void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope, enum err err)
 {
     if (envelope->kind == ENVELOPE_CALL) {
@@ -315,15 +381,21 @@ void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *env
             .kind = ENVELOPE_REPLY, .call = envelope->call, .shard = MESH_NO_SHARD, .err = err};
         (void)mesh_post(mesh, process, &answer, NULL, 0);
     } else if (envelope->kind == ENVELOPE_CAST) {
+        if (is_bounce(envelope) && bounce_on(mesh, envelope))
+            return;
         counter_add(mesh->casts_dropped, 1);
+        if (err == ERR_NOT_OWNER)
+            note_unbound(mesh, process, envelope->shard);
     } else if (envelope->kind == ENVELOPE_REPLY && envelope->undelivered.len) {
-        const struct envelope back = {
-            .kind = ENVELOPE_CAST, .method = METHOD_NOT_DELIVERED, .shard = envelope->shard};
+        const struct envelope back = {.kind = ENVELOPE_CAST,
+                                      .method = METHOD_NOT_DELIVERED,
+                                      .shard = envelope->shard,
+                                      .reserved = true};
         (void)mesh_post(mesh, process, &back, &envelope->undelivered, 1);
     }
 }
 
-/* Give the envelopes [from, to) of one message to one port, or refuse them. */
+/* Give envelopes of one message to one port, or refuse them. */
 static void deliver_run(struct mesh *mesh, struct mesh_port *port,
                         const struct mesh_delivery *origin, const struct envelope *envelopes,
                         uint32_t count)
@@ -341,11 +413,15 @@ static void deliver_run(struct mesh *mesh, struct mesh_port *port,
     mesh_inmsg_ref(delivery->msg);
     if (port && mesh_port_deliver(port, delivery, false))
         return;
-    /* Refused: but replies have a place for them kept by their callers. */
+    /* Refused: but replies have a place that their callers keep for them. */
     uint32_t kept = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (port && delivery->envelopes[i].kind == ENVELOPE_REPLY)
-            delivery->envelopes[kept++] = delivery->envelopes[i];
+        const struct envelope *envelope = &delivery->envelopes[i];
+
+        if (port && envelope->kind == ENVELOPE_CAST)
+            mesh_port_dropped(port, delivery->process, delivery->role);
+        if (port && (envelope->kind == ENVELOPE_REPLY || is_bounce(envelope)))
+            delivery->envelopes[kept++] = *envelope;
         else
             mesh_refuse(mesh, delivery->process, &delivery->envelopes[i],
                         port ? ERR_BUSY : ERR_NOT_OWNER);
@@ -395,6 +471,10 @@ static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
             pthread_mutex_lock(&mesh->mutex);
             tell_ports(mesh, origin->process, origin->role, DELIVER_RESET);
             pthread_mutex_unlock(&mesh->mutex);
+            continue;
+        }
+        if (envelope.kind == ENVELOPE_DROPPED) {
+            mesh_dirty(mesh, origin->process);
             continue;
         }
         if (envelope.kind == ENVELOPE_PING) {
@@ -518,7 +598,8 @@ bool mesh_deliver_self(struct mesh *mesh, const struct envelope *envelope,
     pthread_mutex_lock(&mesh->mutex);
     struct mesh_port *port = mesh_port_of(mesh, envelope);
     pthread_mutex_unlock(&mesh->mutex);
-    if (port && mesh_port_deliver(port, delivery, envelope->kind == ENVELOPE_REPLY))
+    const bool force = envelope->kind == ENVELOPE_REPLY || is_bounce(envelope);
+    if (port && mesh_port_deliver(port, delivery, force))
         return true;
     mesh_delivery_free(delivery);
     return false;
@@ -666,9 +747,11 @@ static void metrics_open(struct mesh *mesh)
 
     mesh->calls = metrics_counter(metrics, "gnomon_mesh_calls", "");
     mesh->casts_dropped = metrics_counter(metrics, "gnomon_mesh_casts_dropped", "");
+    mesh->dirty = metrics_counter(metrics, "gnomon_mesh_dirty_peers", "");
     mesh->resets = metrics_counter(metrics, "gnomon_mesh_peer_resets", "");
     mesh->malformed = metrics_counter(metrics, "gnomon_mesh_malformed", "");
     mesh->relistens = metrics_counter(metrics, "gnomon_mesh_relistens", "");
+    mesh->stuck = metrics_counter(metrics, "gnomon_mesh_stuck_closes", "");
     mesh->strangers = metrics_counter(metrics, "gnomon_mesh_strangers", "");
 }
 
@@ -750,10 +833,15 @@ void mesh_close(struct mesh *mesh)
         members_leave(mesh->members);
     for (size_t i = 0; i < mesh->peer_count; i++)
         mesh_outbox_flush(mesh->peers[i]->outbox, deadline_ns);
-    mesh_inbox_close(mesh->inbox);
+    const bool ended = mesh_inbox_close(mesh->inbox);
     for (size_t i = 0; i < mesh->peer_count; i++)
         mesh_peer_unref(mesh->peers[i]);
     reaper_end(mesh);
+    if (!ended) { /* nng's threads may still look at it */
+        log_error(mesh->options.log, "the inbox can't be closed", F_U64("process", mesh->self));
+        members_close(mesh->members);
+        return;
+    }
     for (size_t i = 0; i < mesh->port_count; i++) {
         must(mesh->ports[i]->closed);
         pthread_mutex_destroy(&mesh->ports[i]->mutex);

@@ -73,8 +73,9 @@ struct mesh_handlers {
     void (*request)(void *arg, const struct mesh_request *request);
     /* The caller of `from` gave up (its client is gone): answer no more. May be NULL. */
     void (*canceled)(void *arg, uint32_t shard, struct mesh_addr from);
-    /* A process of `role` went away or came (`up`), or lost messages in between: what this port
-     * knows of it from casts must be derived again. A fresh port is told of all who are there.
+    /* A process of `role` went away or came (`up`), or lost messages in between, or casts from or
+     * to it were dropped and now there is room: what this port knows of it from casts, and what it
+     * told by casts, must be derived again. A fresh port is told of all who are there.
      * May be NULL. */
     void (*peer)(void *arg, enum mesh_role role, uint64_t process, bool up);
     /* Look at the assignment again: a higher version has arrived (mesh_map_version()), or the owner
@@ -153,8 +154,9 @@ struct mesh_answer {
 };
 void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_answer *answer);
 
-/* Tell. Gives false when it was dropped at once (no live owner, outbox full): the sender derives
- * it again when the peer callback says so, or never needs to. */
+/* Tell. Gives false when it was dropped at once (no live owner, outbox full); it may be dropped
+ * later, too (the peer's queue full, the shard not bound there). Either way the peer callback comes
+ * when there is room or an owner: the sender derives it then from rows, or never needs to. */
 bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method method,
                const struct slice *parts, size_t count);
 

@@ -39,6 +39,8 @@ struct mesh_peer {
     struct mesh_outbox *outbox;
     uint64_t last_number; /* of the messages from it; the inbox's thread only */
     bool leaving;         /* it said so; guarded by mesh->mutex */
+    /* Under mesh->mutex: shards for which casts of it found no port, to be told when one binds. */
+    uint64_t unbound[MESH_SHARDS_MAX / 64];
 };
 
 enum { MESH_RUN_MAX = 512 };
@@ -77,7 +79,8 @@ struct mesh {
     bool reap_stop;
     pthread_t reaper;
 
-    struct counter *calls, *casts_dropped, *resets, *malformed, *strangers, *relistens;
+    struct counter *calls, *casts_dropped, *dirty, *resets, *malformed, *strangers, *relistens,
+        *stuck;
 };
 
 /* What came for one port, in order: envelopes of one message, or news of a peer. */
@@ -89,7 +92,8 @@ struct mesh_delivery {
         DELIVER_DOWN,
         DELIVER_PLACED, /* the assignment, or something about it, has changed */
         DELIVER_LOST,   /* messages of the peer to us were lost */
-        DELIVER_RESET   /* messages of ours to the peer were lost */
+        DELIVER_RESET,  /* messages of ours to the peer were lost */
+        DELIVER_DIRTY   /* casts to or from the peer were dropped, and now there is room */
     } what;
     uint64_t process;
     enum mesh_role role;
@@ -100,6 +104,11 @@ struct mesh_delivery {
     struct envelope envelopes[];
 };
 
+struct mesh_dropped {
+    uint64_t process;
+    enum mesh_role role;
+};
+
 struct mesh_port {
     struct mesh *mesh;
     struct loop *loop;
@@ -108,8 +117,10 @@ struct mesh_port {
 
     pthread_mutex_t mutex; /* guards the queue */
     struct mesh_delivery *first, **last;
-    size_t queued_bytes;
+    size_t queued_bytes, queue_bytes_max;
     bool posted, closed;
+    struct mesh_dropped dropped[MEMBERS_MAX]; /* whose casts found no room since the last turn */
+    size_t dropped_count;
 
     /* The loop's thread only. */
     uint64_t next_call;
@@ -135,6 +146,10 @@ void mesh_peer_unref(struct mesh_peer *peer);
 /* Hand over to the port's loop; takes the delivery. false: nothing was taken, the port is closed
  * or (not with `force`: replies and news always fit) its queue is full. */
 bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, bool force);
+/* What has arrived and waits. Any thread. */
+size_t mesh_port_queued_bytes(struct mesh_port *port);
+/* A cast of `process` found the queue full: both sides hear of it when it was drained. */
+void mesh_port_dropped(struct mesh_port *port, uint64_t process, enum mesh_role role);
 /* News of a peer. Under mesh->mutex. */
 void mesh_port_tell(struct mesh_port *port, uint64_t process, uint32_t role, int what);
 /* All ports look at the assignment again. Under mesh->mutex. */
@@ -147,9 +162,15 @@ bool mesh_deliver_self(struct mesh *mesh, const struct envelope *envelope,
 /* The port that an envelope is for; NULL: none. Under mesh->mutex. */
 struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelope);
 
-/* Nobody takes this envelope of `process`: its sender learns of it, where it waits. */
+/* Nobody takes this envelope of `process`: its sender learns of it, where it waits. A cast that is
+ * not ours (ERR_NOT_OWNER) is remembered until somebody binds its shard. */
 void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
                  enum err err);
+
+/* Casts of ours to this process, or of it to us, are to be derived again. */
+void mesh_dirty(struct mesh *mesh, uint64_t process);
+/* The shard is bound: tell those whose casts came too early. Under mesh->mutex. */
+void mesh_tell_bound(struct mesh *mesh, uint32_t shard);
 
 /* A heartbeat to every peer, unless there was one a moment ago. */
 void mesh_beat(struct mesh *mesh);

@@ -6,6 +6,7 @@
 #include "common/mesh/outbox.h"
 
 #include "common/base/clock.h"
+#include "common/mesh/closing.h"
 #include "common/mesh/transport.h"
 
 #include <nng/nng.h>
@@ -49,6 +50,7 @@ struct mesh_outbox {
     uint32_t spare_count;
     size_t queued_bytes; /* in chunks, without the message in flight */
     bool sending, closed;
+    bool dirty;      /* a cast was refused since room() was called */
     uint64_t number; /* of the last message handed to nng */
     struct outbox_counts counts;
 };
@@ -130,7 +132,13 @@ static void on_sent(void *arg)
     pthread_mutex_lock(&outbox->mutex);
     outbox->sending = false;
     send_next(outbox);
+    const bool room =
+        outbox->dirty && !outbox->closed && outbox->queued_bytes <= OUTBOX_BYTES_MAX / 2;
+    if (room)
+        outbox->dirty = false;
     pthread_mutex_unlock(&outbox->mutex);
+    if (room && outbox->options.room)
+        outbox->options.room(outbox->options.arg, outbox->options.to);
 }
 
 static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
@@ -216,16 +224,15 @@ no_socket:
     return err_fail(detail, ERR_IO, "%s: %s", url, nng_strerror(failed));
 }
 
-void mesh_outbox_close(struct mesh_outbox *outbox)
+bool mesh_outbox_close(struct mesh_outbox *outbox)
 {
     if (!outbox)
-        return;
+        return true;
     pthread_mutex_lock(&outbox->mutex);
     outbox->closed = true;
     pthread_mutex_unlock(&outbox->mutex);
-    nng_close(outbox->socket);
-    nng_aio_stop(outbox->aio);
-    nng_aio_free(outbox->aio);
+    if (!mesh_socket_close(outbox->socket, outbox->aio))
+        return false;
 
     outbox->spare_count = SPARE_CHUNKS_MAX; /* from here on chunks are freed, not kept */
     for (struct chunk *chunk = outbox->first, *next; chunk; chunk = next) {
@@ -239,6 +246,7 @@ void mesh_outbox_close(struct mesh_outbox *outbox)
     pthread_cond_destroy(&outbox->idle);
     pthread_mutex_destroy(&outbox->mutex);
     free(outbox);
+    return true;
 }
 
 bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
@@ -249,11 +257,12 @@ bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelop
     for (size_t i = 0; i < count; i++)
         body_bytes += parts[i].len;
     const size_t bytes = envelope_bytes_max(envelope, body_bytes);
-    const size_t limit =
-        envelope->kind == ENVELOPE_REPLY ? OUTBOX_REPLY_BYTES_MAX : OUTBOX_BYTES_MAX;
+    const bool reserved = envelope->kind == ENVELOPE_REPLY || envelope->reserved;
+    const size_t limit = reserved ? OUTBOX_REPLY_BYTES_MAX : OUTBOX_BYTES_MAX;
 
     pthread_mutex_lock(&outbox->mutex);
     if (outbox->closed || outbox->queued_bytes + bytes > limit) {
+        outbox->dirty = outbox->dirty || envelope->kind == ENVELOPE_CAST;
         pthread_mutex_unlock(&outbox->mutex);
         return false;
     }

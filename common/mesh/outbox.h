@@ -20,6 +20,9 @@ struct outbox_options {
     uint64_t to;      /* the peer; 0: whoever is there */
     uint32_t role;
     int64_t (*metadata_version)(void *arg); /* asked at each send, from any thread */
+    /* There was no room for a cast, and now there is: half of the outbox is empty. On nng's thread,
+     * no lock held. May be NULL. */
+    void (*room)(void *arg, uint64_t to);
     void *arg;
 };
 
@@ -27,8 +30,10 @@ struct outbox_options {
  * mesh_outbox_close(). */
 MUST_USE enum err mesh_outbox_open(const struct outbox_options *options, const char *url,
                                    struct mesh_outbox **out, struct err_detail *detail);
-/* What is not sent is dropped. Not from nng's callbacks: it waits for them. */
-void mesh_outbox_close(struct mesh_outbox *outbox);
+/* What is not sent is dropped. Not from nng's callbacks: it waits for them. false: nng does not
+ * come to an end with it (closing.h), its memory is given up; the callbacks of `options` are not
+ * called any more all the same. */
+bool mesh_outbox_close(struct mesh_outbox *outbox);
 
 /* nng 1.5 stops dialing for good when the other side goes away in the middle of the greeting. Dials
  * anew after a second without a connection. To be called now and then, by one thread. */

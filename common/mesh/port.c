@@ -39,7 +39,7 @@ bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, b
     bool post = false;
 
     pthread_mutex_lock(&port->mutex);
-    const bool fits = force || port->queued_bytes + delivery->bytes <= MESH_QUEUE_BYTES_MAX;
+    const bool fits = force || port->queued_bytes + delivery->bytes <= port->queue_bytes_max;
     const bool taken = !port->closed && fits;
     if (taken) {
         delivery->next = NULL;
@@ -53,6 +53,32 @@ bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, b
     if (post)
         loop_post_fn(port->loop, drain, port);
     return taken;
+}
+
+size_t mesh_port_queued_bytes(struct mesh_port *port)
+{
+    pthread_mutex_lock(&port->mutex);
+    const size_t bytes = port->queued_bytes;
+    pthread_mutex_unlock(&port->mutex);
+    return bytes;
+}
+
+void mesh_port_dropped(struct mesh_port *port, uint64_t process, enum mesh_role role)
+{
+    bool post = false;
+    size_t i = 0;
+
+    pthread_mutex_lock(&port->mutex);
+    while (i < port->dropped_count && port->dropped[i].process != process)
+        i++;
+    if (i == port->dropped_count && i < MEMBERS_MAX && !port->closed) {
+        port->dropped[port->dropped_count++] = (struct mesh_dropped){process, role};
+        post = !port->posted; /* it may have been drained since it was full */
+        port->posted = true;
+    }
+    pthread_mutex_unlock(&port->mutex);
+    if (post)
+        loop_post_fn(port->loop, drain, port);
 }
 
 static struct mesh_delivery *take_queue(struct mesh_port *port)
@@ -275,8 +301,10 @@ static void on_reply(struct mesh_port *port, uint64_t process, const struct enve
     struct mesh_pending *call = find_call(port, envelope->call);
 
     if (!call || !list_empty(&call->failing)) {
-        const struct envelope back = {
-            .kind = ENVELOPE_CAST, .method = METHOD_NOT_DELIVERED, .shard = envelope->shard};
+        const struct envelope back = {.kind = ENVELOPE_CAST,
+                                      .method = METHOD_NOT_DELIVERED,
+                                      .shard = envelope->shard,
+                                      .reserved = true};
         if (envelope->undelivered.len)
             (void)mesh_post(port->mesh, process, &back, &envelope->undelivered, 1);
         return;
@@ -333,7 +361,7 @@ static void on_news(struct mesh_port *port, const struct mesh_delivery *delivery
             port->handlers.placed(port->handlers.arg);
         return;
     }
-    if (delivery->what != DELIVER_UP)
+    if (delivery->what != DELIVER_UP && delivery->what != DELIVER_DIRTY)
         fail_lost(port, delivery->process, delivery->what == DELIVER_LOST);
     if (!port->closed && port->handlers.peer)
         port->handlers.peer(port->handlers.arg, delivery->role, delivery->process,
@@ -346,6 +374,26 @@ static void drop_delivery(struct mesh_port *port, struct mesh_delivery *delivery
     if (delivery->what == DELIVER_ENVELOPES)
         for (uint32_t i = 0; i < delivery->count; i++)
             mesh_refuse(port->mesh, delivery->process, &delivery->envelopes[i], ERR_NOT_OWNER);
+}
+
+/* The queue was full and is empty: what was dropped is derived again, by the sender or by us. */
+static void tell_dropped(struct mesh_port *port)
+{
+    const struct envelope dropped = {
+        .kind = ENVELOPE_DROPPED, .shard = MESH_NO_SHARD, .reserved = true};
+
+    for (;;) {
+        pthread_mutex_lock(&port->mutex);
+        const bool any = port->dropped_count > 0;
+        const struct mesh_dropped from =
+            any ? port->dropped[--port->dropped_count] : (struct mesh_dropped){0};
+        pthread_mutex_unlock(&port->mutex);
+        if (!any || port->closed)
+            return;
+        if (mesh_post(port->mesh, from.process, &dropped, NULL, 0) != ERR_UNAVAILABLE &&
+            port->handlers.peer)
+            port->handlers.peer(port->handlers.arg, from.role, from.process, true);
+    }
 }
 
 static void drain(void *arg)
@@ -362,6 +410,8 @@ static void drain(void *arg)
             on_news(port, delivery);
         mesh_delivery_free(delivery);
     }
+    if (!port->closed)
+        tell_dropped(port);
 }
 
 /* -- the verbs ------------------------------------------------------------------------------ */
@@ -510,6 +560,7 @@ struct mesh_port *mesh_port_new(struct mesh *mesh, struct loop *loop,
     list_init(&port->failing);
     port->fail_msg = (struct loop_msg){.run = on_turn_end, .arg = port};
     port->timer = (struct loop_timer){.fire = on_timer, .arg = port};
+    port->queue_bytes_max = MESH_QUEUE_BYTES_MAX;
     port->timer_at_ns = INT64_MAX;
     port->beat = (struct loop_timer){.fire = on_beat, .arg = port};
 
@@ -566,6 +617,7 @@ void mesh_bind(struct mesh_port *port, uint32_t shard)
     pthread_mutex_lock(&port->mesh->mutex);
     must(port->mesh->bound[shard] == NULL || port->mesh->bound[shard] == port);
     port->mesh->bound[shard] = port;
+    mesh_tell_bound(port->mesh, shard);
     pthread_mutex_unlock(&port->mesh->mutex);
 }
 
