@@ -304,6 +304,9 @@ struct hs_change {
  * request's detail says why) the entries are discarded; new ones (`make_current`) are gone. */
 MUST_USE enum err hs_commit(struct history_shard *shard, struct hs_request *req,
                             const struct hs_change *changes, uint32_t count);
+/* The same for one step of one run, with the run that it continues as, if any. */
+MUST_USE enum err hs_commit_step(struct history_shard *shard, struct hs_request *req,
+                                 struct hs_entry *entry, struct transition *t);
 /* The end of a plain step: commit (when err is ERR_OK), answer, release the transition. */
 void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
             struct transition *t, enum err err);

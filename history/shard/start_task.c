@@ -284,14 +284,7 @@ void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_requ
     hs_begin(shard, req, entry->run, &t);
     enum err err = engine_respond_workflow_task_completed(&t, &req->token, req->message);
     if (err == ERR_OK) {
-        struct hs_change changes[2] = {{entry, &t, false}};
-        uint32_t count = 1;
-
-        if (t.next) { /* the run continues as a new one */
-            changes[count++] = (struct hs_change){hs_entry_add(shard, t.next->run), t.next, true};
-            t.next_taken = true;
-        }
-        err = hs_commit(shard, req, changes, count);
+        err = hs_commit_step(shard, req, entry, &t);
         if (err == ERR_OK) {
             seq = entry->seq;
             err = t.reply_err;
