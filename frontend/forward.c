@@ -51,7 +51,8 @@ static bool try_again(struct fe_forward *fw, enum err err)
     if (now_ns >= fw->end_mono_ns ||
         (now_ns - fw->first_mono_ns) / NS_PER_MS >= patience_ms(fw, err))
         return false;
-    const uint32_t doublings = fw->attempts < 5 ? fw->attempts : 5;
+    /* Short to the end: a shard that moves is back within some ten milliseconds. */
+    const uint32_t doublings = fw->attempts < 4 ? fw->attempts - 1 : 3;
     const uint64_t base_ms = UINT64_C(10) << doublings;
     const uint64_t wait_ms = base_ms + rng_below(&fw->fc->loop->rng, base_ms);
     loop_timer_start(fw->fc->loop->loop, &fw->again, (int64_t)wait_ms);

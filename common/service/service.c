@@ -6,6 +6,8 @@
 #include "common/service/health.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
+
+enum { MESH_CLOSE_S = 3 }; /* flushing is done within one */
 
 int service_refuse(const char *name, int code, const char *format, ...)
 {
@@ -298,10 +302,47 @@ void service_run(struct service *s, loop_fn stop, void *arg)
     uv_run(loop_uv(s->loop), UV_RUN_NOWAIT); /* the handles are on this stack */
 }
 
+/* nng 1.5 sometimes waits for ever in nng_close(), when peers go at the same time. Everything of
+ * ours is in its files by then, so that the process may end without it. */
+struct last_resort {
+    struct service *service;
+    sem_t closed;
+};
+
+static void *leave_without(void *arg)
+{
+    struct last_resort *last = arg;
+    struct timespec at;
+    int code;
+
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += MESH_CLOSE_S;
+    while ((code = sem_clockwait(&last->closed, CLOCK_MONOTONIC, &at)) != 0 && errno == EINTR)
+        continue;
+    if (code != 0) {
+        log_warn(&last->service->log, "the sockets do not close: ending without them");
+        _exit(last->service->exit_code);
+    }
+    return NULL;
+}
+
+static void close_mesh(struct service *s)
+{
+    struct last_resort last = {.service = s};
+    pthread_t thread;
+
+    must(sem_init(&last.closed, 0, 0) == 0);
+    must(pthread_create(&thread, NULL, leave_without, &last) == 0);
+    mesh_close(s->mesh);
+    sem_post(&last.closed);
+    must(pthread_join(thread, NULL) == 0);
+    sem_destroy(&last.closed);
+}
+
 int service_release(struct service *s)
 {
     if (s->mesh)
-        mesh_close(s->mesh);
+        close_mesh(s);
     if (s->cluster)
         cluster_close(s->cluster);
     if (s->metrics_http)
