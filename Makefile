@@ -14,6 +14,7 @@ include mk/build.mk
 include mk/embed.mk
 include mk/test.mk
 include mk/models.mk
+include mk/sim.mk
 include mk/lint.mk
 include mk/bench.mk
 include mk/oracle.mk

@@ -219,6 +219,9 @@ static void on_read(struct job *job)
     pthread_mutex_lock(&s->lock);
     list_push_back(&s->reads_done, &item->node);
     s->reads_running--;
+    /* Without appends nothing else would tell that the lease, or the disk, is gone. */
+    if (item->err == ERR_FENCED || item->err == ERR_IO)
+        shard_lose(s, item->err);
     shard_wake(s);
     pthread_mutex_unlock(&s->lock);
 }

@@ -339,6 +339,43 @@ static void fault_loop(enum fault_kind kind, uint64_t times)
     check(at > 30 && at < 1000);
 }
 
+static enum err read_no_row(struct store_snapshot *snapshot, void *arg)
+{
+    UNUSED(snapshot);
+    UNUSED(arg);
+    return ERR_OK;
+}
+
+static void read_ended(void *arg, enum err err)
+{
+    *(enum err *)arg = err;
+}
+
+/* A shard that only reads learns of its end by its reads. */
+TEST(fault_in_a_read_loses_the_shard)
+{
+    static const struct {
+        enum fault_kind kind;
+        enum err err;
+    } cases[] = {{FAULT_FENCED, ERR_FENCED}, {FAULT_IO, ERR_IO}, {FAULT_UNKNOWN_DONE, ERR_IO}};
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct fault_plan plan = {.kind = cases[i].kind, .at = 1, .times = 1};
+        enum err read = ERR_OK;
+        struct store_read_job job = {.read = read_no_row, .done = read_ended, .arg = &read};
+        struct bed bed;
+
+        bed_init(&bed, &fault);
+        bed_put(&bed, "k", "v");
+        store_fault_set(bed.dir, &plan);
+        store_read(bed.shard, &job);
+        bed_run(&bed);
+        check_err(read, cases[i].err);
+        check_err(bed.lost, cases[i].err);
+        bed_release(&bed);
+    }
+}
+
 TEST(fault_loop_io)
 {
     fault_loop(FAULT_IO, 1);

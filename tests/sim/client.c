@@ -1,0 +1,361 @@
+/* client.c - clients: they start, signal, cancel, terminate, and wait for the end. What they were
+ * told is what the laws hold the cluster to. */
+#include "tests/sim/script.h"
+
+/* -- asking again ------------------------------------------------------------------------------ */
+
+struct retry {
+    struct sim *sim;
+    const bool *alive;
+    struct sim_ask ask;
+    gateway_fn done;
+    void *arg;
+    uint32_t attempts;
+};
+
+bool user_retries(enum err err)
+{
+    return err == ERR_TIMEOUT || err == ERR_IO || err_may_retry(err);
+}
+
+static void ask_again(void *arg);
+
+static void on_answer(void *arg, enum err err, const char *text, struct slice body)
+{
+    struct retry *retry = arg;
+
+    if (retry->alive && !*retry->alive)
+        return;
+    if (!user_retries(err)) {
+        retry->done(retry->arg, err, text, body);
+        return;
+    }
+    const int64_t most_ns =
+        (INT64_C(20) << (retry->attempts < 5 ? retry->attempts : 5)) * NS_PER_MS;
+    retry->attempts++;
+    sim_later(retry->sim, sim_between(retry->sim, most_ns / 2, most_ns), ask_again, retry);
+}
+
+static void ask_again(void *arg)
+{
+    struct retry *retry = arg;
+
+    if (!retry->alive || *retry->alive)
+        gateway_ask(retry->sim, &retry->ask, on_answer, retry);
+}
+
+void user_ask(struct sim *sim, const bool *alive, const struct sim_ask *ask, gateway_fn done,
+              void *arg)
+{
+    struct retry *retry = ARENA_NEW(&sim->arena, struct retry);
+
+    *retry = (struct retry){.sim = sim, .alive = alive, .ask = *ask, .done = done, .arg = arg};
+    ask_again(retry);
+}
+
+/* -- starts ------------------------------------------------------------------------------------ */
+
+static void wait_for_end(void *arg);
+static void send_signals(struct sim_script *script);
+
+static void ask_start(struct sim_script *script, const char *request_id, gateway_fn done)
+{
+    struct sim *sim = script->sim;
+    api_start_workflow_execution_request *request =
+        sim_message(sim, &api_start_workflow_execution_request__desc);
+
+    request->workflow_id = sim_str(sim, script->workflow_id);
+    request->request_id = sim_str(sim, request_id);
+    request->workflow_type = sim_message(sim, &api_workflow_type__desc);
+    request->workflow_type->name = sim_str(sim, "Scripted");
+    request->task_queue = sim_task_queue(sim, SIM_QUEUE, NULL);
+    request->input = sim_payloads(sim, "1 0");
+    request->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
+    request->workflow_id_reuse_policy = WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE;
+    request->identity = sim_str(sim, "client");
+    user_ask(sim, NULL,
+             &(struct sim_ask){.method = METHOD_HISTORY_START_WORKFLOW,
+                               .workflow_id = script->workflow_id,
+                               .message = request},
+             done, script);
+}
+
+static const char *started_run(struct sim *sim, struct slice body)
+{
+    const api_start_workflow_execution_response *response =
+        sim_decode(sim, &api_start_workflow_execution_response__desc, body);
+
+    return sim_str(sim, response->run_id);
+}
+
+static void repeat_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+
+    if (err == ERR_EXISTS && script->generations > 1)
+        return; /* only the current run's request id is remembered */
+    if (err != ERR_OK)
+        sim_fail(sim, "a repeated start is answered as the first", "%s: %s %s", script->workflow_id,
+                 err_name(err), text);
+    else if (strcmp(started_run(sim, body), script->run_id) != 0)
+        sim_fail(sim, "a start happens once", "%s: the repeat got another run",
+                 script->workflow_id);
+}
+
+static void repeat_start(void *arg)
+{
+    struct sim_script *script = arg;
+
+    ask_start(script, arena_printf(&script->sim->arena, "start-%s", script->workflow_id),
+              repeat_answered);
+}
+
+static void rival_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    const struct sim_script *script = arg;
+
+    UNUSED(text);
+    UNUSED(body);
+    if (err == ERR_OK)
+        sim_fail(script->sim, "a start happens once", "%s: a rival with another request id started",
+                 script->workflow_id);
+    else if (err != ERR_EXISTS)
+        sim_fail(script->sim, "a start is answered", "%s: %s %s", script->workflow_id,
+                 err_name(err), text);
+}
+
+static void rival_start(void *arg)
+{
+    struct sim_script *script = arg;
+
+    ask_start(script, arena_printf(&script->sim->arena, "rival-%s", script->workflow_id),
+              rival_answered);
+}
+
+static void start_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+
+    if (err == ERR_EXISTS && script->generations > 1) {
+        script->waited_run_id = ""; /* it has continued as new before its answer came through */
+    } else if (err != ERR_OK) {
+        sim_fail(sim, "a start is answered", "%s: %s %s", script->workflow_id, err_name(err), text);
+        return;
+    } else {
+        script->run_id = script->waited_run_id = started_run(sim, body);
+    }
+    sim_note_text(sim, "started %s %s", script->workflow_id, script->waited_run_id);
+    if (script->run_id && sim_chance(sim, 200000))
+        sim_later(sim, sim_between(sim, 0, 5 * NS_PER_S), repeat_start, script);
+    if (sim_chance(sim, 200000))
+        sim_later(sim, sim_between(sim, 0, 5 * NS_PER_S), rival_start, script);
+    send_signals(script);
+    wait_for_end(script);
+}
+
+static void start(void *arg)
+{
+    struct sim_script *script = arg;
+
+    ask_start(script, arena_printf(&script->sim->arena, "start-%s", script->workflow_id),
+              start_answered);
+}
+
+/* -- signals, cancels, terminations ------------------------------------------------------------ */
+
+struct signal {
+    struct sim_script *script;
+    uint32_t index;
+    bool repeat;
+};
+
+static void send_signal(void *arg);
+
+static void signal_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    struct signal *signal = arg;
+    struct sim_script *script = signal->script;
+    struct sim *sim = script->sim;
+
+    UNUSED(text);
+    UNUSED(body);
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        sim_fail(sim, "a signal is answered", "%s: %s %s", script->workflow_id, err_name(err),
+                 text);
+    if (err == ERR_NOT_FOUND && !signal->repeat && !script->cancel_ns && !script->terminate_ns)
+        sim_fail(sim, "a signal finds its workflow", "%s waits for signal %u: %s",
+                 script->workflow_id, signal->index, text);
+    if (err != ERR_OK)
+        return;
+    script->signaled[signal->index] = true;
+    if (!signal->repeat && sim_chance(sim, 200000)) {
+        signal->repeat = true;
+        sim_later(sim, sim_between(sim, 0, 3 * NS_PER_S), send_signal, signal);
+    }
+}
+
+static void send_signal(void *arg)
+{
+    struct signal *signal = arg;
+    const struct sim_script *script = signal->script;
+    struct sim *sim = script->sim;
+    api_signal_workflow_execution_request *request =
+        sim_message(sim, &api_signal_workflow_execution_request__desc);
+
+    request->workflow_execution = sim_execution(sim, script->workflow_id, "");
+    request->signal_name = sim_str(sim, "signal");
+    request->input = sim_payloads(sim, arena_printf(&sim->arena, "%u", signal->index));
+    request->request_id =
+        arena_printf(&sim->arena, "signal-%s-%u", script->workflow_id, signal->index);
+    user_ask(sim, NULL,
+             &(struct sim_ask){.method = METHOD_HISTORY_SIGNAL_WORKFLOW,
+                               .workflow_id = script->workflow_id,
+                               .message = request},
+             signal_answered, signal);
+}
+
+static void end_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    const struct sim_script *script = arg;
+
+    UNUSED(body);
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        sim_fail(script->sim, "a cancel is answered", "%s: %s %s", script->workflow_id,
+                 err_name(err), text);
+}
+
+static void send_cancel(void *arg)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+    api_request_cancel_workflow_execution_request *request =
+        sim_message(sim, &api_request_cancel_workflow_execution_request__desc);
+
+    request->workflow_execution = sim_execution(sim, script->workflow_id, "");
+    request->request_id = arena_printf(&sim->arena, "cancel-%s", script->workflow_id);
+    script->cancel_sent = true;
+    user_ask(sim, NULL,
+             &(struct sim_ask){.method = METHOD_HISTORY_REQUEST_CANCEL,
+                               .workflow_id = script->workflow_id,
+                               .message = request},
+             end_answered, script);
+}
+
+static void send_terminate(void *arg)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+    api_terminate_workflow_execution_request *request =
+        sim_message(sim, &api_terminate_workflow_execution_request__desc);
+
+    request->workflow_execution = sim_execution(sim, script->workflow_id, "");
+    request->reason = sim_str(sim, "scripted");
+    script->terminate_sent = true;
+    user_ask(sim, NULL,
+             &(struct sim_ask){.method = METHOD_HISTORY_TERMINATE,
+                               .workflow_id = script->workflow_id,
+                               .message = request},
+             end_answered, script);
+}
+
+static void send_signals(struct sim_script *script)
+{
+    struct sim *sim = script->sim;
+
+    for (uint32_t i = 0; i < script->signals; i++) {
+        struct signal *signal = ARENA_NEW(&sim->arena, struct signal);
+
+        signal->script = script;
+        signal->index = i;
+        sim_later(sim, sim_between(sim, 0, 8 * NS_PER_S), send_signal, signal);
+    }
+    if (script->cancel_ns)
+        sim_later(sim, script->cancel_ns, send_cancel, script);
+    if (script->terminate_ns)
+        sim_later(sim, script->terminate_ns, send_terminate, script);
+}
+
+/* -- the end ----------------------------------------------------------------------------------- */
+
+static void closed(struct sim_script *script, const api_history_event *event)
+{
+    struct sim *sim = script->sim;
+    const int32_t type = (int32_t)event->event_type;
+    const char *want = arena_printf(&sim->scratch, "ok %u", script->signals);
+    bool right = false;
+
+    if (type == EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) {
+        const char *got =
+            sim_payload_text(sim, event->workflow_execution_completed_event_attributes->result);
+        right = !script->fails && strcmp(got, want) == 0;
+        if (!right)
+            sim_note_text(sim, "%s got \"%s\"", script->workflow_id, got);
+    } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_FAILED) {
+        right = script->fails;
+    } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED) {
+        right = script->cancel_sent && script->obeys_cancel;
+    } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED) {
+        right = script->terminate_sent;
+    }
+    sim_note(sim, "closed", (uint64_t)(script - sim->scripts), (uint64_t)type);
+    if (!right)
+        sim_fail(sim, "a workflow ends as foreseen", "%s closed with event type %d",
+                 script->workflow_id, type);
+    script->closed = true;
+    script->close_type = type;
+    must(sim->scripts_open > 0);
+    sim->scripts_open--;
+}
+
+static void history_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+
+    if (err != ERR_OK) {
+        sim_fail(sim, "an acknowledged start is kept", "%s run %s: %s %s", script->workflow_id,
+                 script->waited_run_id, err_name(err), text);
+        return;
+    }
+    const api_get_workflow_execution_history_response *response =
+        sim_decode(sim, &api_get_workflow_execution_history_response__desc, body);
+    if (!response->history || response->history->n_events == 0) {
+        sim_later(sim, 10 * NS_PER_MS, wait_for_end, script);
+        return;
+    }
+    const api_history_event *event = response->history->events[response->history->n_events - 1];
+    if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW) {
+        script->waited_run_id = sim_str(
+            sim, event->workflow_execution_continued_as_new_event_attributes->new_execution_run_id);
+        wait_for_end(script);
+    } else {
+        closed(script, event);
+    }
+}
+
+static void wait_for_end(void *arg)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+    api_get_workflow_execution_history_request *request =
+        sim_message(sim, &api_get_workflow_execution_history_request__desc);
+
+    request->execution = sim_execution(sim, script->workflow_id, script->waited_run_id);
+    request->wait_new_event = true;
+    request->history_event_filter_type = HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
+    user_ask(sim, NULL,
+             &(struct sim_ask){.method = METHOD_HISTORY_GET_HISTORY,
+                               .workflow_id = script->workflow_id,
+                               .message = request,
+                               .timeout_ms = 25000,
+                               .long_poll = true},
+             history_answered, script);
+}
+
+void clients_start(struct sim *sim)
+{
+    for (uint32_t i = 0; i < sim->script_count; i++)
+        sim_later(sim, sim->scripts[i].start_ns, start, &sim->scripts[i]);
+}

@@ -1,0 +1,75 @@
+/* script.h - what a workflow of the simulation does, foreseen by its seed; and what users saw. */
+#ifndef GNOMON_SIM_SCRIPT_H
+#define GNOMON_SIM_SCRIPT_H
+
+#include "api.h"
+#include "common/proto/wire.h"
+#include "tests/sim/sim.h"
+
+enum { SCRIPT_STEPS = 5, STEP_ACTIVITIES = 3, STEP_TIMERS = 2, SCRIPT_SIGNALS = 5 };
+#define SIM_QUEUE "queue"
+
+struct script_activity {
+    int32_t fails;        /* attempts that fail before one completes */
+    int32_t attempts_max; /* 0: any number */
+    bool heartbeat;
+    int64_t work_ns;
+};
+
+/* A step begins all that it has at once, and is over when all of it is. */
+struct script_step {
+    uint32_t activity_count, timer_count;
+    struct script_activity activities[STEP_ACTIVITIES];
+    int64_t timer_ns[STEP_TIMERS];
+    uint32_t signals; /* so many have come by its end, since the first run */
+};
+
+struct sim_script {
+    struct sim *sim;
+    const char *workflow_id;
+    struct script_step steps[SCRIPT_STEPS];
+    uint32_t step_count;
+    uint32_t generations; /* runs: all but the last continue as new */
+    uint32_t signals;     /* that clients send */
+    bool fails;           /* the last run fails, it does not complete */
+    bool obeys_cancel;
+    int64_t start_ns, cancel_ns, terminate_ns; /* after the start; 0: not */
+    /* what its clients saw */
+    const char *run_id; /* of the first run, acknowledged; NULL: not yet */
+    const char *waited_run_id;
+    bool signaled[SCRIPT_SIGNALS]; /* acknowledged */
+    bool cancel_sent, terminate_sent, closed;
+    int32_t close_type; /* of the closing event of the last run */
+    uint32_t repeats_left;
+};
+
+struct sim_script *script_find(struct sim *sim, const char *workflow_id);
+
+/* A fact about the world that users know: counted under a name. */
+struct fact {
+    struct map_node node;
+    uint64_t count;
+    int64_t first_ns;
+};
+struct fact *fact_get(struct sim *sim, const char *format, ...) PRINTF_LIKE(2, 3);
+bool fact_known(struct sim *sim, const char *name);
+
+/* -- small messages, in the sim's arena -- */
+void *sim_message(struct sim *sim, const ProtobufCMessageDescriptor *desc);
+char *sim_str(struct sim *sim, const char *text);
+api_payloads *sim_payloads(struct sim *sim, const char *text);
+/* The text of the first payload, in the scratch arena; "" without one. */
+const char *sim_payload_text(struct sim *sim, const api_payloads *payloads);
+api_common_workflow_execution *sim_execution(struct sim *sim, const char *workflow_id,
+                                             const char *run_id);
+api_task_queue *sim_task_queue(struct sim *sim, const char *name, const char *sticky_of);
+/* Decode in the scratch arena; must succeed. */
+void *sim_decode(struct sim *sim, const ProtobufCMessageDescriptor *desc, struct slice bytes);
+
+/* -- users that ask again, as SDKs do, with the same request (client.c) -- */
+bool user_retries(enum err err);
+/* Until the answer is a definite one; never while *alive is false, and then `done` never comes. */
+void user_ask(struct sim *sim, const bool *alive, const struct sim_ask *ask, gateway_fn done,
+              void *arg);
+
+#endif
