@@ -8,6 +8,7 @@ from temporalio.exceptions import TerminatedError
 from temporalio.workflow import ParentClosePolicy
 
 import child_workflows as w
+import harness
 from harness import all_executions, eventually
 from history_checker import check, types_of
 
@@ -226,3 +227,32 @@ async def test_history_dies_amid_parents_and_children(session, own_server, queue
         types = types_of(await session.events(handle.id))
         assert types.count("ChildWorkflowExecutionStarted") == 20
         assert types.count("ChildWorkflowExecutionCompleted") == 20
+
+
+@pytest.fixture
+def two_histories(own_server):
+    cluster = harness.Cluster(replicas={"history": 2})
+    yield cluster
+    cluster.stop()
+
+
+@pytest.mark.seconds(200)
+async def test_executions_of_two_processes_act_on_each_other(two_histories, queue):
+    """Parents and children, senders and targets are spread over two histories; each dies once."""
+    session = harness.Session(two_histories)
+    await session.connect()
+    async with session.worker(queue, w.ALL, max_concurrent_workflow_tasks=50):
+        many = [await start(session, queue, w.Many, 20, suffix=f"-{n}") for n in range(6)]
+        pairs = []
+        for n in range(6):
+            a, b = f"-{n}a", f"-{n}b"
+            pairs.append(await start(session, queue, w.PingPong, queue + b, False, 10, suffix=a))
+            pairs.append(await start(session, queue, w.PingPong, queue + a, True, 10, suffix=b))
+        for name in ("history", "history-1"):
+            old = two_histories.kill(name)
+            two_histories.wait_restarted(name, old)
+        results = await asyncio.wait_for(asyncio.gather(*[h.result() for h in many]), 90)
+        heard = await asyncio.wait_for(asyncio.gather(*[h.result() for h in pairs]), 90)
+    assert results == [sum(range(20))] * 6
+    assert heard == [list(range(10))] * 12
+    await session.check_histories()
