@@ -2,7 +2,8 @@
  * between them that loses, repeats, delays and reorders. The test plays matching and the workers.
  *
  * A message dies with the process that it was sent to; one that a dead process sent may still
- * arrive. What the workers exchange with the shards is lost in crashes only. */
+ * arrive, and may even have been sent again, by an owner that was deposed and does not know it.
+ * What the workers exchange with the shards is lost in crashes only. */
 #ifndef GNOMON_EFFECTS_FIXTURE_H
 #define GNOMON_EFFECTS_FIXTURE_H
 
@@ -36,7 +37,8 @@ struct lab_message {
     struct list node;
     enum lab_kind kind;
     uint32_t to;
-    uint64_t life; /* of the receiver */
+    uint64_t life;  /* of the receiver */
+    bool of_zombie; /* its sender was deposed with the call outstanding: it finds any receiver */
     enum mesh_method method;
     uint64_t call;
     enum err err;
@@ -251,7 +253,7 @@ static inline void lab_deliver(struct lab *lab, struct lab_message *message)
     struct lab_node *node = &lab->nodes[message->to];
 
     list_remove(&message->node);
-    if (node->life != message->life || node->life == 0)
+    if ((node->life != message->life && !message->of_zombie) || node->life == 0)
         return;
     if (message->kind == LAB_REPLY) {
         lab_end_call(lab, message->call, message->err, message->body);
@@ -346,6 +348,14 @@ static inline void lab_crash(struct lab_node *node)
     struct lab *lab = node->lab;
 
     node->dying = true;
+    LIST_EACH(it, &lab->messages)
+    {
+        struct lab_message *message = CONTAINER_OF(it, struct lab_message, node);
+        const struct lab_call *call =
+            message->kind == LAB_CALL ? lab_call_find(lab, message->call) : NULL;
+
+        message->of_zombie = message->of_zombie || (call && call->from == node->id);
+    }
     history_shard_close(node->shard, false);
     node->shard = NULL;
     LIST_EACH(it, &lab->calls)

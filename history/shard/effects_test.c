@@ -658,8 +658,12 @@ static void tell(const struct weather *weather, uint64_t seed)
     free(s);
 }
 
+/* EFFECTS_STORIES in the environment: so many times as many. */
 static void tell_many(const struct weather *weather, uint64_t first, uint32_t stories)
 {
+    const char *times = getenv("EFFECTS_STORIES");
+
+    stories *= times ? (uint32_t)strtoul(times, NULL, 10) : 1;
     for (uint32_t i = 0; i < stories; i++)
         tell(weather, first + i);
 }
@@ -671,12 +675,12 @@ TEST(test_effects_in_fair_weather)
 
 TEST(test_effects_over_a_bad_network)
 {
-    tell_many(&(struct weather){.loss = 20, .repeat = 20, .late = 10}, 1000, 150);
+    tell_many(&(struct weather){.loss = 20, .repeat = 20, .late = 10}, 10000, 60);
 }
 
 TEST(test_effects_through_crashes)
 {
-    tell_many(&(struct weather){.loss = 5, .repeat = 10, .late = 10, .crashes = 8}, 2000, 150);
+    tell_many(&(struct weather){.loss = 5, .repeat = 10, .late = 10, .crashes = 8}, 20000, 90);
 }
 
 TEST(test_effects_over_a_failing_store)
@@ -687,5 +691,5 @@ TEST(test_effects_over_a_failing_store)
 
     for (uint32_t i = 0; i < COUNT_OF(kinds); i++)
         tell_many(&(struct weather){.loss = 5, .repeat = 5, .late = 5, .fault = kinds[i]},
-                  3000 + 100 * i, 30);
+                  30000 + 10000 * i, 10);
 }
