@@ -39,6 +39,16 @@ enum err fe_describe_task_queue(struct fe_call *fc)
     return forward_matching(fc, METHOD_MATCHING_DESCRIBE_TASK_QUEUE, req->task_queue->name);
 }
 
+enum err fe_list_task_queue_partitions(struct fe_call *fc)
+{
+    const api_list_task_queue_partitions_request *req = fc->request;
+    const enum err err = fe_check_task_queue(fc, req->task_queue, false);
+
+    if (err != ERR_OK)
+        return err;
+    return forward_matching(fc, METHOD_MATCHING_LIST_PARTITIONS, req->task_queue->name);
+}
+
 /* A worker says that it goes: what waits on its sticky queue need not wait for its time-out. */
 enum err fe_shutdown_worker(struct fe_call *fc)
 {

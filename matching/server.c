@@ -5,7 +5,9 @@
 #include "common/base/rng.h"
 #include "common/proto/wire.h"
 
+#include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { START_TIMEOUT_MS = 5000, PULL_TIMEOUT_MS = 10000, DRAIN_MS = 1000 };
 
@@ -244,6 +246,34 @@ static enum err take_shutdown(struct matching_server *server, const struct mesh_
     return ERR_OK;
 }
 
+/* One partition a queue: its root, which has the queue's name. */
+static enum err take_partitions(struct matching_server *server, const struct mesh_request *request,
+                                struct err_detail *detail)
+{
+    api_list_task_queue_partitions_request *message;
+    api_list_task_queue_partitions_response response = API_LIST_TASK_QUEUE_PARTITIONS_RESPONSE_INIT;
+    api_task_queue_partition_metadata root = API_TASK_QUEUE_PARTITION_METADATA_INIT, *roots = &root;
+    char host[HOST_NAME_MAX + 1] = "";
+    struct rpc_api api;
+    enum err err = rpc_api_decode(&server->arena, request->body, &api);
+
+    if (err == ERR_OK)
+        err = proto_decode(&server->arena, &api_list_task_queue_partitions_request__desc,
+                           api.request, &message, detail);
+    if (err != ERR_OK)
+        return err;
+    if (!message->task_queue)
+        return err_fail(detail, ERR_INVALID, "taskQueue is not set");
+    if (gethostname(host, HOST_NAME_MAX) != 0)
+        host[0] = '\0';
+    root.key = message->task_queue->name;
+    root.owner_host_name = host;
+    response.n_activity_task_queue_partitions = response.n_workflow_task_queue_partitions = 1;
+    response.activity_task_queue_partitions = response.workflow_task_queue_partitions = &roots;
+    out_reply(server, request->from, ERR_OK, NULL, proto_encode(&server->arena, &response));
+    return ERR_OK;
+}
+
 static void on_request(void *arg, const struct mesh_request *request)
 {
     struct matching_server *server = arg;
@@ -263,6 +293,8 @@ static void on_request(void *arg, const struct mesh_request *request)
         err = take_describe(server, request, &detail);
     else if (request->method == METHOD_MATCHING_SHUTDOWN_WORKER)
         err = take_shutdown(server, request, &detail);
+    else if (request->method == METHOD_MATCHING_LIST_PARTITIONS)
+        err = take_partitions(server, request, &detail);
 
     if (err != ERR_OK && request->from.call != 0) {
         const struct mesh_answer answer = {.err = err, .detail = &detail};
