@@ -1,9 +1,12 @@
 /* check.c - see check.h. */
 #include "admin/check/check.h"
+#include "common/base/hash.h"
 #include "history/engine/activity.h"
+#include "history/engine/child.h"
 #include "history/engine/rebuild.h"
 #include "history/engine/rows.h"
 #include "history/engine/run_codec.h"
+#include "history/shard/effect_row.h"
 #include "common/proto/wire.h"
 
 #include <stdio.h>
@@ -24,7 +27,16 @@ struct shard_check {
     uint64_t tasks_found, tasks_wanted; /* rows there, rows that runs name */
     uint64_t deadlines_found, deadlines_wanted;
     uint64_t visible_found, visible_wanted;
+    uint64_t externals_found, externals_wanted; /* requests that open runs wait for */
+    struct kept_row *outgoing;                  /* newest first */
+    struct arena arena;
     enum err err;
+};
+
+/* A row to be looked at when the scan is over. */
+struct kept_row {
+    struct kept_row *next;
+    struct slice key, value;
 };
 
 void check_report_init(struct check_report *report)
@@ -148,6 +160,33 @@ static void check_tasks(struct shard_check *sc, const struct run *run, struct ar
     }
 }
 
+/* A child that waits to be started has the row that asks for it; of the others an open run knows
+ * that they were started. What an open run asks of others is counted, see check_outgoing(). */
+static void check_children(struct shard_check *sc, const struct run *run, struct arena *arena)
+{
+    struct row_key key;
+    struct slice value;
+
+    for (struct map_node *node = map_next(&run->children, NULL); node;
+         node = map_next(&run->children, node)) {
+        const struct child *child = CONTAINER_OF(node, struct child, node);
+
+        if (child->row_seq == 0) {
+            if (run_is_open(run) && !child->started)
+                problem(sc, run->run_id, "a child is neither started nor asked for", "");
+            continue;
+        }
+        row_key_outgoing(
+            &key, run->tablet,
+            hash_tablet(bytes_slice(child->namespace_id), bytes_slice(child->workflow_id)),
+            child->row_seq);
+        if (!has_row(sc, STORE_MAIN, &key, arena, &value))
+            problem(sc, run->run_id, "the start of a child has no row", "");
+    }
+    if (run_is_open(run))
+        sc->externals_wanted += run->externals.count;
+}
+
 static void check_rows(struct shard_check *sc, const struct run *run, struct arena *arena)
 {
     struct row_key key;
@@ -155,6 +194,7 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
     struct current_run current;
 
     check_tasks(sc, run, arena);
+    check_children(sc, run, arena);
     if (run->deadline_row_ns) {
         sc->deadlines_wanted++;
         row_key_deadline(&key, run->tablet, run->deadline_row_ns, run->run_id);
@@ -215,11 +255,90 @@ static void want_run(struct shard_check *sc, uint8_t tablet, const uint8_t *id, 
     problem(sc, run_id, "there is no such run, but", what);
 }
 
+static void check_outcome(struct shard_check *sc, struct slice key, struct slice value)
+{
+    struct effect_row row;
+    struct row_key own;
+    struct arena arena;
+    uint8_t uuid[16];
+
+    arena_init(&arena);
+    const bool whole = effect_row_decode(&arena, value, &row) == ERR_OK &&
+                       uuid_parse(row.effect.source_run_id, uuid) &&
+                       uuid_parse(row.effect.target_namespace_id, uuid);
+    if (!whole) {
+        problem(sc, "-", "the kept outcome of an effect can't be read", "");
+    } else {
+        row_key_effect(&own,
+                       hash_tablet(row.effect.target_namespace_id, row.effect.target_workflow_id),
+                       &row.effect);
+        if (!slice_eq(row_key_slice(&own), key))
+            problem(sc, "-", "the kept outcome of an effect is in the wrong place", "");
+    }
+    arena_release(&arena);
+}
+
+static void keep_outgoing(struct shard_check *sc, struct slice key, struct slice value)
+{
+    struct kept_row *row = ARENA_NEW(&sc->arena, struct kept_row);
+
+    row->key = arena_copy(&sc->arena, key);
+    row->value = arena_copy(&sc->arena, value);
+    row->next = sc->outgoing;
+    sc->outgoing = row;
+}
+
+/* Does the run wait for this request, or need not? */
+static bool is_wanted(struct shard_check *sc, const struct run *run,
+                      const struct rpc_effect *effect)
+{
+    const struct child *child = run_child(run, effect->initiated_event_id);
+    const struct external *external = run_external(run, effect->initiated_event_id);
+
+    if (!run_is_open(run) || effect->kind == EFFECT_CHILD_CLOSED ||
+        effect->kind == EFFECT_PARENT_CLOSED)
+        return true; /* it ends with its answer */
+    if (effect->kind == EFFECT_START_CHILD)
+        return child && child->row_seq == effect->row_seq;
+    sc->externals_found++;
+    return external && external->row_seq == effect->row_seq;
+}
+
+static void check_outgoing(struct shard_check *sc, const struct kept_row *row)
+{
+    struct rpc_effect effect;
+    struct arena arena;
+    struct row_key own;
+    struct run *run = NULL;
+    uint8_t uuid[16];
+
+    arena_init(&arena);
+    if (rpc_effect_decode(&arena, row->value, &effect) != ERR_OK ||
+        !uuid_parse(effect.source_run_id, uuid)) {
+        problem(sc, "-", "a request to another execution can't be read", "");
+        arena_release(&arena);
+        return;
+    }
+    const char *run_id = arena_str(&arena, effect.source_run_id);
+    row_key_outgoing(&own, hash_tablet(effect.source_namespace_id, effect.source_workflow_id),
+                     hash_tablet(effect.target_namespace_id, effect.target_workflow_id),
+                     effect.row_seq);
+    if (!slice_eq(row_key_slice(&own), row->key))
+        problem(sc, run_id, "a request to another execution is in the wrong place", "");
+    const enum err err = run_load(sc->snapshot, row->key.ptr[0], SLICE_EMPTY, run_id, &run);
+    if (err == ERR_OK && !is_wanted(sc, run, &effect))
+        problem(sc, run_id, "nothing waits for a request to another execution", "");
+    if (err != ERR_OK && err != ERR_NOT_FOUND)
+        problem(sc, run_id, "it does not load:", err_text(err));
+    if (run)
+        run_free(run);
+    arena_release(&arena);
+}
+
 static bool visit_main(void *arg, struct slice key, struct slice value)
 {
     struct shard_check *sc = arg;
 
-    UNUSED(value);
     if (key.len < 2) {
         problem(sc, "", "a key is too short", "");
         return true;
@@ -241,6 +360,16 @@ static bool visit_main(void *arg, struct slice key, struct slice value)
         break;
     case 'T':
         sc->tasks_found++;
+        break;
+    case 'O':
+        keep_outgoing(sc, key, value);
+        break;
+    case 'E':
+        check_outcome(sc, key, value);
+        break;
+    case 'L':
+        if (key.len != 6 || value.len != 8)
+            problem(sc, "-", "the lease of another shard can't be read", "");
         break;
     default:
         break;
@@ -307,6 +436,9 @@ static enum err check_snapshot(struct store_snapshot *snapshot, void *arg)
     if (sc->err == ERR_OK)
         sc->err = store_scan(snapshot, STORE_VISIBILITY, SLICE_EMPTY, SLICE_EMPTY, false,
                              visit_visible, sc);
+    for (const struct kept_row *row = sc->outgoing; row && sc->err == ERR_OK; row = row->next)
+        check_outgoing(sc, row);
+    compare_counts(sc, "requests to others", sc->externals_found, sc->externals_wanted);
     compare_counts(sc, "tasks", sc->tasks_found, sc->tasks_wanted);
     compare_counts(sc, "deadlines", sc->deadlines_found, sc->deadlines_wanted);
     compare_counts(sc, "visibility", sc->visible_found, sc->visible_wanted);
@@ -317,8 +449,10 @@ enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
                              struct check_report *report)
 {
     struct shard_check sc = {.report = report, .shard_id = shard_id};
-    const enum err err = store_read_now(shard, check_snapshot, &sc);
 
+    arena_init(&sc.arena);
+    const enum err err = store_read_now(shard, check_snapshot, &sc);
+    arena_release(&sc.arena);
     free(sc.runs);
     return err;
 }

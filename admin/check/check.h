@@ -3,8 +3,9 @@
  *
  * Checked for each run: it loads; its history is dense and legal (run_rebuild); the state equals
  * what the events say; its dispatchable tasks, its deadline, its visibility row and its workflow
- * id's current run are in their rows. And the other way round: no task, deadline, item, node or
- * visibility row without its run. */
+ * id's current run are in their rows; what it asks of other executions has its row. And the other
+ * way round: no task, deadline, item, node, visibility row or request to another execution without
+ * its run. What is kept for other executions can be read. */
 #ifndef GNOMON_ADMIN_CHECK_H
 #define GNOMON_ADMIN_CHECK_H
 

@@ -117,13 +117,18 @@ void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet
     add_u64(key, row_seq);
 }
 
+/* The source's run and event are unique alone: a long workflow id need not be there whole. */
 void row_key_effect(struct row_key *key, uint8_t tablet, const struct rpc_effect *effect)
 {
+    struct slice id = effect->target_workflow_id;
+
+    if (id.len > EFFECT_ID_MAX)
+        id.len = EFFECT_ID_MAX;
     begin(key, tablet, 'E');
     add_uuid(key, effect->source_run_id);
     add_u64(key, (uint64_t)effect->initiated_event_id);
     add_uuid(key, effect->target_namespace_id);
-    add_bytes(key, effect->target_workflow_id.ptr, effect->target_workflow_id.len);
+    add_bytes(key, id.ptr, id.len);
 }
 
 void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,

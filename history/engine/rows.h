@@ -10,7 +10,8 @@
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
  *   O  tablet 'O' target-tablet row-seq(8)           request to another execution, see effect.h
- *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect
+ *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect;
+ *      of the workflow id at most its first EFFECT_ID_MAX bytes
  * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16).
  * Values start with a version; they are records (common/pack/record.h) but for N. */
 #ifndef GNOMON_ROWS_H
@@ -20,7 +21,7 @@
 #include "history/engine/transition.h"
 #include "history/engine/engine.h"
 
-enum { ROW_KEY_MAX = 1100 };
+enum { ROW_KEY_MAX = 1100, EFFECT_ID_MAX = 900 };
 enum row_item {
     ITEM_ACTIVITY = 1,
     ITEM_TIMER = 2,

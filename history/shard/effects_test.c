@@ -7,11 +7,19 @@
 
 #include <stdio.h>
 
-enum { SOURCES = 4, TARGETS = 3, OPS_MAX = 6, POLLS_MAX = 64 };
+enum { SOURCES = 4, TARGETS = 3, OPS_FEW = 6, OPS_MAX = 400, POLLS_MAX = 64, EVENTS_MAX = 4096 };
 
 /* -- what the workflows do ------------------------------------------------------------------ */
 
-enum op_kind { OP_CHILD, OP_SHARED_CHILD, OP_SIGNAL, OP_SIGNAL_NOBODY, OP_CANCEL, OP_KIND_COUNT };
+enum op_kind {
+    OP_CHILD,
+    OP_LONG_CHILD,
+    OP_SHARED_CHILD,
+    OP_SIGNAL,
+    OP_SIGNAL_NOBODY,
+    OP_CANCEL,
+    OP_KIND_COUNT
+};
 
 struct op {
     enum op_kind kind;
@@ -135,6 +143,8 @@ static api_command *command_of(struct story *s, const struct source *source, uin
     switch (op->kind) {
     case OP_CHILD:
         return start_child(s, name);
+    case OP_LONG_CHILD:
+        return start_child(s, arena_printf(&s->lab.arena, "%-1000s", name));
     case OP_SHARED_CHILD:
         return start_child(s, arena_printf(&s->lab.arena, "shared-%u", op->target));
     case OP_SIGNAL:
@@ -159,7 +169,7 @@ static void draw_sources(struct story *s)
 
         snprintf(source->id, sizeof source->id, "source-%u", i);
         source->impatient = rng_below(rng, 4) == 0;
-        source->op_count = 1 + (uint32_t)rng_below(rng, OPS_MAX);
+        source->op_count = 1 + (uint32_t)rng_below(rng, OPS_FEW);
         for (uint32_t k = 0; k < source->op_count; k++)
             source->ops[k] = (struct op){(enum op_kind)rng_below(rng, OP_KIND_COUNT),
                                          (uint32_t)rng_below(rng, TARGETS)};
@@ -256,6 +266,8 @@ static struct tally count(const api_history *history)
     return tally;
 }
 
+static const api_history *history_of(struct story *s, const char *workflow_id);
+
 /* -- the worker ----------------------------------------------------------------------------- */
 
 static bool run_one_task(struct story *s)
@@ -300,7 +312,8 @@ static void respond(struct story *s, const api_poll_workflow_task_queue_response
         if (strncmp(workflow_id, "target", 6) != 0)
             commands[n++] = complete(s); /* a child */
     } else {
-        const struct tally tally = count(task->history);
+        const struct tally tally =
+            count(task->next_page_token.len ? history_of(s, workflow_id) : task->history);
 
         if (tally.initiated == 0)
             for (; n < source->op_count; n++)
@@ -441,13 +454,23 @@ static const api_history *history_of(struct story *s, const char *workflow_id)
     api_get_workflow_execution_history_request request =
         API_GET_WORKFLOW_EXECUTION_HISTORY_REQUEST_INIT;
 
+    api_history *whole = ARENA_NEW(&s->lab.arena, api_history);
+
+    *whole = (api_history)API_HISTORY_INIT;
+    whole->events = ARENA_ARRAY(&s->lab.arena, api_history_event *, EVENTS_MAX);
     request.execution = execution_of(s, workflow_id);
     request.maximum_page_size = 256;
-    const api_get_workflow_execution_history_response *response =
-        ask(s, workflow_id, METHOD_HISTORY_GET_HISTORY, &request,
-            &api_get_workflow_execution_history_response__desc);
-    must(response != NULL && response->next_page_token.len == 0);
-    return response->history;
+    do {
+        const api_get_workflow_execution_history_response *page =
+            ask(s, workflow_id, METHOD_HISTORY_GET_HISTORY, &request,
+                &api_get_workflow_execution_history_response__desc);
+
+        must(page != NULL && whole->n_events + page->history->n_events <= EVENTS_MAX);
+        for (size_t i = 0; i < page->history->n_events; i++)
+            whole->events[whole->n_events++] = page->history->events[i];
+        request.next_page_token = page->next_page_token;
+    } while (request.next_page_token.len);
+    return whole;
 }
 
 /* -- what is stored ------------------------------------------------------------------------- */
@@ -582,6 +605,7 @@ static bool sources_are_closed(struct story *s)
 struct weather {
     uint32_t loss, repeat, late, crashes;
     enum fault_kind fault;
+    bool backlog; /* more than the sender's window holds */
 };
 
 static void go_on(struct story *s, const struct weather *weather, uint32_t steps_max)
@@ -618,6 +642,11 @@ static void tell(const struct weather *weather, uint64_t seed)
     snprintf(dir, sizeof dir, "effects-test-%llu", (unsigned long long)seed);
     lab_init(&s->lab, dir, seed);
     draw_sources(s);
+    if (weather->backlog) {
+        s->sources[0] = (struct source){.id = "source-0", .op_count = OPS_MAX};
+        for (uint32_t i = 0; i < OPS_MAX; i++)
+            s->sources[0].ops[i] = (struct op){OP_SIGNAL, i % TARGETS};
+    }
     for (uint32_t i = 0; i < TARGETS; i++)
         start(s, target_id(s, i));
     for (uint32_t i = 0; i < SOURCES; i++)
@@ -692,4 +721,11 @@ TEST(test_effects_over_a_failing_store)
     for (uint32_t i = 0; i < COUNT_OF(kinds); i++)
         tell_many(&(struct weather){.loss = 5, .repeat = 5, .late = 5, .fault = kinds[i]},
                   30000 + 10000 * i, 10);
+}
+
+TEST(test_effects_beyond_the_window)
+{
+    tell_many(&(struct weather){.backlog = true}, 100000, 1);
+    tell_many(&(struct weather){.backlog = true, .loss = 5, .repeat = 5, .late = 2, .crashes = 8},
+              110000, 2);
 }
