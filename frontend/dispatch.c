@@ -202,6 +202,7 @@ void frontend_register(struct frontend *fe, struct grpc_router *router)
 {
     char labels[128];
 
+    fe->undelivered = metrics_counter(fe->metrics, "gnomon_frontend_undelivered_tasks", "");
     fe->routes = calloc(COUNT_OF(route_table), sizeof(struct fe_route));
     must(fe->routes != NULL);
     for (size_t i = 0; i < COUNT_OF(route_table); i++) {

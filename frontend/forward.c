@@ -71,8 +71,14 @@ static void forward_answered(void *arg, enum err err, const struct err_detail *d
     list_remove(&fw->node);
     grpc_call_on_cancel(fc->call, NULL, NULL);
     if (err == ERR_OK) {
-        fe_reply(fc, fw->target.reply_instead.len ? fw->target.reply_instead
-                                                  : arena_copy(fc->arena, body));
+        const struct slice answer =
+            fw->target.reply_instead.len ? fw->target.reply_instead : arena_copy(fc->arena, body);
+
+        if (fw->target.answers_poll)
+            fe_deliver(fc, answer);
+        else if (fw->target.answers_with_task)
+            fe_deliver(fc, wire_find_bytes(answer, 1));
+        fe_reply(fc, answer);
     } else if (fw->target.long_poll && (err == ERR_TIMEOUT || err == ERR_UNAVAILABLE)) {
         fe_reply(fc, SLICE_EMPTY);
     } else if (err == ERR_TIMEOUT) {
@@ -191,5 +197,6 @@ enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
                                               .repeatable = to->repeatable,
                                               .long_poll = to->long_poll,
                                               .late_text = to->late_text,
-                                              .reply_instead = to->reply_instead});
+                                              .reply_instead = to->reply_instead,
+                                              .answers_with_task = to->answers_with_task});
 }

@@ -31,8 +31,9 @@ struct fe_loop {
     struct loop *loop;
     struct mesh_port *port;
     struct rng rng;
-    struct list polls;        /* long polls under way: struct fe_forward */
-    struct loop_msg stop_msg; /* see frontend_end_polls() */
+    struct list polls;                /* long polls under way: struct fe_forward */
+    struct fe_deliveries *deliveries; /* see deliveries.c */
+    struct loop_msg stop_msg;         /* see frontend_end_polls() */
 };
 
 struct frontend {
@@ -45,6 +46,7 @@ struct frontend {
     struct fe_loop loops[FE_LOOPS_MAX];
     size_t loop_count;
     struct fe_route *routes; /* one per method, see dispatch.c */
+    struct counter *undelivered;
 };
 
 /* How a method's namespace is found, before its handler runs. */
@@ -98,6 +100,8 @@ struct fe_target {
                               but an empty answer */
     const char *late_text; /* DEADLINE_EXCEEDED's text; NULL: the usual one */
     struct slice reply_instead; /* when not empty: the answer to the client on success */
+    bool answers_poll;          /* with a task, whose delivery matters ... */
+    bool answers_with_task;     /* ... or with one as its field 1 */
     /* The body of a repeated attempt, when it must differ from the first; may be NULL. */
     struct slice (*renew)(struct fe_call *fc, void *arg);
     void *renew_arg;
@@ -118,8 +122,18 @@ struct fe_to_history {
     bool repeatable, long_poll;
     const char *late_text;
     struct slice reply_instead;
+    bool answers_with_task;
 };
 enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to);
+
+/* ---- deliveries.c ---- */
+
+/* Keeps `loop`. fe_deliveries_free() acknowledges what is left; before its port goes. */
+struct fe_deliveries *fe_deliveries_new(struct frontend *fe, struct fe_loop *loop);
+void fe_deliveries_free(struct fe_deliveries *deliveries);
+/* The call is about to be answered with `task` (PollWorkflowTaskQueueResponse or that of an
+ * activity, in the call's arena; empty: none): history learns whether it went out. */
+void fe_deliver(struct fe_call *fc, struct slice task);
 
 /* What is left of the client's time, at most `max_ms`. */
 int64_t fe_remaining_ms(const struct fe_call *fc, int64_t max_ms);

@@ -62,6 +62,7 @@ static void make_frontend(struct process *p)
         fl->port = mesh_port_new(s->mesh, fl->loop, &handlers);
         rng_seed_from_kernel(&fl->rng);
         list_init(&fl->polls);
+        fl->deliveries = fe_deliveries_new(&p->frontend, fl);
     }
     p->router = grpc_router_new();
     p->health = grpc_health_new();
@@ -94,6 +95,7 @@ static void release(struct process *p)
         loop_join(p->loops[i]);
     }
     for (size_t i = 0; i < p->frontend.loop_count; i++) {
+        fe_deliveries_free(p->frontend.loops[i].deliveries);
         mesh_port_free(p->frontend.loops[i].port);
         if (i > 0)
             loop_free(p->loops[i]);

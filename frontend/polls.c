@@ -43,6 +43,7 @@ static enum err forward_poll(struct fe_call *fc, enum rpc_task_kind kind,
                                               .timeout_ms = POLL_MS,
                                               .repeatable = true,
                                               .long_poll = true,
+                                              .answers_poll = true,
                                               .renew = poll_body,
                                               .renew_arg = poll});
 }

@@ -11,7 +11,9 @@ static enum err forward_instead(struct fe_call *fc, enum mesh_method method, str
                                     .workflow_id = arena_str(fc->arena, fc->token.workflow_id),
                                     .request = request,
                                     .repeatable = true,
-                                    .reply_instead = reply});
+                                    .reply_instead = reply,
+                                    .answers_with_task =
+                                        method == METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED});
 }
 
 static enum err forward_answer(struct fe_call *fc, enum mesh_method method, struct slice request)

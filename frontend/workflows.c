@@ -1,5 +1,6 @@
 /* workflows.c - start, signal, cancel, terminate, describe, read and query one workflow execution:
  * checked here, carried out by its history owner. */
+#include "common/cron/cron.h"
 #include "common/proto/search_attributes.h"
 #include "common/proto/signal_with_start.h"
 #include "frontend/handlers.h"
@@ -19,6 +20,9 @@ static enum err check_start(struct fe_call *fc, const api_start_workflow_executi
                             req->workflow_start_delay);
     if (err != ERR_OK)
         return err;
+    const char *fault = cron_fault(slice_str(req->cron_schedule), clock_wall_ns(fc->fe->clock));
+    if (fault)
+        return err_fail(&fc->detail, ERR_INVALID, "%s", fault);
     if (!req->workflow_type || req->workflow_type->name[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "WorkflowType is not set on request.");
     if ((err = fe_check_length(fc, "WorkflowType", req->workflow_type->name)) != ERR_OK ||
@@ -61,11 +65,7 @@ static enum err check_start_supported(struct fe_call *fc,
 {
     const char *wish = NULL;
 
-    if (req->cron_schedule[0] != '\0')
-        wish = "CronSchedule";
-    else if (req->retry_policy && req->retry_policy->maximum_attempts != 1)
-        wish = "RetryPolicy of a workflow";
-    else if (req->n_completion_callbacks > 0)
+    if (req->n_completion_callbacks > 0)
         wish = "CompletionCallbacks";
     else if (req->versioning_override)
         wish = "VersioningOverride";

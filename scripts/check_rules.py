@@ -12,7 +12,7 @@ SERVICES = ("frontend", "history", "matching", "timers")
 # A folder may include its own level's siblings and everything below.
 LEVELS = {
     "base": 0,
-    "log": 1, "metrics": 1, "config": 1, "loop": 1, "pack": 1, "placement": 1,
+    "log": 1, "metrics": 1, "config": 1, "loop": 1, "pack": 1, "placement": 1, "cron": 1,
     "grpc": 2, "mesh": 2, "proto": 2, "store": 2, "cluster": 2, "rpc": 2,
     "service": 3,
 }

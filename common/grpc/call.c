@@ -37,6 +37,27 @@ static void call_free(struct call *call)
     arena_release(&arena);
 }
 
+static void tell_sent(struct call *call, enum grpc_sent sent)
+{
+    const grpc_sent_fn fn = call->on_sent;
+
+    call->on_sent = NULL;
+    if (fn)
+        fn(call->sent_arg, sent);
+}
+
+void calls_written(struct grpc_session *session, enum grpc_sent sent)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&session->unwritten))) {
+        struct call *call = CONTAINER_OF(node, struct call, node);
+
+        tell_sent(call, sent);
+        call_free(call);
+    }
+}
+
 void call_detach(struct call *call, enum grpc_cancel why)
 {
     struct grpc_session *session = call->session;
@@ -49,7 +70,12 @@ void call_detach(struct call *call, enum grpc_cancel why)
     session->partial_bytes -= call->partial.len;
     session->unread_bytes -= reply_unsent_bytes(call);
     call->session = NULL;
+    if (call->on_sent && call->taken) {
+        list_push_back(&session->unwritten, &call->node);
+        return;
+    }
     if (call->state != CALL_HANDLED) {
+        tell_sent(call, GRPC_NOT_SENT);
         call_free(call);
         return;
     }
@@ -187,6 +213,7 @@ static bool answer(struct call *call)
         heap_remove(&call->session->deadlines, &call->expiry);
         return true;
     }
+    tell_sent(call, GRPC_NOT_SENT);
     call_free(call);
     return false;
 }
@@ -296,6 +323,15 @@ void grpc_call_on_cancel(struct grpc_call *pub, grpc_cancel_fn fn, void *arg)
 enum grpc_cancel grpc_call_canceled(const struct grpc_call *pub)
 {
     return call_of(pub)->canceled;
+}
+
+void grpc_call_on_sent(struct grpc_call *pub, grpc_sent_fn fn, void *arg)
+{
+    struct call *call = call_of(pub);
+
+    must(call->state == CALL_HANDLED && call->route->kind == GRPC_UNARY);
+    call->on_sent = fn;
+    call->sent_arg = arg;
 }
 
 void grpc_call_at_free(struct grpc_call *pub, void (*fn)(void *arg), void *arg)

@@ -67,6 +67,16 @@ typedef void (*grpc_cancel_fn)(void *arg, struct grpc_call *call, enum grpc_canc
 void grpc_call_on_cancel(struct grpc_call *call, grpc_cancel_fn fn, void *arg);
 enum grpc_cancel grpc_call_canceled(const struct grpc_call *call);
 
+enum grpc_sent {
+    GRPC_SENT = 1,   /* the kernel has the whole answer, and its stream was open */
+    GRPC_MAYBE_SENT, /* the connection was lost while it was being written */
+    GRPC_NOT_SENT,   /* its stream ended before: the client can't have it */
+};
+
+/* Called once, after the answer, which is set up before; for calls that are not streams. */
+typedef void (*grpc_sent_fn)(void *arg, enum grpc_sent sent);
+void grpc_call_on_sent(struct grpc_call *call, grpc_sent_fn fn, void *arg);
+
 /* Run `fn(arg)` when the call is freed: for bytes that the reply keeps. */
 void grpc_call_at_free(struct grpc_call *call, void (*fn)(void *arg), void *arg);
 

@@ -98,10 +98,12 @@ static int on_stream_close(nghttp2_session *h2, int32_t stream_id, uint32_t code
 {
     struct call *call = nghttp2_session_get_stream_user_data(h2, stream_id);
 
-    UNUSED(code);
     UNUSED(arg);
-    if (call)
-        call_detach(call, GRPC_CANCEL_CLIENT);
+    if (!call)
+        return 0;
+    call->taken = code == NGHTTP2_NO_ERROR && call->state == CALL_ANSWERED && call->ended &&
+                  reply_unsent_bytes(call) == 0;
+    call_detach(call, GRPC_CANCEL_CLIENT);
     return 0;
 }
 
@@ -152,6 +154,7 @@ struct grpc_session *grpc_session_new(const struct grpc_session_options *options
     must(session != NULL && options->streams_max > 0);
     session->options = *options;
     list_init(&session->calls);
+    list_init(&session->unwritten);
     heap_init(&session->deadlines);
     create_h2(session);
     const nghttp2_settings_entry settings[] = {
@@ -174,6 +177,7 @@ void grpc_session_free(struct grpc_session *session)
     session->closing = true;
     while (!list_empty(&session->calls))
         call_detach(CONTAINER_OF(session->calls.next, struct call, node), GRPC_CANCEL_CLIENT);
+    calls_written(session, GRPC_MAYBE_SENT);
     must(session->call_count == 0 && session->unread_bytes == 0 && session->partial_bytes == 0);
     nghttp2_session_del(session->h2);
     heap_release(&session->deadlines);
@@ -209,6 +213,11 @@ bool grpc_session_send(struct grpc_session *session, struct buf *out, size_t lim
     if (n < 0 || !buf_ok(out))
         session->failed = true;
     return out->len >= limit && !session->failed;
+}
+
+void grpc_session_written(struct grpc_session *session)
+{
+    calls_written(session, GRPC_SENT);
 }
 
 int64_t grpc_session_next_expiry_ns(const struct grpc_session *session)

@@ -45,6 +45,9 @@ MUST_USE enum err grpc_session_recv(struct grpc_session *session, struct slice b
 /* Append what is to be sent, until `out` holds about `limit` bytes. true: there may be more. */
 MUST_USE bool grpc_session_send(struct grpc_session *session, struct buf *out, size_t limit);
 
+/* All that grpc_session_send() gave is written: answers in it are sent. */
+void grpc_session_written(struct grpc_session *session);
+
 /* When grpc_session_expire() has something to do; INT64_MAX: never. */
 int64_t grpc_session_next_expiry_ns(const struct grpc_session *session);
 /* End the calls whose deadline has passed. */

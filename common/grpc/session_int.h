@@ -22,6 +22,7 @@ struct grpc_session {
     nghttp2_session *h2;
     struct grpc_session_options options;
     struct list calls;     /* attached ones */
+    struct list unwritten; /* detached ones whose answer was taken, not written: on_sent waits */
     struct heap deadlines; /* of call.expiry */
     size_t call_count;     /* attached ones */
     size_t partial_bytes;  /* request bytes that wait for the rest of their message */
@@ -48,7 +49,7 @@ struct at_free {
 struct call {
     struct grpc_call pub;
     struct grpc_session *session; /* NULL: detached */
-    struct list node;             /* in session->calls */
+    struct list node;             /* in session->calls or session->unwritten */
     struct heap_node expiry;      /* in session->deadlines */
     const struct grpc_route *route;
     int32_t stream_id;
@@ -82,6 +83,9 @@ struct call {
     enum grpc_cancel canceled;
     grpc_cancel_fn on_cancel;
     void *cancel_arg;
+    grpc_sent_fn on_sent;
+    void *sent_arg;
+    bool taken; /* all of the answer, by a stream that closed well */
     grpc_message_fn on_message;
     void *message_arg;
     struct at_free *at_free;
@@ -107,6 +111,8 @@ static inline struct call *call_of(const struct grpc_call *pub)
 struct call *call_new(struct grpc_session *session, int32_t stream_id);
 /* The stream is gone (or no longer the call's): free the call or cancel it. */
 void call_detach(struct call *call, enum grpc_cancel why);
+/* The answers that were taken are written, or never will be. */
+void calls_written(struct grpc_session *session, enum grpc_sent sent);
 /* Tell the client, detach. For an open call, whatever its state. */
 void call_abort(struct call *call, enum grpc_status status, const char *text, enum grpc_cancel why);
 /* Refuse a request that no handler has seen. */

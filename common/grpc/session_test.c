@@ -33,6 +33,7 @@ struct pair {
     size_t held_count;
     int cancels[GRPC_CANCEL_SHUTDOWN + 1];
     int frees;
+    int sent[GRPC_NOT_SENT + 1];
     int wants_writes;
 };
 
@@ -82,6 +83,11 @@ static void canceled(void *arg, struct grpc_call *call, enum grpc_cancel why)
 static void count_free(void *arg)
 {
     ((struct pair *)arg)->frees++;
+}
+
+static void on_sent(void *arg, enum grpc_sent sent)
+{
+    ((struct pair *)arg)->sent[sent]++;
 }
 
 static void poll_task(void *ctx, struct grpc_call *call)
@@ -608,6 +614,46 @@ TEST(test_session_calls_outlive_a_lost_connection)
     check_i64(pair.cancels[GRPC_CANCEL_CLIENT], 2);
     grpc_call_fail(pair.held[2], ERR_UNAVAILABLE, NULL);
     pair_close(&pair);
+}
+
+TEST(test_session_tells_what_became_of_an_answer)
+{
+    struct got got[4];
+    struct pair pair;
+    struct buf wire;
+
+    pair_open(&pair);
+    for (int i = 0; i < 4; i++) {
+        const int32_t id = start(&pair, (struct grpc_client_request){.path = "/t.S/Hold"}, &got[i]);
+
+        pump(&pair);
+        grpc_call_on_sent(pair.held[i], on_sent, &pair);
+        if (i == 1) { /* the answer comes too late */
+            grpc_client_cancel(pair.client, id);
+            pump(&pair);
+            grpc_call_reply(pair.held[i], SLICE_LIT("x"));
+            check_i64(pair.sent[GRPC_NOT_SENT], 1);
+            continue;
+        }
+        grpc_call_reply(pair.held[i], SLICE_LIT("x"));
+        if (i == 2) { /* the client takes nothing more */
+            grpc_client_cancel(pair.client, id);
+            pump(&pair);
+            check_i64(pair.sent[GRPC_NOT_SENT], 2);
+        }
+        if (i == 3)
+            break; /* the connection is lost while it is written */
+        pump(&pair);
+        grpc_session_written(pair.session);
+        check_i64(pair.sent[GRPC_SENT], 1);
+    }
+    buf_init(&wire, 0);
+    check(!grpc_session_send(pair.session, &wire, 64 * 1024));
+    buf_release(&wire);
+    check_i64(pair.sent[GRPC_SENT] + pair.sent[GRPC_MAYBE_SENT], 1);
+    pair_close(&pair);
+    check_i64(pair.sent[GRPC_MAYBE_SENT], 1);
+    check_i64(pair.sent[GRPC_NOT_SENT], 2);
 }
 
 TEST(test_session_drains_without_losing_a_call)

@@ -404,6 +404,38 @@ enum err rpc_pull_tasks_decode(struct arena *arena, struct slice body, struct rp
     return ERR_OK;
 }
 
+/* -- deliveries ----------------------------------------------------------------------------- */
+
+enum { DELIVERED_START_IDS = 1 }; /* 8 bytes each, big-endian */
+
+void rpc_delivered_encode(const struct rpc_delivered *delivered, struct buf *out)
+{
+    uint8_t bytes[8 * RPC_DELIVERED_MAX];
+    struct rec_writer w;
+
+    must(delivered->count <= RPC_DELIVERED_MAX);
+    for (uint32_t i = 0; i < delivered->count; i++)
+        be64_put(bytes + 8 * i, delivered->start_ids[i]);
+    rec_begin(&w, out);
+    rec_put_bytes(&w, DELIVERED_START_IDS, slice_of(bytes, 8 * (size_t)delivered->count));
+    rec_end(&w);
+}
+
+enum err rpc_delivered_decode(struct arena *arena, struct slice body, struct rpc_delivered *out)
+{
+    struct rec r;
+
+    if (rec_decode(arena, body, &r) != ERR_OK)
+        return ERR_CORRUPT;
+    const struct slice bytes = rec_bytes(&r, DELIVERED_START_IDS);
+    if (r.malformed || bytes.len % 8 != 0 || bytes.len > 8 * RPC_DELIVERED_MAX)
+        return ERR_CORRUPT;
+    out->count = (uint32_t)(bytes.len / 8);
+    for (uint32_t i = 0; i < out->count; i++)
+        out->start_ids[i] = be64_get(bytes.ptr + 8 * (size_t)i);
+    return ERR_OK;
+}
+
 /* -- deadlines ------------------------------------------------------------------------------ */
 
 void rpc_deadlines_encode(const struct rpc_deadlines *list, struct buf *out)

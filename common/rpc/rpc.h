@@ -95,6 +95,16 @@ void rpc_pull_tasks_encode(const struct rpc_pull_tasks *pull, struct buf *out);
 MUST_USE enum err rpc_pull_tasks_decode(struct arena *arena, struct slice body,
                                         struct rpc_pull_tasks *out);
 
+/* Workflow tasks whose answers were handed to their workers' streams. */
+enum { RPC_DELIVERED_MAX = 1000 };
+struct rpc_delivered {
+    uint64_t start_ids[RPC_DELIVERED_MAX];
+    uint32_t count;
+};
+void rpc_delivered_encode(const struct rpc_delivered *delivered, struct buf *out);
+MUST_USE enum err rpc_delivered_decode(struct arena *arena, struct slice body,
+                                       struct rpc_delivered *out);
+
 /* The deadline row of one run: fires once `remaining_ms` have passed at the sender. */
 struct rpc_deadline {
     int64_t at_wall_ns;   /* the row's key, by the history shard's clock */

@@ -197,6 +197,26 @@ TEST(rpc_pull_tasks_round_trip)
     arena_release(&arena);
 }
 
+TEST(rpc_delivered_round_trip)
+{
+    static struct rpc_delivered delivered, got;
+    struct buf buf;
+
+    buf_init(&buf, 0);
+    for (uint32_t count = 0; count <= RPC_DELIVERED_MAX; count += RPC_DELIVERED_MAX / 2) {
+        delivered.count = count;
+        for (uint32_t i = 0; i < count; i++)
+            delivered.start_ids[i] = UINT64_MAX - i;
+        buf_clear(&buf);
+        rpc_delivered_encode(&delivered, &buf);
+        check_ok(rpc_delivered_decode(&arena, buf_slice(&buf), &got));
+        check_i64(got.count, count);
+        check(memcmp(got.start_ids, delivered.start_ids, count * sizeof got.start_ids[0]) == 0);
+    }
+    buf_release(&buf);
+    arena_reset(&arena);
+}
+
 TEST(rpc_deadlines_round_trip)
 {
     struct rpc_deadline items[] = {
@@ -393,6 +413,7 @@ static void decode_all(struct slice bytes)
         struct rpc_poll poll;
         struct rpc_start_task start;
         struct rpc_pull_tasks pull;
+        struct rpc_delivered delivered;
         struct rpc_deadlines deadlines;
         struct rpc_assign assign;
         struct rpc_list list;
@@ -415,6 +436,7 @@ static void decode_all(struct slice bytes)
         rpc_poll_decode(&arena, in, &out.poll),
         rpc_start_task_decode(&arena, in, &out.start),
         rpc_pull_tasks_decode(&arena, in, &out.pull),
+        rpc_delivered_decode(&arena, in, &out.delivered),
         rpc_deadlines_decode(&arena, in, &out.deadlines),
         rpc_assign_decode(&arena, in, &out.assign),
         rpc_list_decode(&arena, in, &out.list),

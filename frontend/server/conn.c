@@ -3,7 +3,10 @@
  * 1. All output of a turn leaves in one write at the turn's end. While a write is waiting for the
  *    peer, no more is taken from the session, so at most WRITE_BYTES or so wait here; what the
  *    session itself keeps is bounded by HTTP/2's flow control and the session's limits.
- * 2. A connection is freed when its handle is closed and no flush is queued, whichever is last. */
+ * 2. An answer counts as sent when the kernel has it. What the network then loses is found by the
+ *    keepalive ping, and by whoever waits for what the answer should have caused: a task by its
+ *    time-out.
+ * 3. A connection is freed when its handle is closed and no flush is queued, whichever is last. */
 #include "frontend/server/server_int.h"
 
 #include <stdlib.h>
@@ -194,10 +197,12 @@ static void on_written(uv_write_t *write, int status)
     buf_release(&conn->unsent);
     if (conn->closing)
         return;
-    if (status < 0)
+    if (status < 0) {
         conn_close(conn);
-    else
-        queue_flush(conn);
+        return;
+    }
+    grpc_session_written(conn->session);
+    queue_flush(conn);
 }
 
 /* Write what the socket takes, keep the rest. false: the connection is lost. */
@@ -248,6 +253,8 @@ static void on_flush(void *arg)
             return;
         }
     }
+    if (!conn->writing)
+        grpc_session_written(conn->session);
     if (!conn->writing && grpc_session_is_done(conn->session)) {
         conn_close(conn);
         return;

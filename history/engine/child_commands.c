@@ -1,6 +1,7 @@
 /* child_commands.c - what a workflow commands: start a child workflow.
  *
  * Spec: texts, order of checks and defaults of the reference server. */
+#include "common/cron/cron.h"
 #include "common/proto/errdetail.h"
 #include "common/proto/search_attributes.h"
 #include "common/proto/wire.h"
@@ -125,6 +126,17 @@ static const char *check_times(struct transition *t, struct starting *s)
     return NULL;
 }
 
+static const char *check_cron(struct transition *t, const struct starting *s)
+{
+    const char *bad = cron_fault(slice_str(s->in->cron_schedule), t->now_ns);
+
+    return bad ? arena_printf(t->arena,
+                              "invalid CronSchedule on StartChildWorkflowExecutionCommand: %s. "
+                              "WorkflowId=%s WorkflowType=%s Namespace=%s",
+                              bad, s->in->workflow_id, s->type, s->ns)
+               : NULL;
+}
+
 static const char *check_retry(struct transition *t, struct starting *s)
 {
     if (!s->in->retry_policy)
@@ -195,6 +207,8 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
         fault = check_times(t, s);
     if (!fault)
         fault = check_retry(t, s);
+    if (!fault)
+        fault = check_cron(t, s);
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
     fault = search_attributes_fault(t->arena, s->namespace_name, s->in->search_attributes);

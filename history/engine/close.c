@@ -1,6 +1,7 @@
 /* close.c - a run ends: what was pending goes with it. */
 #include "history/engine/engine_int.h"
 
+#include "history/engine/failure.h"
 #include "history/engine/rows.h"
 
 void run_close(struct transition *t, int32_t status)
@@ -63,19 +64,21 @@ void run_terminate(struct transition *t, const char *reason, api_payloads *detai
 void run_time_out(struct transition *t)
 {
     api_history_event *event;
+    api_failure_failure *failure =
+        failure_timeout(t->arena, "workflow timeout", TIMEOUT_TYPE_START_TO_CLOSE);
+    const int64_t execution_ns = t->run->execution_expires_ns;
+    struct chain_next next = {.retry_state = RETRY_STATE_TIMEOUT};
 
+    if (execution_ns == 0 || execution_ns > t->now_ns)
+        next = chain_decide(t, failure);
     fail_started_task(t);
     api_workflow_execution_timed_out_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT, &event);
-    const int64_t execution_ns = t->run->execution_expires_ns;
-    if (execution_ns != 0 && execution_ns <= t->now_ns)
-        a->retry_state = RETRY_STATE_TIMEOUT;
-    else if (t->run->retry_policy.len == 0)
-        a->retry_state = RETRY_STATE_RETRY_POLICY_NOT_SET;
-    else
-        a->retry_state = RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED; /* policies allow one, see start.c */
+    a->retry_state = (Temporal__Api__Enums__V1__RetryState)next.retry_state;
+    a->new_execution_run_id = transition_str(t, slice_str(next.run_id));
     transition_event(t, event);
     run_close(t, WORKFLOW_EXECUTION_STATUS_TIMED_OUT);
+    chain_follow(t, &next, NULL, failure);
 }
 
 bool run_enforce_limits(struct transition *t)

@@ -3,7 +3,6 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/search_attributes.h"
-#include "history/engine/failure.h"
 #include "history/engine/reset_points.h"
 
 #include <stdarg.h>
@@ -76,25 +75,14 @@ static enum err command_complete(struct transition *t, struct command_context *c
 
     api_workflow_execution_completed_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, &event);
+    const struct chain_next next = chain_decide(t, NULL);
     a->result = in->result;
     a->workflow_task_completed_event_id = ctx->completed_event_id;
+    a->new_execution_run_id = transition_str(t, slice_str(next.run_id));
     transition_event(t, event);
     run_close(t, WORKFLOW_EXECUTION_STATUS_COMPLETED);
+    chain_follow(t, &next, in->result, NULL);
     return ERR_OK;
-}
-
-/* Why a failed run is not tried again. A policy that is accepted allows one attempt, see start.c.
- */
-static int32_t retry_state(struct transition *t, const api_failure_failure *failure)
-{
-    const api_retry_policy *policy;
-
-    if (t->run->retry_policy.len == 0)
-        return RETRY_STATE_RETRY_POLICY_NOT_SET;
-    policy = engine_decode(t->arena, &api_retry_policy__desc, t->run->retry_policy);
-    must(policy != NULL);
-    return failure_is_retryable(failure, policy) ? RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED
-                                                 : RETRY_STATE_NON_RETRYABLE_FAILURE;
 }
 
 static enum err command_fail(struct transition *t, struct command_context *ctx,
@@ -119,11 +107,14 @@ static enum err command_fail(struct transition *t, struct command_context *ctx,
 
     api_workflow_execution_failed_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_FAILED, &event);
+    const struct chain_next next = chain_decide(t, in->failure);
     a->failure = in->failure;
-    a->retry_state = (Temporal__Api__Enums__V1__RetryState)retry_state(t, in->failure);
+    a->retry_state = (Temporal__Api__Enums__V1__RetryState)next.retry_state;
     a->workflow_task_completed_event_id = ctx->completed_event_id;
+    a->new_execution_run_id = transition_str(t, slice_str(next.run_id));
     transition_event(t, event);
     run_close(t, WORKFLOW_EXECUTION_STATUS_FAILED);
+    chain_follow(t, &next, NULL, in->failure);
     return ERR_OK;
 }
 

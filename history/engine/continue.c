@@ -1,4 +1,5 @@
-/* continue.c - a run continues as a new one: ContinueAsNewWorkflowExecution.
+/* continue.c - a run continues as a new one: ContinueAsNewWorkflowExecution, and the beginning of
+ * every run that follows another (chain.c).
  *
  * The new run begins in the step that ends the old one, as a transition of its own (t->next): the
  * shard commits both in one record. It waits for at least RUN_INTERVAL_MIN after its predecessor
@@ -13,14 +14,6 @@
 #define RUN_INTERVAL_MIN NS_PER_S /* history.workflowIdReuseMinimalInterval */
 
 static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
-
-struct continuing {
-    const api_continue_as_new_workflow_execution_command_attributes *in;
-    api_workflow_type *type;
-    api_task_queue *task_queue;
-    int64_t run_timeout_ns, task_timeout_ns, backoff_ns;
-    char run_id[UUID_TEXT_LEN + 1]; /* of the new run */
-};
 
 static int64_t lesser(int64_t a, int64_t b)
 {
@@ -90,16 +83,6 @@ static const char *fill_in(struct transition *t, struct continuing *c)
     return NULL;
 }
 
-/* What comes with later issues is refused, not ignored. */
-static const char *unsupported(const api_continue_as_new_workflow_execution_command_attributes *in)
-{
-    if (in->cron_schedule[0])
-        return "this server does not support CronSchedule yet";
-    if (in->retry_policy && in->retry_policy->maximum_attempts != 1)
-        return "this server does not support a workflow RetryPolicy yet";
-    return NULL;
-}
-
 static bool past(const ProtobufCMessage *message, size_t bytes_max)
 {
     return message && protobuf_c_message_get_packed_size(message) > bytes_max;
@@ -113,8 +96,6 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
     if (!fault && c->in->retry_policy)
         fault =
             check_retry_policy(t->arena, retry_policy_with_defaults(t->arena, c->in->retry_policy));
-    if (!fault)
-        fault = unsupported(c->in);
     if (!fault && c->in->inherit_build_id &&
         !slice_eq(slice_str(c->task_queue->name), t->run->task_queue))
         fault = "ContinueAsNew with UseCompatibleVersion cannot run on different task queue.";
@@ -209,6 +190,7 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     if (c->in->retry_policy)
         run->retry_policy =
             keep_message(run, retry_policy_with_defaults(t->arena, c->in->retry_policy));
+    run->cron = keep(run, slice_str(c->in->cron_schedule));
     run_merge_memo(run, t->arena, c->in->memo);
     run_merge_search_attributes(run, t->arena, c->in->search_attributes);
     run->priority = keep(run, old->priority);
@@ -242,7 +224,8 @@ static void write_started(struct transition *t, const struct run *old, const str
     a->input = c->in->input;
     if (run->execution_timeout_ns)
         a->workflow_execution_timeout = transition_duration(t, run->execution_timeout_ns);
-    a->workflow_run_timeout = transition_duration(t, run->run_timeout_ns);
+    if (run->run_timeout_ns > 0 || !c->follows)
+        a->workflow_run_timeout = transition_duration(t, run->run_timeout_ns);
     a->workflow_task_timeout = transition_duration(t, run->task_timeout_ns);
     a->continued_execution_run_id = transition_str(t, slice_str(old->run_id));
     a->initiator = c->in->initiator != CONTINUE_AS_NEW_INITIATOR_UNSPECIFIED
@@ -255,6 +238,7 @@ static void write_started(struct transition *t, const struct run *old, const str
     if (c->in->retry_policy)
         a->retry_policy = retry_policy_with_defaults(t->arena, c->in->retry_policy);
     a->attempt = run->attempt;
+    a->cron_schedule = c->in->cron_schedule;
     a->workflow_execution_expiration_time = transition_timestamp(t, run->execution_expires_ns);
     if (c->in->backoff_start_interval || backoff_ns > 0)
         a->first_workflow_task_backoff = transition_duration(t, backoff_ns);
@@ -269,9 +253,10 @@ static void write_started(struct transition *t, const struct run *old, const str
     run_started_relations(t, a);
     run_start_links(t, event);
     transition_event(t, event);
+    run_keep_start(run, t->arena, a);
 }
 
-static void begin_next(struct transition *t, const struct continuing *c)
+void run_begin_next(struct transition *t, const struct continuing *c)
 {
     struct transition *next = ARENA_NEW(t->arena, struct transition);
     const int64_t backoff_ns = backoff_of(t, c);
@@ -309,6 +294,6 @@ enum err command_continue_as_new(struct transition *t, struct command_context *c
     uuid_v7(t->rng, t->now_ns / NS_PER_MS, c.run_id);
     write_continued(t, ctx, &c);
     run_close(t, WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW);
-    begin_next(t, &c);
+    run_begin_next(t, &c);
     return ERR_OK;
 }

@@ -65,10 +65,39 @@ void run_started_relations(struct transition *t,
                            api_workflow_execution_started_event_attributes *started);
 /* What no start may ask for yet; NULL: nothing. */
 const char *start_unsupported(const api_start_workflow_execution_request *request);
+/* What a run that another may follow (retry policy, cron) needs of its Started event. */
+void run_keep_start(struct run *run, struct arena *arena,
+                    const api_workflow_execution_started_event_attributes *started);
 /* The run has used up its time. */
 void run_time_out(struct transition *t);
 /* A history past its limits is terminated, and the caller is told (reply_err). true: it was. */
 bool run_enforce_limits(struct transition *t);
+
+/* -- the run after a run (continue.c, chain.c) ----------------------------------------------- */
+
+struct continuing {
+    const api_continue_as_new_workflow_execution_command_attributes *in;
+    api_workflow_type *type;
+    api_task_queue *task_queue;
+    int64_t run_timeout_ns, task_timeout_ns, backoff_ns;
+    char run_id[UUID_TEXT_LEN + 1]; /* of the new run */
+    bool follows;                   /* by retry or cron, not by the worker's command */
+};
+/* The run has closed: t->next begins. */
+void run_begin_next(struct transition *t, const struct continuing *c);
+
+/* What comes after a run that completes, fails or times out. */
+struct chain_next {
+    int32_t initiator;              /* CONTINUE_AS_NEW_INITIATOR_UNSPECIFIED: nothing */
+    int32_t retry_state;            /* why it is not tried again; IN_PROGRESS: it is */
+    int64_t backoff_ns;             /* before the first workflow task of the next run */
+    char run_id[UUID_TEXT_LEN + 1]; /* of the next run; empty: there is none */
+};
+/* `failure` NULL: it completed. */
+struct chain_next chain_decide(struct transition *t, const api_failure_failure *failure);
+/* After run_close(): begins the next run, if there is to be one. */
+void chain_follow(struct transition *t, const struct chain_next *next, api_payloads *result,
+                  api_failure_failure *failure);
 
 /* A mark to return to while the commands of a task are tried. */
 struct run_mark;

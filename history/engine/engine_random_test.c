@@ -17,6 +17,7 @@ static const char *random_commands(struct rig *rig)
                                            "untimer",
                                            "unact",
                                            "complete",
+                                           "fail",
                                            "attr=BatcherUser",
                                            "attr=TemporalChangeVersion",
                                            "unattr=BatcherUser",
@@ -48,7 +49,8 @@ static const char *random_commands(struct rig *rig)
         else if (strcmp(command, "unact") == 0)
             list = arena_printf(&rig->arena, "%s%sunact=%d", list, comma,
                                 (int)rng_below(&rig->rng, (uint64_t)rig->run->next_event_id + 1));
-        else if (strcmp(command, "complete") != 0 || rng_below(&rig->rng, 4) == 0)
+        else if ((strcmp(command, "complete") != 0 && strcmp(command, "fail") != 0) ||
+                 rng_below(&rig->rng, 4) == 0)
             list = arena_printf(&rig->arena, "%s%s%s", list, comma, command);
     }
     return list;
@@ -96,7 +98,13 @@ TEST(test_engine_random_steps_keep_state_rows_and_history_in_step)
         snprintf(name, sizeof(name), "seed %llu", (unsigned long long)seed);
         rig_init(&rig, name);
         rng_seed(&rig.rng, seed);
-        rig_run(&rig, seed % 5 == 0 ? "start:run=300" : seed % 3 == 0 ? "start:parent=1" : "start");
+        static const char *const starts[] = {"start",
+                                             "start:run=300",
+                                             "start:parent=1",
+                                             "start:retry=3,run=20",
+                                             "start:parent=1,every=30,exec=200",
+                                             "start:retry=2,every=7,run=15"};
+        rig_run(&rig, starts[seed % COUNT_OF(starts)]);
         for (int i = 0; i < 150 && run_is_open(rig.run); i++)
             random_step(&rig);
         if (run_is_open(rig.run))

@@ -196,11 +196,15 @@ static bool rig_visit_visible(void *arg, struct slice key, struct slice value)
     api_workflow_execution_info *decoded =
         engine_decode(&load->rig->arena, &api_workflow_execution_info__desc, info);
     check(decoded != NULL && decoded->execution != NULL);
-    if (decoded && decoded->execution)
-        check_i64((int32_t)decoded->status,
-                  strcmp(decoded->execution->run_id, load->rig->run->run_id) == 0
-                      ? load->rig->run->status
-                      : WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW);
+    if (!decoded || !decoded->execution)
+        return true;
+    const char *run_id = decoded->execution->run_id;
+    if (strcmp(run_id, load->rig->run->run_id) == 0)
+        check_i64((int32_t)decoded->status, load->rig->run->status);
+    else if (strcmp(run_id, load->rig->ended->run_id) == 0)
+        check_i64((int32_t)decoded->status, load->rig->ended->status);
+    else
+        check(decoded->status != WORKFLOW_EXECUTION_STATUS_RUNNING);
     return true;
 }
 
@@ -429,6 +433,37 @@ static int64_t rig_option(const char *args, const char *name)
     return at ? strtoll(at + strlen(name), NULL, 10) : 0;
 }
 
+/* Intervals of 1, 2, 4, 5, 5 ... seconds; "Fatal" and heartbeats are not tried again. */
+static api_retry_policy *rig_retry_policy(struct rig *rig, int32_t attempts)
+{
+    static char fatal[] = "Fatal", *types[] = {fatal};
+    api_retry_policy *policy = engine_message(&rig->arena, &api_retry_policy__desc);
+
+    policy->maximum_attempts = attempts;
+    policy->initial_interval = rig_seconds(rig, 1);
+    policy->maximum_interval = rig_seconds(rig, 5);
+    policy->non_retryable_error_types = types;
+    policy->n_non_retryable_error_types = COUNT_OF(types);
+    return policy;
+}
+
+/* "Type", or "delay/7": the worker wants the next attempt in 7 s. */
+static api_failure_failure *rig_app_failure(struct rig *rig, char *arg)
+{
+    api_failure_failure *failure = engine_message(&rig->arena, &api_failure_failure__desc);
+
+    if (!arg)
+        return failure;
+    failure->failure_info_case = API_FAILURE_FAILURE_INFO_APPLICATION_FAILURE_INFO;
+    failure->application_failure_info =
+        engine_message(&rig->arena, &api_application_failure_info__desc);
+    failure->application_failure_info->type = arg;
+    if (strncmp(arg, "delay/", 6) == 0)
+        failure->application_failure_info->next_retry_delay =
+            rig_seconds(rig, strtoll(arg + 6, NULL, 10));
+    return failure;
+}
+
 static api_start_workflow_execution_request *rig_start_request(struct rig *rig, const char *args)
 {
     api_start_workflow_execution_request *r =
@@ -450,6 +485,10 @@ static api_start_workflow_execution_request *rig_start_request(struct rig *rig, 
         r->workflow_execution_timeout = rig_seconds(rig, rig_option(args, "exec="));
     if (rig_option(args, "task="))
         r->workflow_task_timeout = rig_seconds(rig, rig_option(args, "task="));
+    if (rig_option(args, "retry="))
+        r->retry_policy = rig_retry_policy(rig, (int32_t)rig_option(args, "retry="));
+    if (rig_option(args, "every="))
+        r->cron_schedule = arena_printf(&rig->arena, "@every %ds", (int)rig_option(args, "every="));
     r->input = engine_payloads_of_text(&rig->arena, "hello");
     r->memo = engine_message(&rig->arena, &api_memo__desc);
     r->user_metadata = engine_message(&rig->arena, &api_user_metadata__desc);
@@ -601,16 +640,15 @@ static api_command *rig_command(struct rig *rig, const char *text)
             engine_payloads_of_text(a, "out");
     } else if (RIG_CASE("fail")) {
         RIG_ATTRS(FAIL_WORKFLOW_EXECUTION, fail_workflow_execution)->failure =
-            engine_message(a, &api_failure_failure__desc);
+            rig_app_failure(rig, arg);
     } else if (RIG_CASE("cancel")) {
         RIG_ATTRS(CANCEL_WORKFLOW_EXECUTION, cancel_workflow_execution);
     } else {
         must(RIG_CASE("can") || RIG_CASE("badcan"));
         api_continue_as_new_workflow_execution_command_attributes *n =
             RIG_ATTRS(CONTINUE_AS_NEW_WORKFLOW_EXECUTION, continue_as_new_workflow_execution);
-        static char cron[] = "* * * * *";
         if (text[0] == 'b')
-            n->cron_schedule = cron;
+            n->workflow_run_timeout = rig_seconds(rig, -1);
         n->input = engine_payloads_of_text(a, "state");
         if (arg)
             n->backoff_start_interval = rig_seconds(rig, strtoll(arg, NULL, 10));

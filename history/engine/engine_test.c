@@ -104,7 +104,7 @@ TEST(test_engine_fails_workflow_tasks)
         {"a second bad one is left to its time-out",
          "start poll done:nomark!INVALID poll done:nomark!INVALID done:complete",
          BEGIN "WFTStarted WFTFailed WFTScheduled WFTStarted WFTCompleted Completed"},
-        {"not supported yet", "start poll done:badcan!INVALID", BEGIN "WFTStarted WFTFailed"},
+        {"a bad continue-as-new", "start poll done:badcan!INVALID", BEGIN "WFTStarted WFTFailed"},
         {"a closing command must be the last", "start poll done:complete,mark=m!INVALID",
          BEGIN "WFTStarted"},
         {"a stale token", "start poll wfail poll old!NOT_FOUND done:complete",
@@ -236,7 +236,9 @@ TEST(test_engine_says_what_is_wrong)
          "invalid command sequence: [CompleteWorkflowExecution, RecordMarker], command "
          "CompleteWorkflowExecution must be the last command."},
         {"start poll done:badcan!INVALID",
-         "BadContinueAsNewAttributes: this server does not support CronSchedule yet"},
+         "BadContinueAsNewAttributes: Invalid WorkflowRunTimeout on "
+         "ContinueAsNewWorkflowExecutionCommand: negative duration. WorkflowType=Type "
+         "TaskQueue=name:\"q\" kind:TASK_QUEUE_KIND_NORMAL"},
         {"start poll signal=s done:can!INVALID", "UnhandledCommand"},
         {"start poll wait=10 done!NOT_FOUND", "Workflow task not found."},
         {"start term signal=s!NOT_FOUND", "workflow execution already completed"},
@@ -545,8 +547,6 @@ TEST(test_engine_refuses_starts_that_it_does_not_support)
         const char *field, *text;
         enum err err;
     } cases[] = {
-        {"cron", "this server does not support CronSchedule yet", ERR_UNIMPLEMENTED},
-        {"retry", "this server does not support a workflow RetryPolicy yet", ERR_UNIMPLEMENTED},
         {"request", "Missing request ID.", ERR_INVALID},
         {"queue", "Missing Taskqueue.", ERR_INVALID},
         {"type", "Missing WorkflowType.", ERR_INVALID},
@@ -557,17 +557,13 @@ TEST(test_engine_refuses_starts_that_it_does_not_support)
         struct rig rig;
         struct transition t;
         rig_init(&rig, cases[i].field);
-        static char cron[] = "* * * * *", none[] = "";
+        static char none[] = "";
         api_start_workflow_execution_request *r = rig_start_request(&rig, NULL);
         if (i == 0)
-            r->cron_schedule = cron;
-        else if (i == 1)
-            r->retry_policy = engine_message(&rig.arena, &api_retry_policy__desc);
-        else if (i == 2)
             r->request_id = none;
-        else if (i == 3)
+        else if (i == 1)
             r->task_queue = NULL;
-        else if (i == 4)
+        else if (i == 2)
             r->workflow_type->name = none;
         else
             rig.limits.id_bytes_max = 1;

@@ -113,6 +113,7 @@ static bool apply_started(struct rebuilding *r)
     run->attempt = a->attempt;
     run->retry_policy = keep_message(r, a->retry_policy);
     run->cron = keep(r, a->cron_schedule);
+    run_keep_start(run, r->arena, a);
     run_merge_memo(run, r->arena, a->memo);
     run_merge_search_attributes(run, r->arena, a->search_attributes);
     run->priority = keep_message(r, a->priority);

@@ -84,6 +84,7 @@ struct run {
     struct slice start_links;  /* encoded HistoryEvent with the links of the start alone */
     struct slice retry_policy; /* encoded, may be empty */
     struct slice cron;
+    struct slice start_attributes; /* of a run that another may follow: see run_keep_start() */
     struct slice priority, user_metadata; /* encoded */
     int64_t retention_ns;                 /* of the namespace when the run started */
     char start_request_id[256];

@@ -2,6 +2,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/base/hash.h"
+#include "common/cron/cron.h"
 #include "common/proto/wire.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/reset_points.h"
@@ -39,6 +40,11 @@ static enum err read_timeouts(struct transition *t,
         if (bad)
             return err_fail(t->detail, ERR_INVALID, "invalid %s: %s", fields[i].name, bad);
     }
+    if (request->cron_schedule[0]) { /* Spec: a schedule that never comes begins at once */
+        out->delay_ns = cron_backoff_ns(slice_str(request->cron_schedule), t->now_ns, t->now_ns);
+        if (out->delay_ns < 0)
+            out->delay_ns = 0;
+    }
     if (out->execution_ns > 0)
         out->run_ns = out->run_ns > 0 ? min_ns(out->run_ns, out->execution_ns) : out->execution_ns;
     if (out->task_ns == 0)
@@ -52,10 +58,6 @@ static enum err read_timeouts(struct transition *t,
 /* What comes with later issues is refused, not ignored. */
 const char *start_unsupported(const api_start_workflow_execution_request *request)
 {
-    if (request->cron_schedule[0])
-        return "this server does not support CronSchedule yet";
-    if (request->retry_policy && request->retry_policy->maximum_attempts != 1)
-        return "this server does not support a workflow RetryPolicy yet";
     if (request->n_completion_callbacks > 0)
         return "this server does not support CompletionCallbacks yet";
     if (request->versioning_override)
@@ -213,6 +215,7 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->start_links = keep_links(t, request);
     run->attempt = 1;
     run->retry_policy = keep_message(t, retry_policy_of(t, request));
+    run->cron = keep(run, request->cron_schedule);
     run_merge_memo(run, t->arena, request->memo);
     run_merge_search_attributes(run, t->arena, request->search_attributes);
     run->priority = keep_message(t, request->priority);
@@ -259,6 +262,9 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->identity = request->identity;
     a->retry_policy = retry_policy_of(t, request);
     a->attempt = 1;
+    a->cron_schedule = request->cron_schedule;
+    if (request->cron_schedule[0])
+        a->initiator = CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE;
     a->workflow_execution_expiration_time = transition_timestamp(t, run->execution_expires_ns);
     a->last_completion_result = request->last_completion_result;
     a->continued_failure = request->continued_failure;
@@ -274,6 +280,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     event->n_links = request->n_links;
     event->links = request->links;
     transition_event(t, event);
+    run_keep_start(run, t->arena, a);
 }
 
 enum err engine_start(struct transition *t, const struct engine_start *start)

@@ -160,6 +160,19 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
     return ERR_OK;
 }
 
+enum err hs_commit_step(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                        struct transition *t)
+{
+    struct hs_change changes[CHANGES_MAX] = {{entry, t, false}};
+    uint32_t count = 1;
+
+    if (t->next) { /* the run continues as a new one */
+        changes[count++] = (struct hs_change){hs_entry_add(shard, t->next->run), t->next, true};
+        t->next_taken = true;
+    }
+    return hs_commit(shard, req, changes, count);
+}
+
 void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
             struct transition *t, enum err err)
 {
@@ -167,7 +180,7 @@ void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry
     struct slice reply = SLICE_EMPTY;
 
     if (err == ERR_OK) {
-        err = hs_commit(shard, req, &(struct hs_change){entry, t, false}, 1);
+        err = hs_commit_step(shard, req, entry, t);
         if (err == ERR_OK) {
             seq = entry->seq;
             err = t->reply_err;

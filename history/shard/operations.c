@@ -64,18 +64,6 @@ PLAIN_STEP(activity_failed, engine_respond_activity_failed(&t, &req->token, req-
 PLAIN_STEP(activity_canceled, engine_respond_activity_canceled(&t, &req->token, req->message))
 PLAIN_STEP(heartbeat, engine_record_heartbeat(&t, &req->token, req->message))
 
-static void step_not_delivered(struct history_shard *shard, struct hs_request *req,
-                               struct hs_entry *entry)
-{
-    struct transition t;
-
-    hs_begin(shard, req, entry->run, &t);
-    const enum err err = req->token.kind == TASK_ACTIVITY
-                             ? engine_unstart_activity_task(&t, &req->token)
-                             : ERR_STALE; /* its Started stands in the history: it times out */
-    hs_end(shard, req, entry, &t, err);
-}
-
 static void step_describe(struct history_shard *shard, struct hs_request *req,
                           struct hs_entry *entry)
 {
@@ -168,7 +156,8 @@ static const struct hs_operation operations[] = {
     {.method = METHOD_NOT_DELIVERED,
      .name = "NotDelivered",
      .route = ROUTE_RETURNED,
-     .step = step_not_delivered},
+     .step = hs_step_not_delivered},
+    BODY(DELIVERED, "Delivered", hs_delivered),
     {.method = METHOD_HISTORY_NO_STICKY_POLLER,
      .name = "NoStickyPoller",
      .route = ROUTE_TASK,
@@ -217,6 +206,8 @@ void hs_metrics_init(struct history_shard *shard)
     m->effects_repeated = metrics_counter(registry, "gnomon_history_effects_repeated", "");
     m->effects_failed = metrics_counter(registry, "gnomon_history_effects_failed", "");
     m->effects_outstanding = metrics_gauge(registry, "gnomon_history_effects_outstanding", "");
+    m->undelivered = metrics_counter(registry, "gnomon_history_undelivered_tasks", "");
+    m->deliveries_untracked = metrics_counter(registry, "gnomon_history_deliveries_untracked", "");
     m->cache_requests = metrics_counter(registry, "cache_requests",
                                         "cache_type=\"mutablestate\",service_name=\"history\"");
     m->cache_miss = metrics_counter(registry, "cache_miss",

@@ -268,6 +268,21 @@ static void leave_sticky(struct hs_query *query)
     hs_with_run(shard, own);
 }
 
+void hs_query_not_delivered(struct history_shard *shard, uint64_t query_id, const struct run *run)
+{
+    struct hs_query *query = find(shard, query_id);
+
+    if (!query || query->state == QUERY_BUFFERED || strcmp(query->run_id, run->run_id) != 0)
+        return;
+    if (query->call)
+        shard->net->cancel(shard->net->self, query->call);
+    query->call = 0;
+    if (query->state == QUERY_STICKY)
+        dispatch_direct(query, run);
+    else
+        dispatch_normal(query, run);
+}
+
 /* -- asking --------------------------------------------------------------------------------- */
 
 /* Whether the query was processed or rejected, the caller gets a link to the workflow. */

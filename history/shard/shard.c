@@ -56,6 +56,8 @@ static int64_t next_due_ns(struct history_shard *shard)
     const struct heap_node *expiry = heap_first(&shard->expiries);
     int64_t next_ns = hs_deadlines_next_mono_ns(shard);
 
+    if (shard->deliveries.lost)
+        return hs_mono_ns(shard);
     if (expiry && expiry->at < next_ns)
         next_ns = expiry->at;
     if (shard->offer_again_ns < next_ns)
@@ -71,6 +73,7 @@ int64_t history_shard_run_due(struct history_shard *shard)
 {
     if (!shard->lost) {
         hs_expire(shard, hs_mono_ns(shard));
+        hs_deliveries_run(shard);
         hs_deadlines_run(shard);
         if (shard->offer_again_ns <= hs_mono_ns(shard))
             hs_offers_out(shard);
@@ -195,6 +198,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     map_init(&shard->queries, rng_u64(&shard->rng));
     map_init(&shard->run_queries, rng_u64(&shard->rng));
     hs_cache_init(shard);
+    hs_deliveries_init(shard);
     hs_deadlines_init(shard);
     hs_outgoing_init(shard);
     hs_effects_init(shard);
@@ -218,6 +222,7 @@ static void shard_free(struct history_shard *shard)
     }
     hs_waiters_release(shard);
     hs_offers_release(shard);
+    hs_deliveries_release(shard);
     hs_deadlines_release(shard);
     hs_outgoing_release(shard);
     hs_effects_release(shard);
@@ -299,9 +304,10 @@ void history_shard_close(struct history_shard *shard, bool flush)
 
 void history_shard_peer(struct history_shard *shard, enum mesh_role role, uint64_t process, bool up)
 {
-    UNUSED(process);
     if (shard->lost)
         return;
+    if (role == ROLE_FRONTEND && !up)
+        hs_deliveries_lost(shard, process);
     if (role == ROLE_HISTORY && up)
         hs_outgoing_hasten(shard);
     if (role == ROLE_TIMERS && up)

@@ -18,7 +18,8 @@ struct sent {
     enum err err;
     char text[512];
     struct slice bytes;
-    bool undelivered;    /* a reply that comes back when nobody waits for it */
+    bool undelivered;    /* a reply that comes back when nobody waits for it ... */
+    struct slice back;   /* ... as these bytes */
     mesh_reply_fn reply; /* of a call */
     void *arg;
     bool taken;
@@ -59,6 +60,7 @@ static inline void world_on_reply(void *self, struct mesh_addr to, const struct 
         buf_append_slice(&joined, answer->parts[i]);
     sent->err = answer->err;
     sent->undelivered = answer->undelivered.len > 0;
+    sent->back = arena_copy(&w->arena, answer->undelivered);
     if (answer->detail)
         memcpy(sent->text, answer->detail->text, sizeof sent->text);
     sent->bytes = arena_copy(&w->arena, buf_slice(&joined));

@@ -25,14 +25,16 @@ enum {
     HS_QUERY_FAIL_ATTEMPT = 3,      /* from this workflow task attempt on queries fail at once */
     HS_PAGE_EVENTS_MAX = 256,       /* of a history page, as the reference's */
     HS_PAGE_BYTES_MAX = 3 * 1024 * 1024,
-    HS_PULL_MAX = 1000, /* task or deadline rows in one answer */
-    HS_LIST_MAX = 1000, /* visibility rows in one answer */
+    HS_DELIVERIES_MAX = 10000, /* workflow tasks whose delivery is awaited */
+    HS_PULL_MAX = 1000,        /* task or deadline rows in one answer */
+    HS_LIST_MAX = 1000,        /* visibility rows in one answer */
     HS_REPLY_PARTS = 10,
 };
 
 #define HS_NEAR_NS (2 * NS_PER_S)       /* deadlines that the shard keeps itself */
 #define HS_SETTLE_NS (500 * NS_PER_MS)  /* age at which a farther one goes to timers */
 #define HS_OVERDUE_NS (1 * NS_PER_S)    /* what timers did not fire by then, the shard does */
+#define HS_DELIVERY_NS (60 * NS_PER_S)  /* then its acknowledgement is taken to be lost */
 #define HS_LONG_POLL_NS (20 * NS_PER_S) /* history.longPollExpirationInterval */
 #define HS_LONG_POLL_BUFFER_NS NS_PER_S /* answered that much before the caller's deadline */
 
@@ -127,13 +129,14 @@ struct hs_current {
     uint8_t key[];
 };
 
-enum { HS_OPERATIONS_MAX = 32 };
+enum { HS_OPERATIONS_MAX = 48 };
 
 struct hs_metrics {
     struct counter *requests[HS_OPERATIONS_MAX], *errors[HS_OPERATIONS_MAX];
     struct histogram *latency[HS_OPERATIONS_MAX];
     struct counter *workflow_success, *workflow_failed, *workflow_timeout, *workflow_terminate,
-        *workflow_cancel, *state_transitions, *cache_miss, *cache_requests, *offers_dropped;
+        *workflow_cancel, *state_transitions, *cache_miss, *cache_requests, *offers_dropped,
+        *undelivered, *deliveries_untracked;
     struct counter *effects_sent, *effects_answered, *effects_repeated, *effects_failed;
     struct gauge *effects_outstanding;
 };
@@ -173,6 +176,17 @@ struct hs_deadlines {
     int64_t pulled_until_ns; /* timers know the rows up to there */
 };
 
+enum { HS_DEAD_FRONTENDS = 16 };
+
+/* Workflow tasks on their way through frontend processes. */
+struct hs_deliveries {
+    struct map by_start;              /* struct hs_delivery by start id */
+    struct list oldest;               /* the same, oldest first */
+    uint64_t dead[HS_DEAD_FRONTENDS]; /* the last processes that went away, a ring */
+    uint32_t dead_next;
+    bool lost; /* some are with a dead process */
+};
+
 struct history_shard {
     struct history_shard_options options;
     const struct history_net *net;
@@ -205,6 +219,7 @@ struct history_shard {
     struct map queries;     /* struct hs_query by id */
     struct map run_queries; /* struct hs_run_queries by run id */
 
+    struct hs_deliveries deliveries;
     struct hs_deadlines deadlines;
     struct hs_outgoing outgoing;
     struct hs_effects effects;
@@ -289,6 +304,9 @@ struct hs_change {
  * request's detail says why) the entries are discarded; new ones (`make_current`) are gone. */
 MUST_USE enum err hs_commit(struct history_shard *shard, struct hs_request *req,
                             const struct hs_change *changes, uint32_t count);
+/* The same for one step of one run, with the run that it continues as, if any. */
+MUST_USE enum err hs_commit_step(struct history_shard *shard, struct hs_request *req,
+                                 struct hs_entry *entry, struct transition *t);
 /* The end of a plain step: commit (when err is ERR_OK), answer, release the transition. */
 void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
             struct transition *t, enum err err);
@@ -303,6 +321,20 @@ void hs_step_no_sticky_poller(struct history_shard *shard, struct hs_request *re
                               struct hs_entry *entry);
 void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_request *req,
                                      struct hs_entry *entry);
+
+/* -- deliveries (deliveries.c) --------------------------------------------------------------- */
+
+void hs_deliveries_init(struct history_shard *shard);
+void hs_deliveries_release(struct history_shard *shard);
+/* A workflow task goes to a frontend process, which will say that it is delivered, or not. */
+void hs_delivery_expect(struct history_shard *shard, uint64_t process, struct slice token_bytes,
+                        uint64_t start_id);
+/* The frontend process is gone, and with it what it did not deliver. */
+void hs_deliveries_lost(struct history_shard *shard, uint64_t process);
+void hs_deliveries_run(struct history_shard *shard);
+void hs_delivered(struct history_shard *shard, struct hs_request *req);
+void hs_step_not_delivered(struct history_shard *shard, struct hs_request *req,
+                           struct hs_entry *entry);
 
 /* -- offers (offers.c) ---------------------------------------------------------------------- */
 
@@ -357,6 +389,8 @@ void hs_queries_completed(struct history_shard *shard, struct hs_entry *entry,
 /* The question of a query that waits for an answer of this run, borrowed; NULL: nobody waits. */
 api_workflow_query *hs_query_message(struct history_shard *shard, uint64_t query_id,
                                      const char *run_id);
+/* The worker that a query was sent to did not get it: another one is asked. */
+void hs_query_not_delivered(struct history_shard *shard, uint64_t query_id, const struct run *run);
 void hs_queries_release(struct history_shard *shard);
 
 /* -- time (deadlines.c, timers_link.c) ------------------------------------------------------ */

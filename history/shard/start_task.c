@@ -14,6 +14,7 @@ struct handing_out {
     struct started_workflow_task *task;
     struct slice response; /* packed, without history and page token */
     struct slice extra_events;
+    struct slice token; /* should it find nobody */
     char run_id[UUID_TEXT_LEN + 1];
     int64_t seq;
 };
@@ -56,6 +57,7 @@ static void poll_answer(struct history_shard *shard, struct hs_request *req,
     struct hs_reply *reply = hs_add_reply(req, out->start->poll.reply_to, ERR_OK);
 
     reply->count = response_parts(req, out, events, reply->parts);
+    reply->undelivered = out->token;
     hs_add_reply(req, req->from, ERR_OK);
     hs_release(shard, req, out->seq);
 }
@@ -73,6 +75,7 @@ static void inline_answer(struct history_shard *shard, struct hs_request *req,
     must(count + 2 <= HS_REPLY_PARTS);
     for (uint32_t i = 0; i < count; i++)
         len += parts[i].len;
+    reply->undelivered = out->token;
     reply->parts[reply->count++] = out->completed_reply;
     reply->parts[reply->count++] = slice_of(head, wire_head(head, 1, len));
     for (uint32_t i = 0; i < count; i++)
@@ -101,6 +104,12 @@ static void hand_out(struct history_shard *shard, struct hs_request *req, struct
         out->task->response->backlog_count_hint = out->start->backlog_count_hint;
     out->response = proto_encode(&req->arena, out->task->response);
     out->extra_events = arena_copy(&req->arena, out->task->extra_events);
+    out->token =
+        slice_of(out->task->response->task_token.data, out->task->response->task_token.len);
+    if (!out->task->response->query)
+        hs_delivery_expect(shard,
+                           out->start ? out->start->poll.reply_to.process : req->from.process,
+                           out->token, entry->run->wft.start_id);
     req->extra = out;
     hs_events_read(shard, req, entry,
                    &(struct hs_events){.from = out->task->history_from,
@@ -275,14 +284,7 @@ void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_requ
     hs_begin(shard, req, entry->run, &t);
     enum err err = engine_respond_workflow_task_completed(&t, &req->token, req->message);
     if (err == ERR_OK) {
-        struct hs_change changes[2] = {{entry, &t, false}};
-        uint32_t count = 1;
-
-        if (t.next) { /* the run continues as a new one */
-            changes[count++] = (struct hs_change){hs_entry_add(shard, t.next->run), t.next, true};
-            t.next_taken = true;
-        }
-        err = hs_commit(shard, req, changes, count);
+        err = hs_commit_step(shard, req, entry, &t);
         if (err == ERR_OK) {
             seq = entry->seq;
             err = t.reply_err;
