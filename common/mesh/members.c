@@ -9,7 +9,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
-#include "common/base/hash.h"
+#include "common/placement/map.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -45,12 +45,7 @@ uint64_t members_rendezvous(const uint64_t *processes, size_t count, uint32_t ro
     uint64_t best = 0, best_score = 0;
 
     for (size_t i = 0; i < count; i++) {
-        uint8_t key[16];
-
-        be64_put(key, processes[i]);
-        be32_put(key + 8, role);
-        be32_put(key + 12, shard);
-        const uint64_t score = hash_bytes(slice_of(key, sizeof key), 0);
+        const uint64_t score = placement_score(processes[i], role, shard);
         if (best == 0 || score > best_score || (score == best_score && processes[i] > best)) {
             best = processes[i];
             best_score = score;
