@@ -205,6 +205,7 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     run->retention_ns = old->retention_ns;
     uuid_v7(t->rng, t->now_ns / NS_PER_MS, run->start_request_id);
     bytes_set(&run->reset_points, run_shown_reset_points(old, t->arena));
+    run_signal_requests_carry(old, run, t->now_ns);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
 }
 

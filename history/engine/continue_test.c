@@ -112,6 +112,28 @@ TEST(test_continue_ends_what_is_pending)
     rig_release(&rig);
 }
 
+TEST(test_continue_knows_the_signals_of_the_run_before)
+{
+    static const struct {
+        const char *script;
+        int64_t known, signals;
+    } cases[] = {
+        {"start signal=s/one poll done:can signal=s/one", 1, 0},
+        {"start signal=s/one poll done:can signal=s/two signal=s/two", 2, 1},
+        {"start signal=s/one poll wait=2 done:can poll wait=2 done:can signal=s/one", 1, 0},
+        {"start signal=s/one poll done wait=130 signal=s/two poll done:can signal=s/two", 1, 0},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+        rig_init(&rig, cases[i].script);
+        rig_run(&rig, cases[i].script);
+        check_i64((int64_t)rig.run->signal_request_ids.count, cases[i].known);
+        check_i64(rig.run->signal_count, cases[i].signals);
+        rig_release(&rig);
+    }
+}
+
 TEST(test_continue_keeps_the_time_of_the_whole_execution)
 {
     struct rig rig;

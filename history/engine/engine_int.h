@@ -33,7 +33,10 @@ const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor 
 
 /* -- run (run.c, close.c) -------------------------------------------------------------------- */
 
-void run_signal_request_add(struct run *run, struct slice request_id, bool dirty);
+void run_signal_request_add(struct run *run, struct slice request_id, int64_t at_ns, bool dirty);
+/* `to` continues `from`: a client may send a signal again whose answer it did not get, and it must
+ * not count twice. So the ids of the last two minutes go along, at most the last thousand. */
+void run_signal_requests_carry(const struct run *from, struct run *to, int64_t now_ns);
 int32_t run_priority(const struct run *run);
 int64_t run_expiry_ns(const struct run *run); /* of this run; 0: never */
 /* A link to the event that a request made in this run. */

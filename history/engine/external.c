@@ -63,7 +63,7 @@ enum err run_signal(struct transition *t, const api_signal_workflow_execution_re
         return err;
 
     if (request_id.len > 0 && !source) /* of another execution: the shard keeps its outcome */
-        run_signal_request_add(run, request_id, true);
+        run_signal_request_add(run, request_id, t->now_ns, true);
     api_workflow_execution_signaled_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, &event);
     a->signal_name = request->signal_name;

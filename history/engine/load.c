@@ -101,7 +101,8 @@ static bool visit_item(void *arg, struct slice key, struct slice value)
         loading->err = load_external(loading, id, value);
         break;
     case ITEM_SIGNAL_REQUEST:
-        run_signal_request_add(loading->run, id, false);
+        run_signal_request_add(loading->run, id,
+                               value.len > 8 ? (int64_t)be64_get(value.ptr + 1) : 0, false);
         break;
     default:
         loading->err = ERR_CORRUPT;

@@ -394,11 +394,13 @@ static void add_items(struct op_list *list, struct buf *buf)
     for (struct map_node *it = map_next(&run->signal_request_ids, NULL); it;
          it = map_next(&run->signal_request_ids, it)) {
         struct signal_request *signal = CONTAINER_OF(it, struct signal_request, node);
-        static const uint8_t present[] = {ROW_VERSION};
+        uint8_t value[1 + 8] = {ROW_VERSION};
         if (!signal->dirty)
             continue;
+        be64_put(value + 1, (uint64_t)signal->at_ns);
+        buf_append(buf, value, sizeof(value));
         row_key_item(&key, run, ITEM_SIGNAL_REQUEST, signal->id);
-        add_op(list, STORE_PUT, STORE_MAIN, &key, slice_of(present, sizeof(present)));
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
         signal->dirty = false;
     }
 }

@@ -8,7 +8,8 @@
 
 #include <stdlib.h>
 
-enum { MAP_SEED = 0x5eed };
+enum { MAP_SEED = 0x5eed, CARRIED_MAX = 1000 };
+static const int64_t CARRIED_AGE_NS = 120 * NS_PER_S;
 
 struct run *run_new(void)
 {
@@ -94,7 +95,7 @@ size_t run_bytes(const struct run *run)
     return bytes;
 }
 
-void run_signal_request_add(struct run *run, struct slice request_id, bool dirty)
+void run_signal_request_add(struct run *run, struct slice request_id, int64_t at_ns, bool dirty)
 {
     struct signal_request *signal = malloc(sizeof(*signal) + request_id.len);
 
@@ -104,6 +105,35 @@ void run_signal_request_add(struct run *run, struct slice request_id, bool dirty
     if (request_id.len > 0)
         memcpy(copy, request_id.ptr, request_id.len);
     signal->id = slice_of(copy, request_id.len);
+    signal->at_ns = at_ns;
     signal->dirty = dirty;
     map_put(&run->signal_request_ids, signal->id, &signal->node);
+}
+
+static int later_first(const void *a, const void *b)
+{
+    const int64_t x = (*(const struct signal_request *const *)a)->at_ns;
+    const int64_t y = (*(const struct signal_request *const *)b)->at_ns;
+
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+void run_signal_requests_carry(const struct run *from, struct run *to, int64_t now_ns)
+{
+    const struct signal_request **recent =
+        calloc(from->signal_request_ids.count + 1, sizeof(*recent));
+    size_t count = 0;
+
+    must(recent != NULL);
+    for (struct map_node *it = map_next(&from->signal_request_ids, NULL); it;
+         it = map_next(&from->signal_request_ids, it)) {
+        const struct signal_request *signal = CONTAINER_OF(it, struct signal_request, node);
+
+        if (signal->at_ns > now_ns - CARRIED_AGE_NS)
+            recent[count++] = signal;
+    }
+    qsort(recent, count, sizeof(*recent), later_first);
+    for (size_t i = 0; i < count && i < CARRIED_MAX; i++)
+        run_signal_request_add(to, recent[i]->id, recent[i]->at_ns, true);
+    free(recent);
 }

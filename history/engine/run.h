@@ -139,6 +139,7 @@ struct run {
 struct signal_request {
     struct map_node node; /* key: the request id that follows */
     struct slice id;
+    int64_t at_ns; /* when the signal came */
     bool dirty;
 };
 
