@@ -309,15 +309,20 @@ static void current_done(struct history_shard *shard, struct hs_job *arg, enum e
     struct hs_current *current = load->current;
     struct list waiting, *node;
 
-    if (err == ERR_OK && load->found)
-        err = row_current_decode(&load->arena, load->value, &current->run);
-    current->exists = err == ERR_OK && load->found;
-    if (current->exists && !current_refresh(shard, current) && !load->fresh) {
+    if (current->superseded) { /* what was read may be older */
+        err = ERR_OK;
+    } else {
+        if (err == ERR_OK && load->found)
+            err = row_current_decode(&load->arena, load->value, &current->run);
+        current->exists = err == ERR_OK && load->found;
+    }
+    if (current->exists && !current_refresh(shard, current) && !load->fresh &&
+        !current->superseded) {
         arena_reset(&load->arena);
         current_load(shard, load); /* its run may have closed in between */
         return;
     }
-    current->loading = false;
+    current->loading = current->superseded = false;
     arena_release(&load->arena);
     free(load);
     take_waiting(&current->waiting, &waiting);
@@ -407,11 +412,12 @@ void hs_current_update(struct history_shard *shard, struct hs_request *req, cons
     struct hs_current *current =
         current_find(shard, run->namespace_id, run->workflow_id, &key, &req->arena);
 
-    if (!current || current->loading)
+    if (!current || (current->loading && !make_current && !current->superseded))
         return; /* current_done() looks at the run again; a start waits until then */
     if (!make_current && !(current->exists && strcmp(current->run.run_id, run->run_id) == 0))
         return;
     current_set(current, run, seq);
+    current->superseded = current->loading;
 }
 
 /* -- finding -------------------------------------------------------------------------------- */
@@ -434,6 +440,23 @@ static bool resolve_current(struct history_shard *shard, struct hs_request *req)
         return false;
     }
     memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
+    req->wants_current = strcmp(current->run.run_id, req->ended_run_id) != 0;
+    return true;
+}
+
+/* The current run was meant, and the workflow went on in another one while the request waited for
+ * it. Gives true when the request goes on elsewhere. */
+static bool moved_on(struct history_shard *shard, struct hs_request *req,
+                     const struct hs_entry *entry)
+{
+    if (!req->wants_current || run_is_open(entry->run))
+        return false;
+    const struct hs_current *current = hs_current_get(shard, req);
+    if (!current->loading && (!current->exists || strcmp(current->run.run_id, entry->run_id) == 0))
+        return false;
+    memcpy(req->ended_run_id, req->run_id, sizeof req->ended_run_id);
+    req->run_id[0] = '\0';
+    hs_with_run(shard, req);
     return true;
 }
 
@@ -462,7 +485,8 @@ void hs_with_run(struct history_shard *shard, struct hs_request *req)
     }
     list_remove(&entry->lru);
     list_push_back(&shard->lru_runs, &entry->lru);
-    req->step(shard, req, entry);
+    if (!moved_on(shard, req, entry))
+        req->step(shard, req, entry);
 }
 
 /* -- eviction ------------------------------------------------------------------------------- */

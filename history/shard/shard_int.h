@@ -70,6 +70,8 @@ struct hs_request {
     struct slice namespace_id, workflow_id;
     char run_id[UUID_TEXT_LEN + 1];
     uint8_t tablet;
+    bool wants_current; /* run_id is what the current one was when it was looked up ... */
+    char ended_run_id[UUID_TEXT_LEN + 1]; /* ... and this one had ended before that */
     hs_step_fn step;
     hs_failed_fn failed;  /* called, instead of an answer, when that run can't be had */
     hs_request_fn resume; /* called again when the current run it waits for is known */
@@ -120,6 +122,7 @@ struct hs_current {
     struct map_node node; /* in shard->currents, by key */
     struct list lru;
     bool loading, exists;
+    bool superseded; /* became known by a commit while it was loading */
     struct current_run run;
     int64_t seq;
     uint8_t tablet;

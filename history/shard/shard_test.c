@@ -171,6 +171,54 @@ TEST(test_history_shard_survives_a_crash)
     }
 }
 
+/* A signal and the end of the run it finds, at once, in a shard that knows nothing yet. */
+static void signal_amid_a_continuation(bool signal_first, uint32_t steps)
+{
+    WITH_WORLD(w);
+    api_continue_as_new_workflow_execution_command_attributes attributes =
+        API_CONTINUE_AS_NEW_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES_INIT;
+    api_command command = API_COMMAND_INIT;
+    api_signal_workflow_execution_request signal = API_SIGNAL_WORKFLOW_EXECUTION_REQUEST_INIT;
+
+    command.command_type = COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION;
+    command.attributes_case =
+        API_COMMAND_ATTRIBUTES_CONTINUE_AS_NEW_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+    command.continue_as_new_workflow_execution_command_attributes = &attributes;
+    signal.workflow_execution = world_execution(w, "hello");
+    signal.signal_name = world_str(w, "go on");
+    world_start(w, "hello");
+    const struct slice token = world_token(world_poll_workflow(w));
+    world_reopen(w, true);
+
+    const struct slice bodies[] = {
+        world_api_body(w, world_completion(w, &command), token),
+        world_api_body(w, &signal, SLICE_EMPTY),
+    };
+    const enum mesh_method methods[] = {METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED,
+                                        METHOD_HISTORY_SIGNAL_WORKFLOW};
+    uint64_t calls[2];
+    calls[0] = world_call(w, methods[signal_first], bodies[signal_first], 10 * NS_PER_S);
+    for (uint32_t i = 0; i < steps; i++) {
+        (void)store_step(w->store);
+        (void)history_shard_run_due(w->shard);
+    }
+    calls[1] = world_call(w, methods[!signal_first], bodies[!signal_first], 10 * NS_PER_S);
+    world_settle(w);
+    const struct sent *ended = world_got(w, calls[signal_first]);
+    check_ok(world_got(w, calls[!signal_first])->err);
+    if (ended->err == ERR_OK) /* else the signal came first: an unhandled command */
+        check_str(world_history(w, "hello", 5), "1 26");
+    END_WORLD(w);
+}
+
+TEST(test_history_shard_signals_the_run_that_is_current_then)
+{
+    for (uint32_t steps = 0; steps < 8; steps++) {
+        signal_amid_a_continuation(true, steps);
+        signal_amid_a_continuation(false, steps);
+    }
+}
+
 TEST(test_history_shard_unstarts_only_a_first_answer)
 {
     WITH_WORLD(w);
