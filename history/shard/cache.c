@@ -412,6 +412,10 @@ void hs_current_update(struct history_shard *shard, struct hs_request *req, cons
     struct hs_current *current =
         current_find(shard, run->namespace_id, run->workflow_id, &key, &req->arena);
 
+    if (!current && make_current) { /* until it is durable, no read of the row would tell */
+        current = current_new(shard, key, run->namespace_id.len, run->tablet);
+        list_push_back(&shard->lru_currents, &current->lru);
+    }
     if (!current || (current->loading && !make_current && !current->superseded))
         return; /* current_done() looks at the run again; a start waits until then */
     if (!make_current && !(current->exists && strcmp(current->run.run_id, run->run_id) == 0))

@@ -198,10 +198,11 @@ static void signal_amid_a_continuation(bool signal_first, uint32_t steps)
                                         METHOD_HISTORY_SIGNAL_WORKFLOW};
     uint64_t calls[2];
     calls[0] = world_call(w, methods[signal_first], bodies[signal_first], 10 * NS_PER_S);
-    for (uint32_t i = 0; i < steps; i++) {
-        (void)store_step(w->store);
-        (void)history_shard_run_due(w->shard);
-    }
+    for (uint32_t i = 0; i < steps; i++)
+        if (i % 2 == 0)
+            (void)store_step(w->store);
+        else
+            (void)history_shard_run_due(w->shard);
     calls[1] = world_call(w, methods[!signal_first], bodies[!signal_first], 10 * NS_PER_S);
     world_settle(w);
     const struct sent *ended = world_got(w, calls[signal_first]);
@@ -213,7 +214,7 @@ static void signal_amid_a_continuation(bool signal_first, uint32_t steps)
 
 TEST(test_history_shard_signals_the_run_that_is_current_then)
 {
-    for (uint32_t steps = 0; steps < 8; steps++) {
+    for (uint32_t steps = 0; steps < 16; steps++) {
         signal_amid_a_continuation(true, steps);
         signal_amid_a_continuation(false, steps);
     }
