@@ -203,7 +203,8 @@ static void variable_of(const struct key *key, char out[128])
 /* Not ours to read, but not a misspelt key either. */
 static bool is_no_key(const char *variable)
 {
-    static const char *const others[] = {"GNOMON_READY_FD=", "GNOMON_REPLICA=", "GNOMON_TEST_"};
+    static const char *const others[] = {"GNOMON_READY_FD=", "GNOMON_REPLICA=", "GNOMON_TEST_",
+                                         "GNOMON_SOAK_"};
 
     for (size_t i = 0; i < COUNT_OF(others); i++)
         if (strncmp(variable, others[i], strlen(others[i])) == 0)
