@@ -105,8 +105,7 @@ static void reaper_end(struct mesh *mesh)
     pthread_mutex_destroy(&mesh->reap_mutex);
 }
 
-/* Under the mutex. */
-static struct mesh_peer *find_peer(struct mesh *mesh, uint64_t process)
+struct mesh_peer *mesh_peer_find(struct mesh *mesh, uint64_t process)
 {
     for (size_t i = 0; i < mesh->peer_count; i++)
         if (mesh->peers[i]->member.process == process)
@@ -125,7 +124,7 @@ static bool is_forgotten(const struct mesh *mesh, uint64_t process)
 static struct mesh_peer *peer_ref(struct mesh *mesh, uint64_t process, bool *forgotten)
 {
     pthread_mutex_lock(&mesh->mutex);
-    struct mesh_peer *peer = find_peer(mesh, process);
+    struct mesh_peer *peer = mesh_peer_find(mesh, process);
     if (peer)
         atomic_fetch_add_explicit(&peer->refs, 1, memory_order_relaxed);
     *forgotten = !peer && is_forgotten(mesh, process);
@@ -150,8 +149,7 @@ struct mesh_peer *mesh_peer_get(struct mesh *mesh, uint64_t process, bool scan)
     return peer;
 }
 
-/* Under the mutex. */
-static void tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int what)
+void mesh_tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int what)
 {
     for (size_t i = 0; i < mesh->port_count; i++)
         mesh_port_tell(mesh->ports[i], process, role, what);
@@ -159,7 +157,7 @@ static void tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int w
 
 void mesh_tell_placed(struct mesh *mesh)
 {
-    tell_ports(mesh, 0, 0, DELIVER_PLACED);
+    mesh_tell_ports(mesh, 0, 0, DELIVER_PLACED);
 }
 
 /* Under the mutex: the members have changed. Where nobody publishes a map, here is who owns what.
@@ -240,25 +238,27 @@ static void peer_up(struct mesh *mesh, const struct member *member)
     pthread_mutex_lock(&mesh->mutex);
     must(mesh->peer_count < MEMBERS_MAX);
     mesh->peers[mesh->peer_count++] = peer;
+    mesh_progress_begin(mesh, peer);
     for (size_t i = 0; i < MESH_FORGOTTEN; i++)
         if (mesh->forgotten[i] == member->process)
             mesh->forgotten[i] = 0;
     place(mesh);
-    tell_ports(mesh, member->process, member->role, DELIVER_UP);
+    mesh_tell_ports(mesh, member->process, member->role, DELIVER_UP);
     pthread_mutex_unlock(&mesh->mutex);
 }
 
 static void peer_down(struct mesh *mesh, const struct member *member)
 {
     pthread_mutex_lock(&mesh->mutex);
-    struct mesh_peer *peer = find_peer(mesh, member->process);
+    struct mesh_peer *peer = mesh_peer_find(mesh, member->process);
     if (peer) {
         for (size_t i = 0; i < mesh->peer_count; i++)
             if (mesh->peers[i] == peer)
                 mesh->peers[i] = mesh->peers[mesh->peer_count - 1];
         mesh->peer_count--;
         place(mesh);
-        tell_ports(mesh, member->process, member->role, DELIVER_DOWN);
+        mesh_progress_end(peer);
+        mesh_tell_ports(mesh, member->process, member->role, DELIVER_DOWN);
     }
     pthread_mutex_unlock(&mesh->mutex);
     mesh_peer_unref(peer);
@@ -295,6 +295,7 @@ static void on_tick(void *arg)
         mesh_outbox_heal(peers[i]->outbox);
         mesh_peer_unref(peers[i]);
     }
+    mesh_progress_look(mesh);
     if (!mesh_inbox_heal(mesh->inbox))
         return;
     counter_add(mesh->relistens, 1);
@@ -316,83 +317,6 @@ struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelop
         if (!mesh->ports[i]->closed)
             return mesh->ports[i];
     return NULL;
-}
-
-/* An undelivered answer on its way back has a place where it goes, as the answer had. */
-static bool is_bounce(const struct envelope *envelope)
-{
-    return envelope->kind == ENVELOPE_CAST && envelope->method == METHOD_NOT_DELIVERED;
-}
-
-/* The shard went to another process since the answer left: once, to the one that has it now. */
-static bool bounce_on(struct mesh *mesh, const struct envelope *envelope)
-{
-    const uint64_t owner = mesh_owner(mesh, mesh->options.role, envelope->shard);
-    struct envelope on = *envelope;
-
-    if (envelope->call != 0 || owner == 0 || owner == mesh->self)
-        return false;
-    on.call = 1;
-    on.reserved = true;
-    return mesh_post(mesh, owner, &on, &envelope->body, 1) == ERR_OK;
-}
-
-static void note_unbound(struct mesh *mesh, uint64_t process, uint32_t shard)
-{
-    if (shard >= MESH_SHARDS_MAX)
-        return;
-    pthread_mutex_lock(&mesh->mutex);
-    struct mesh_peer *peer = find_peer(mesh, process);
-    if (peer)
-        peer->unbound[shard / 64] |= UINT64_C(1) << (shard % 64);
-    pthread_mutex_unlock(&mesh->mutex);
-}
-
-void mesh_tell_bound(struct mesh *mesh, uint32_t shard)
-{
-    const struct envelope dropped = {.kind = ENVELOPE_DROPPED, .shard = shard, .reserved = true};
-    const uint64_t bit = UINT64_C(1) << (shard % 64);
-
-    for (size_t i = 0; i < mesh->peer_count; i++) {
-        struct mesh_peer *peer = mesh->peers[i];
-
-        if ((peer->unbound[shard / 64] & bit) == 0)
-            continue;
-        peer->unbound[shard / 64] &= ~bit;
-        (void)mesh_outbox_post(peer->outbox, &dropped, NULL, 0);
-    }
-}
-
-void mesh_dirty(struct mesh *mesh, uint64_t process)
-{
-    pthread_mutex_lock(&mesh->mutex);
-    const struct mesh_peer *peer = find_peer(mesh, process);
-    if (peer) {
-        counter_add(mesh->dirty, 1);
-        tell_ports(mesh, process, peer->member.role, DELIVER_DIRTY);
-    }
-    pthread_mutex_unlock(&mesh->mutex);
-}
-
-void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope, enum err err)
-{
-    if (envelope->kind == ENVELOPE_CALL) {
-        const struct envelope answer = {
-            .kind = ENVELOPE_REPLY, .call = envelope->call, .shard = MESH_NO_SHARD, .err = err};
-        (void)mesh_post(mesh, process, &answer, NULL, 0);
-    } else if (envelope->kind == ENVELOPE_CAST) {
-        if (is_bounce(envelope) && bounce_on(mesh, envelope))
-            return;
-        counter_add(mesh->casts_dropped, 1);
-        if (err == ERR_NOT_OWNER)
-            note_unbound(mesh, process, envelope->shard);
-    } else if (envelope->kind == ENVELOPE_REPLY && envelope->undelivered.len) {
-        const struct envelope back = {.kind = ENVELOPE_CAST,
-                                      .method = METHOD_NOT_DELIVERED,
-                                      .shard = envelope->shard,
-                                      .reserved = true};
-        (void)mesh_post(mesh, process, &back, &envelope->undelivered, 1);
-    }
 }
 
 /* Give envelopes of one message to one port, or refuse them. */
@@ -420,7 +344,7 @@ static void deliver_run(struct mesh *mesh, struct mesh_port *port,
 
         if (port && envelope->kind == ENVELOPE_CAST)
             mesh_port_dropped(port, delivery->process, delivery->role);
-        if (port && (envelope->kind == ENVELOPE_REPLY || is_bounce(envelope)))
+        if (port && (envelope->kind == ENVELOPE_REPLY || mesh_is_bounce(envelope)))
             delivery->envelopes[kept++] = *envelope;
         else
             mesh_refuse(mesh, delivery->process, &delivery->envelopes[i],
@@ -448,9 +372,18 @@ static void complain(struct mesh *mesh, enum log_level level, uint64_t process, 
     mesh->unsaid = 0;
 }
 
+static void pong(struct mesh *mesh, uint64_t process)
+{
+    const struct envelope envelope = {.kind = ENVELOPE_PONG, .shard = MESH_NO_SHARD};
+    uint8_t bytes[MESH_PROGRESS_BYTES_MAX];
+    const struct slice body = mesh_progress_write(mesh, bytes);
+
+    (void)mesh_post(mesh, process, &envelope, &body, 1);
+}
+
 /* Cuts a message into runs of envelopes for the same port. In practice one run. false: a part of
- * it can't be read. */
-static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origin,
+ * it can't be read. Where answers pile up (not `admits`) calls are refused at once. */
+static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origin, bool admits,
                             struct slice bytes)
 {
     bool whole = true;
@@ -469,7 +402,7 @@ static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
         }
         if (envelope.kind == ENVELOPE_RESET) {
             pthread_mutex_lock(&mesh->mutex);
-            tell_ports(mesh, origin->process, origin->role, DELIVER_RESET);
+            mesh_tell_ports(mesh, origin->process, origin->role, DELIVER_RESET);
             pthread_mutex_unlock(&mesh->mutex);
             continue;
         }
@@ -477,15 +410,19 @@ static bool deliver_message(struct mesh *mesh, const struct mesh_delivery *origi
             mesh_dirty(mesh, origin->process);
             continue;
         }
-        if (envelope.kind == ENVELOPE_PING) {
-            const struct envelope pong = {.kind = ENVELOPE_PONG, .shard = MESH_NO_SHARD};
-
-            (void)mesh_post(mesh, origin->process, &pong, NULL, 0);
-        }
+        if (envelope.kind == ENVELOPE_PING)
+            pong(mesh, origin->process);
+        else if (envelope.kind == ENVELOPE_PONG)
+            mesh_progress_read(mesh, origin->process, envelope.body);
         if (envelope.kind == ENVELOPE_PLACE && mesh->placing)
             mesh_placing_heard(mesh->placing, origin->process, envelope.body);
         if (envelope.kind == 0 || envelope.kind > ENVELOPE_RESET)
             continue; /* a heartbeat, or of a later version */
+        if (envelope.kind == ENVELOPE_CALL && !admits) {
+            counter_add(mesh->refused, 1);
+            mesh_refuse(mesh, origin->process, &envelope, ERR_BUSY);
+            continue;
+        }
         pthread_mutex_lock(&mesh->mutex);
         struct mesh_port *to = mesh_port_of(mesh, &envelope);
         pthread_mutex_unlock(&mesh->mutex);
@@ -509,7 +446,7 @@ static void peer_reset(struct mesh *mesh, const struct mesh_header *header)
              F_U64("number", header->number));
     counter_add(mesh->resets, 1);
     pthread_mutex_lock(&mesh->mutex);
-    tell_ports(mesh, header->process, header->role, DELIVER_LOST);
+    mesh_tell_ports(mesh, header->process, header->role, DELIVER_LOST);
     pthread_mutex_unlock(&mesh->mutex);
     (void)mesh_post(mesh, header->process, &reset, NULL, 0);
 }
@@ -540,6 +477,7 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
     }
     const bool gap = header.number != peer->last_number + 1;
     peer->last_number = header.number;
+    const bool admits = mesh_outbox_admits(peer->outbox);
     mesh_peer_unref(peer);
     if (mesh->options.cluster) {
         cluster_saw_version(mesh->options.cluster, header.metadata_version);
@@ -552,7 +490,7 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
                                          .role = (enum mesh_role)header.role,
                                          .received_mono_ns = clock_mono_ns(mesh->options.clock),
                                          .msg = msg};
-    if (!deliver_message(mesh, &origin, bytes))
+    if (!deliver_message(mesh, &origin, admits, bytes))
         peer_reset(mesh, &header); /* the rest is as good as lost */
 }
 
@@ -598,7 +536,7 @@ bool mesh_deliver_self(struct mesh *mesh, const struct envelope *envelope,
     pthread_mutex_lock(&mesh->mutex);
     struct mesh_port *port = mesh_port_of(mesh, envelope);
     pthread_mutex_unlock(&mesh->mutex);
-    const bool force = envelope->kind == ENVELOPE_REPLY || is_bounce(envelope);
+    const bool force = envelope->kind == ENVELOPE_REPLY || mesh_is_bounce(envelope);
     if (port && mesh_port_deliver(port, delivery, force))
         return true;
     mesh_delivery_free(delivery);
@@ -627,7 +565,8 @@ void mesh_beat(struct mesh *mesh)
     if (mesh->beat_mono_ns == 0 || now_ns - mesh->beat_mono_ns >= MESH_BEAT_MS * NS_PER_MS / 2) {
         mesh->beat_mono_ns = now_ns;
         for (size_t i = 0; i < mesh->peer_count; i++)
-            (void)mesh_outbox_post(mesh->peers[i]->outbox, &ping, NULL, 0);
+            if (mesh_outbox_post(mesh->peers[i]->outbox, &ping, NULL, 0))
+                mesh_progress_asked(mesh->peers[i], now_ns);
     }
     pthread_mutex_unlock(&mesh->mutex);
 }
@@ -747,6 +686,7 @@ static void metrics_open(struct mesh *mesh)
 
     mesh->calls = metrics_counter(metrics, "gnomon_mesh_calls", "");
     mesh->casts_dropped = metrics_counter(metrics, "gnomon_mesh_casts_dropped", "");
+    mesh->refused = metrics_counter(metrics, "gnomon_mesh_calls_refused", "");
     mesh->dirty = metrics_counter(metrics, "gnomon_mesh_dirty_peers", "");
     mesh->resets = metrics_counter(metrics, "gnomon_mesh_peer_resets", "");
     mesh->malformed = metrics_counter(metrics, "gnomon_mesh_malformed", "");
@@ -790,6 +730,7 @@ enum err mesh_open(const struct mesh_options *options, struct mesh **out, struct
     must(mesh != NULL);
     mesh->options = *options;
     mesh->self = draw_id();
+    mesh->hung_ms = MESH_HUNG_MS;
     atomic_init(&mesh->call_salt, draw_id());
     must(pthread_mutex_init(&mesh->mutex, NULL) == 0);
     must(pthread_mutex_init(&mesh->reap_mutex, NULL) == 0);

@@ -13,6 +13,7 @@
 #include "common/mesh/members.h"
 #include "common/mesh/mesh.h"
 #include "common/mesh/outbox.h"
+#include "common/mesh/progress.h"
 #include "common/mesh/placing.h"
 
 #include <pthread.h>
@@ -41,6 +42,7 @@ struct mesh_peer {
     bool leaving;         /* it said so; guarded by mesh->mutex */
     /* Under mesh->mutex: shards for which casts of it found no port, to be told when one binds. */
     uint64_t unbound[MESH_SHARDS_MAX / 64];
+    struct mesh_progress progress;
 };
 
 enum { MESH_RUN_MAX = 512 };
@@ -69,7 +71,9 @@ struct mesh {
     struct mesh_port *bound[MESH_SHARDS_MAX];
     uint64_t forgotten[MESH_FORGOTTEN]; /* ids asked for that nobody had: a ring */
     size_t forgotten_next;
-    int64_t beat_mono_ns; /* of the last heartbeat */
+    int64_t beat_mono_ns;  /* of the last heartbeat */
+    int64_t probe_mono_ns; /* when idle threads were last made to turn */
+    int64_t hung_ms;
 
     /* Closing an outbox waits for nng's callbacks, which may wait for the locks above: so the dead
      * are closed by a thread of their own, that holds none. */
@@ -79,8 +83,8 @@ struct mesh {
     bool reap_stop;
     pthread_t reaper;
 
-    struct counter *calls, *casts_dropped, *dirty, *resets, *malformed, *strangers, *relistens,
-        *stuck;
+    struct counter *calls, *refused, *casts_dropped, *dirty, *resets, *malformed, *strangers,
+        *relistens, *stuck;
 };
 
 /* What came for one port, in order: envelopes of one message, or news of a peer. */
@@ -119,6 +123,8 @@ struct mesh_port {
     struct mesh_delivery *first, **last;
     size_t queued_bytes, queue_bytes_max;
     bool posted, closed;
+    int64_t waiting_mono_ns; /* since when there is work without a turn; 0: there is none */
+    uint64_t turns;
     struct mesh_dropped dropped[MEMBERS_MAX]; /* whose casts found no room since the last turn */
     size_t dropped_count;
 
@@ -137,6 +143,8 @@ struct mesh_port {
     uint32_t spare_count;
 };
 
+/* Under mesh->mutex; no reference. NULL: not known. */
+struct mesh_peer *mesh_peer_find(struct mesh *mesh, uint64_t process);
 /* A reference, or NULL: ourselves, or nobody alive. With `scan` the run folder is looked at again
  * before an unknown process counts as gone. */
 struct mesh_peer *mesh_peer_get(struct mesh *mesh, uint64_t process, bool scan);
@@ -146,6 +154,12 @@ void mesh_peer_unref(struct mesh_peer *peer);
 /* Hand over to the port's loop; takes the delivery. false: nothing was taken, the port is closed
  * or (not with `force`: replies and news always fit) its queue is full. */
 bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, bool force);
+struct mesh_turns {
+    uint64_t count;
+    uint32_t waiting_ms; /* since when work waits for the next */
+};
+/* false: the port is closed. With `probe` a thread without work is woken to make a turn. */
+bool mesh_port_turns(struct mesh_port *port, int64_t now_ns, bool probe, struct mesh_turns *out);
 /* What has arrived and waits. Any thread. */
 size_t mesh_port_queued_bytes(struct mesh_port *port);
 /* A cast of `process` found the queue full: both sides hear of it when it was drained. */
@@ -167,6 +181,10 @@ struct mesh_port *mesh_port_of(struct mesh *mesh, const struct envelope *envelop
 void mesh_refuse(struct mesh *mesh, uint64_t process, const struct envelope *envelope,
                  enum err err);
 
+/* An undelivered answer on its way back: it has a place wherever it goes, as the answer had. */
+bool mesh_is_bounce(const struct envelope *envelope);
+/* Under mesh->mutex. */
+void mesh_tell_ports(struct mesh *mesh, uint64_t process, uint32_t role, int what);
 /* Casts of ours to this process, or of it to us, are to be derived again. */
 void mesh_dirty(struct mesh *mesh, uint64_t process);
 /* The shard is bound: tell those whose casts came too early. Under mesh->mutex. */

@@ -258,7 +258,8 @@ bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelop
         body_bytes += parts[i].len;
     const size_t bytes = envelope_bytes_max(envelope, body_bytes);
     const bool reserved = envelope->kind == ENVELOPE_REPLY || envelope->reserved;
-    const size_t limit = reserved ? OUTBOX_REPLY_BYTES_MAX : OUTBOX_BYTES_MAX;
+    const size_t reserve = body_bytes ? OUTBOX_REPLY_BYTES_MAX : OUTBOX_REFUSAL_BYTES_MAX;
+    const size_t limit = reserved ? reserve : OUTBOX_BYTES_MAX;
 
     pthread_mutex_lock(&outbox->mutex);
     if (outbox->closed || outbox->queued_bytes + bytes > limit) {
@@ -284,6 +285,14 @@ bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelop
         send_next(outbox);
     pthread_mutex_unlock(&outbox->mutex);
     return true;
+}
+
+bool mesh_outbox_admits(struct mesh_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    const bool admits = outbox->queued_bytes <= OUTBOX_BYTES_MAX;
+    pthread_mutex_unlock(&outbox->mutex);
+    return admits;
 }
 
 void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns)

@@ -11,8 +11,9 @@ struct mesh_outbox;
 
 enum {
     OUTBOX_BATCH_BYTES = 64 * 1024,
-    OUTBOX_BYTES_MAX = 64 * 1024 * 1024,       /* calls and casts beyond are refused */
-    OUTBOX_REPLY_BYTES_MAX = 192 * 1024 * 1024 /* replies have room of their own above */
+    OUTBOX_BYTES_MAX = 64 * 1024 * 1024,         /* calls and casts beyond are refused */
+    OUTBOX_REPLY_BYTES_MAX = 192 * 1024 * 1024,  /* replies have room of their own above */
+    OUTBOX_REFUSAL_BYTES_MAX = 256 * 1024 * 1024 /* and those without a body always some more */
 };
 
 struct outbox_options {
@@ -43,6 +44,8 @@ void mesh_outbox_heal(struct mesh_outbox *outbox);
 bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
                       const struct slice *parts, size_t count);
 
+/* Is there room for the answers to further calls? */
+bool mesh_outbox_admits(struct mesh_outbox *outbox);
 /* Wait until everything posted was handed to the transport, at most until `deadline_mono_ns` of
  * the real clock. */
 void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns);

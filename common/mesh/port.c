@@ -34,6 +34,49 @@ void mesh_delivery_free(struct mesh_delivery *delivery)
 
 static void drain(void *arg);
 
+/* Under the port's mutex. Gives whether drain() is to be posted. */
+static bool wake(struct mesh_port *port)
+{
+    if (port->posted)
+        return false;
+    port->posted = true;
+    if (port->waiting_mono_ns == 0)
+        port->waiting_mono_ns = clock_mono_ns(port->mesh->options.clock);
+    return true;
+}
+
+bool mesh_port_turns(struct mesh_port *port, int64_t now_ns, bool probe, struct mesh_turns *out)
+{
+    pthread_mutex_lock(&port->mutex);
+    const bool open = !port->closed;
+    const int64_t since_ns = port->waiting_mono_ns;
+    const int64_t waiting_ms = since_ns && now_ns > since_ns ? (now_ns - since_ns) / NS_PER_MS : 0;
+    const bool post = open && probe && wake(port);
+    *out = (struct mesh_turns){port->turns,
+                               waiting_ms < UINT32_MAX ? (uint32_t)waiting_ms : UINT32_MAX};
+    if (post)
+        loop_post_fn(port->loop, drain, port); /* under the mutex: it may be closed right after */
+    pthread_mutex_unlock(&port->mutex);
+    return open;
+}
+
+/* Between two deliveries: a busy thread is not a hung one. */
+static void made_a_turn(struct mesh_port *port)
+{
+    pthread_mutex_lock(&port->mutex);
+    port->turns++;
+    port->waiting_mono_ns = clock_mono_ns(port->mesh->options.clock);
+    pthread_mutex_unlock(&port->mutex);
+}
+
+static void turns_end(struct mesh_port *port)
+{
+    pthread_mutex_lock(&port->mutex);
+    port->turns++;
+    port->waiting_mono_ns = port->posted ? clock_mono_ns(port->mesh->options.clock) : 0;
+    pthread_mutex_unlock(&port->mutex);
+}
+
 bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, bool force)
 {
     bool post = false;
@@ -46,8 +89,7 @@ bool mesh_port_deliver(struct mesh_port *port, struct mesh_delivery *delivery, b
         *port->last = delivery;
         port->last = &delivery->next;
         port->queued_bytes += delivery->bytes;
-        post = !port->posted;
-        port->posted = true;
+        post = wake(port);
     }
     pthread_mutex_unlock(&port->mutex);
     if (post)
@@ -73,8 +115,7 @@ void mesh_port_dropped(struct mesh_port *port, uint64_t process, enum mesh_role 
         i++;
     if (i == port->dropped_count && i < MEMBERS_MAX && !port->closed) {
         port->dropped[port->dropped_count++] = (struct mesh_dropped){process, role};
-        post = !port->posted; /* it may have been drained since it was full */
-        port->posted = true;
+        post = wake(port); /* it may have been drained since it was full */
     }
     pthread_mutex_unlock(&port->mutex);
     if (post)
@@ -409,9 +450,11 @@ static void drain(void *arg)
         else
             on_news(port, delivery);
         mesh_delivery_free(delivery);
+        made_a_turn(port);
     }
     if (!port->closed)
         tell_dropped(port);
+    turns_end(port);
 }
 
 /* -- the verbs ------------------------------------------------------------------------------ */
@@ -521,8 +564,16 @@ void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_a
         (void)mesh_post(port->mesh, to.process, &envelope, NULL, 0);
         return;
     }
-    if (mesh_post(port->mesh, to.process, &envelope, answer->parts, answer->count) != ERR_OK)
+    const enum err posted =
+        mesh_post(port->mesh, to.process, &envelope, answer->parts, answer->count);
+    if (posted != ERR_OK)
         bounce(port, answer);
+    if (posted == ERR_BUSY) /* the caller takes no more answers, but must know that this is all */
+        (void)mesh_post(
+            port->mesh, to.process,
+            &(struct envelope){
+                .kind = ENVELOPE_REPLY, .call = to.call, .shard = answer->shard, .err = ERR_BUSY},
+            NULL, 0);
     beat_for_told(port);
 }
 
