@@ -125,7 +125,8 @@ void chain_follow(struct transition *t, const struct chain_next *next, api_paylo
                            .run_timeout_ns = run->run_timeout_ns,
                            .task_timeout_ns = run->task_timeout_ns,
                            .backoff_ns = next->backoff_ns,
-                           .follows = true};
+                           .follows = true,
+                           .no_run_timeout = !start->workflow_run_timeout};
     memcpy(c.run_id, next->run_id, sizeof c.run_id);
     run_begin_next(t, &c);
 }

@@ -26,6 +26,7 @@ void run_close(struct transition *t, int32_t status)
     run_close_relations(t);
     run->status = status;
     run->close_ns = t->now_ns;
+    run->continued = event_continues(t->last_event);
     run->completion_event_batch_id = t->first_event_id;
     run->dirty = true;
     t->closed = true;

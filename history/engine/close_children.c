@@ -100,8 +100,7 @@ static void drop_externals(struct transition *t)
     }
 }
 
-/* Whether another run follows the one that this event ends. */
-static bool continues(const api_history_event *closing)
+bool event_continues(const api_history_event *closing)
 {
     switch ((int32_t)closing->event_type) {
     case EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
@@ -121,7 +120,7 @@ static void tell_parent(struct transition *t)
 {
     const struct run *run = t->run;
 
-    if (run->parent_workflow_id.len == 0 || continues(t->last_event))
+    if (run->parent_workflow_id.len == 0 || event_continues(t->last_event))
         return;
     struct rpc_effect effect =
         effect_of_run(t, EFFECT_CHILD_CLOSED, run->parent_initiated_event_id);

@@ -225,7 +225,7 @@ static void write_started(struct transition *t, const struct run *old, const str
     a->input = c->in->input;
     if (run->execution_timeout_ns)
         a->workflow_execution_timeout = transition_duration(t, run->execution_timeout_ns);
-    if (run->run_timeout_ns > 0 || !c->follows)
+    if (!c->no_run_timeout)
         a->workflow_run_timeout = transition_duration(t, run->run_timeout_ns);
     a->workflow_task_timeout = transition_duration(t, run->task_timeout_ns);
     a->continued_execution_run_id = transition_str(t, slice_str(old->run_id));
@@ -245,7 +245,7 @@ static void write_started(struct transition *t, const struct run *old, const str
         a->first_workflow_task_backoff = transition_duration(t, backoff_ns);
     a->memo = c->in->memo;
     a->search_attributes = c->in->search_attributes;
-    if (run->reset_points.len > 0)
+    if (run->reset_points.len > 0 || c->follows)
         a->prev_auto_reset_points =
             engine_decode(t->arena, &api_reset_points__desc, bytes_slice(run->reset_points));
     a->workflow_id = transition_str(t, run->workflow_id);

@@ -99,6 +99,17 @@ struct slice engine_execution_info(const struct run *run, struct arena *arena)
     return proto_encode(arena, info);
 }
 
+/* Spec: the reference shows a time-out of zero where the Started event does. */
+static bool starts_without_run_timeout(const struct run *run, struct arena *arena)
+{
+    if (run->start_attributes.len == 0)
+        return strcmp(run->run_id, run->first_run_id) == 0 && run->parent_workflow_id.len == 0;
+    const api_workflow_execution_started_event_attributes *start = engine_decode(
+        arena, &api_workflow_execution_started_event_attributes__desc, run->start_attributes);
+    must(start != NULL);
+    return !start->workflow_run_timeout;
+}
+
 static api_workflow_execution_config *config_of(const struct run *run, struct arena *arena)
 {
     api_workflow_execution_config *config =
@@ -108,10 +119,9 @@ static api_workflow_execution_config *config_of(const struct run *run, struct ar
     config->task_queue->name = arena_str(arena, run->task_queue);
     config->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
     config->workflow_execution_timeout = span(arena, run->execution_timeout_ns);
-    config->workflow_run_timeout =
-        strcmp(run->run_id, run->first_run_id) == 0 && run->parent_workflow_id.len == 0
-            ? span(arena, run->run_timeout_ns)
-            : proto_duration(arena, run->run_timeout_ns);
+    config->workflow_run_timeout = starts_without_run_timeout(run, arena)
+                                       ? span(arena, run->run_timeout_ns)
+                                       : proto_duration(arena, run->run_timeout_ns);
     config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
     splice(arena, &config->base, "user_metadata", run->user_metadata);
     return config;

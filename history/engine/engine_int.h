@@ -85,9 +85,13 @@ struct continuing {
     int64_t run_timeout_ns, task_timeout_ns, backoff_ns;
     char run_id[UUID_TEXT_LEN + 1]; /* of the new run */
     bool follows;                   /* by retry or cron, not by the worker's command */
+    bool no_run_timeout;            /* as in its first run, the Started event shows none */
 };
 /* The run has closed: t->next begins. */
 void run_begin_next(struct transition *t, const struct continuing *c);
+
+/* Whether another run follows the one that this event ends. */
+bool event_continues(const api_history_event *closing);
 
 /* What comes after a run that completes, fails or times out. */
 struct chain_next {

@@ -153,6 +153,7 @@ static bool apply_closed(struct rebuilding *r, int32_t status)
     }
     run->status = status;
     run->close_ns = r->now_ns;
+    run->continued = event_continues(r->event);
     return true;
 }
 

@@ -68,7 +68,7 @@ struct slice run_shown_reset_points(const struct run *run, struct arena *arena)
         if (proto_timestamp_ns(point->expire_time, &expires_ns) == ERR_OK && expires_ns != 0 &&
             expires_ns < run->start_ns)
             continue;
-        if (!point->expire_time && run->status == WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW)
+        if (!point->expire_time && run->continued)
             point->expire_time = proto_timestamp(arena, run->close_ns + run->retention_ns);
         points->points[kept++] = point;
     }
@@ -189,7 +189,8 @@ struct slice run_shown_search_attributes(const struct run *run, struct arena *ar
     api_search_attributes *attributes = engine_message(arena, &api_search_attributes__desc);
     struct buf builds, checksums, all;
 
-    if (points->n_points == 0)
+    if (points->n_points == 0 ||
+        run->last_completed_ns == 0) /* points of runs before do not count */
         return bytes_slice(run->search_attributes);
     buf_init(&builds, 0);
     buf_init(&checksums, 0);

@@ -67,7 +67,8 @@ static void write_completed(struct transition *t,
     if (!options || versioned)
         a->versioning_behavior = request->versioning_behavior;
     const int64_t event_id = transition_event(t, event);
-    if (run_add_reset_point(t->run, t->arena, a, event_id, t->now_ns))
+    if (run_add_reset_point(t->run, t->arena, a, event_id, t->now_ns) ||
+        t->run->last_completed_ns == 0)
         t->visibility_changed = true;
 }
 

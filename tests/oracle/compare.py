@@ -21,10 +21,11 @@ import scenarios_children
 import scenarios_continue
 import scenarios_more
 import scenarios_query
+import scenarios_retry
 import scenarios_sdk
 import scenarios_task
 
-MODULES = (scenarios, scenarios_activity, scenarios_task, scenarios_query, scenarios_more, scenarios_sdk,
+MODULES = (scenarios, scenarios_retry, scenarios_activity, scenarios_task, scenarios_query, scenarios_more, scenarios_sdk,
            scenarios_continue, scenarios_children)
 
 
