@@ -172,12 +172,20 @@ enum err fe_forward(struct fe_call *fc, const struct fe_target *target)
     return ERR_OK;
 }
 
+static bool is_for_people(const struct fe_call *fc)
+{
+    const struct slice name = grpc_call_metadata(fc->call, "client-name");
+
+    return slice_eq(name, SLICE_LIT("temporal-cli")) || slice_eq(name, SLICE_LIT("temporal-ui"));
+}
+
 enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
 {
     const struct slice namespace_id = slice_str(fc->ns->id);
     const struct rpc_api api = {.namespace_id = namespace_id,
                                 .namespace_name = slice_str(fc->ns->name),
                                 .retention_s = fc->ns->retention_s,
+                                .for_people = is_for_people(fc),
                                 .token = fc->token_bytes,
                                 .request = to->request};
     struct buf body;

@@ -16,6 +16,7 @@ enum api_key {
     API_RETENTION_S = 3,
     API_TOKEN = 4,
     API_REQUEST = 5,
+    API_FOR_PEOPLE = 6,
 };
 
 enum task_key {
@@ -155,6 +156,8 @@ void rpc_api_encode(const struct rpc_api *api, struct buf *out)
     if (api->token.len)
         rec_put_bytes(&w, API_TOKEN, api->token);
     rec_put_bytes(&w, API_REQUEST, api->request);
+    if (api->for_people)
+        rec_put_bool(&w, API_FOR_PEOPLE, true);
     rec_end(&w);
 }
 
@@ -171,6 +174,7 @@ enum err rpc_api_decode(struct arena *arena, struct slice body, struct rpc_api *
         .retention_s = rec_i64(&r, API_RETENTION_S, 0),
         .token = rec_bytes(&r, API_TOKEN),
         .request = rec_bytes(&r, API_REQUEST),
+        .for_people = rec_bool(&r, API_FOR_PEOPLE, false),
     };
     if (r.malformed)
         return ERR_CORRUPT;

@@ -30,6 +30,7 @@ struct rpc_api {
     struct slice namespace_id; /* text form, 36 bytes */
     struct slice namespace_name;
     int64_t retention_s;
+    bool for_people;      /* the client is the CLI or the UI: shown is what is recorded */
     struct slice token;   /* decoded task token's bytes, when the request carries one */
     struct slice request; /* the API message */
 };

@@ -123,6 +123,10 @@ enum err command_modify_properties(struct transition *t, struct command_context 
 enum err command_record_marker(struct transition *t, struct command_context *ctx,
                                const api_command *command);
 
+/* The events of a pending task of a further attempt, which are not in the history: Scheduled and,
+ * when it is started, Started, as repeated field 1 of History. Empty: there are none. Changes
+ * nothing; needs no more of `t` than run, arena and limits. */
+struct slice engine_transient_events(struct transition *t);
 /* The started task reached no worker (NOT_DELIVERED): offer it again, without spending an attempt.
  * ERR_STALE: `token` is not that of the present start, or it is taken back already. */
 MUST_USE enum err engine_unstart_workflow_task(struct transition *t,

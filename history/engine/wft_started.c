@@ -54,19 +54,21 @@ static api_poll_workflow_task_queue_response *response_head(struct transition *t
 }
 
 /* Scheduled and Started as they would be written: the worker sees them as if they were. */
-static struct slice transient_events(struct transition *t)
+static struct slice transient_events(struct transition *t, const char *identity)
 {
     const struct workflow_task *wft = &t->run->wft;
     api_history_event *scheduled = wft_scheduled_event(t, wft->scheduled_ns);
-    api_history_event *started =
-        wft_started_event(t, transition_str(t, bytes_slice(wft->identity)), NULL);
     struct buf events;
 
     scheduled->event_id = wft->scheduled_event_id;
-    started->event_id = wft->started_event_id;
     buf_init(&events, 0);
     proto_put(&events, 1, scheduled);
-    proto_put(&events, 1, started);
+    if (wft->state == WFT_STARTED) {
+        api_history_event *started = wft_started_event(t, identity, NULL);
+
+        started->event_id = wft->started_event_id;
+        proto_put(&events, 1, started);
+    }
     must(buf_ok(&events));
     const struct slice bytes = arena_copy(t->arena, buf_slice(&events));
     buf_release(&events);
@@ -102,8 +104,18 @@ struct started_workflow_task *wft_response(struct transition *t)
         run->sticky_queue.len > 0 || wft->inline_start ? run->last_started_event_id + 1 : 1;
     out->history_to = run->next_event_id;
     if (wft->attempt > 1)
-        out->extra_events = transient_events(t);
+        out->extra_events = transient_events(t, transition_str(t, bytes_slice(wft->identity)));
     return out;
+}
+
+struct slice engine_transient_events(struct transition *t)
+{
+    const struct run *run = t->run;
+
+    if (!run_is_open(run) || run->wft.state == WFT_NONE || run->wft.attempt == 1 ||
+        run->wft.scheduled_event_id != run->next_event_id)
+        return SLICE_EMPTY;
+    return transient_events(t, "");
 }
 
 enum err engine_start_workflow_task(struct transition *t, const struct rpc_task *task,

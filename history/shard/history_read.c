@@ -20,7 +20,7 @@ struct get_history {
     bool has_token;
     int64_t next, end; /* of the token */
     bool running, is_poll;
-    struct slice extra;
+    struct slice extra; /* events that follow the last one of the last page */
     int64_t seq;
     struct slice token; /* in reverse: the request's */
     uint32_t page;      /* in reverse: events wanted */
@@ -179,13 +179,27 @@ static void page_read(struct history_shard *shard, struct hs_request *req, enum 
         parts[count++] = events->parts[i];
     if (events->next < events->to)
         token = hs_history_token(&req->arena, req->run_id, events->next, events->to, get->running,
-                                 get->extra, get->is_poll);
-    else if (get->is_poll)
+                                 get->is_poll ? get->extra : SLICE_EMPTY, get->is_poll);
+    else if (get->extra.len)
         parts[count++] = get->extra;
-    else if (get->wait && get->running)
+    if (events->next >= events->to && !get->is_poll && get->wait && get->running)
         token = hs_history_token(&req->arena, req->run_id, events->to, events->to, true,
                                  SLICE_EMPTY, false);
     answer_page(shard, req, parts, count, token, get->seq);
+}
+
+/* Spec: the reference shows the pending task of a further attempt to all but the CLI and the UI. */
+static struct slice transient_events(struct history_shard *shard, struct hs_request *req,
+                                     struct hs_entry *entry)
+{
+    struct transition t;
+
+    if (req->api.for_people)
+        return SLICE_EMPTY;
+    hs_begin(shard, req, entry->run, &t);
+    const struct slice events = engine_transient_events(&t);
+    transition_release(&t);
+    return events;
 }
 
 static void read_page(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
@@ -198,6 +212,10 @@ static void read_page(struct history_shard *shard, struct hs_request *req, struc
         page = HS_PAGE_EVENTS_MAX;
     memcpy(req->run_id, entry->run_id, sizeof req->run_id);
     get->seq = entry->seq;
+    if (!get->is_poll)
+        get->extra = from < to && to == entry->run->next_event_id
+                         ? transient_events(shard, req, entry)
+                         : SLICE_EMPTY;
     hs_events_read(
         shard, req, entry,
         &(struct hs_events){

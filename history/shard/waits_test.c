@@ -383,7 +383,7 @@ TEST(test_history_workflow_task_times_out)
     world_start(w, "hello");
     (void)world_poll_workflow(w);
     world_pass(w, 10 * NS_PER_S);
-    check_str(world_history(w, "hello", 256), "1 5 6 8");
+    check_str(world_history(w, "hello", 256), "1 5 6 8 5");
     const api_poll_workflow_task_queue_response *task = world_poll_workflow(w);
     check_i64(task->attempt, 2);
     check_i64(task->history->n_events, 6); /* the last two are not written yet */
