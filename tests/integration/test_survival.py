@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -37,6 +38,7 @@ pytestmark = pytest.mark.skipif(harness.EXTERNAL is not None, reason="tests proc
 COUNT = 500
 REPLICAS = 2
 SOAK_SECONDS = float(os.environ.get("GNOMON_SOAK_SECONDS", "0"))
+SOAK_LOG = os.environ.get("GNOMON_SOAK_LOG")  # where the processes' log goes
 SEED = int(os.environ.get("GNOMON_SOAK_SEED", random.SystemRandom().randrange(1 << 32)))
 TAKE_OVER_SECONDS = 3.0
 TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED")
@@ -46,6 +48,8 @@ TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTE
 def cluster():
     cluster = harness.Cluster(replicas={role: REPLICAS for role in SERVICES})
     yield cluster
+    if SOAK_LOG:
+        shutil.copy(cluster.log_path, SOAK_LOG)
     cluster.stop()
 
 
@@ -186,12 +190,14 @@ class Wave:
 
 def tell(report):
     print(f"\nseed {SEED}: longest time without an answer of some shard, in seconds")
-    for _, role, kind, longest in report:
+    wall = time.time() - time.monotonic()
+    for at, role, kind, longest in report:
         text = "  ".join(f"{what} {gap:.2f}" for what, gap in sorted(longest.items()))
-        print(f"  {kind:10} {role:10} {text}")
+        print(f"  {time.strftime('%H:%M:%S', time.gmtime(wall + at))}  {kind:10} {role:10} {text}")
     sys.stdout.flush()
 
 
+@pytest.mark.timeout(500 + 3 * SOAK_SECONDS)
 @pytest.mark.seconds(400 + 3 * SOAK_SECONDS)
 async def test_500_workflows_outlive_every_process(cluster, beside, tmp_path):
     notes = tmp_path / "probe"
