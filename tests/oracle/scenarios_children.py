@@ -165,6 +165,22 @@ def s_child_continues_as_new(x):
         x.history("history of the child's first run")
 
 
+def s_child_retried(x):
+    """The parent hears of the last try alone."""
+    parent_and_child(x, retry_policy=RetryPolicy(initial_interval=seconds(1.2), maximum_attempts=2))
+    first = child_run(x)
+    x.complete(x.poll(queue=x.queue + "-c"), command("fail_workflow_execution", failure=Failure(message="first")))
+    x.complete(x.poll(queue=x.queue + "-c", show=True),
+               command("fail_workflow_execution", failure=Failure(message="second")))
+    await_type(x, "CHILD_WORKFLOW_EXECUTION_FAILED")
+    x.history("history of the parent")
+    with looking_at(x, child_of(x)):
+        x.history("history of the second try")
+    with looking_at(x, child_of(x), first):
+        x.history("history of the first try")
+        x.describe("describe the first try")
+
+
 def s_child_of_child(x):
     x.start()
     x.complete(x.poll(), start_child(x))
@@ -388,6 +404,7 @@ def s_child_bad(x):
         "negative task timeout": start_child(x, workflow_task_timeout=seconds(-1)),
         "negative execution timeout": start_child(x, workflow_execution_timeout=seconds(-1)),
         "bad retry policy": start_child(x, retry_policy=RetryPolicy(maximum_attempts=-1)),
+        "bad cron": start_child(x, cron_schedule="every now and then"),
         "bad priority": start_child(x, priority=Priority(priority_key=-1)),
     })
 
