@@ -29,7 +29,7 @@ struct world {
     struct loop *loop;
     struct loop_timer watchdog;
     char dir[64];
-    struct loop *other; /* of nodes opened from now on, when not NULL */
+    struct loop *other; /* of nodes opened from now on, when not NULL: they call nobody back */
     const char *listen; /* of nodes opened from now on; NULL: socket files */
     struct log log;
     struct node nodes[NODES_MAX];
@@ -161,7 +161,8 @@ static inline struct node *node_open(struct world *world, size_t index, enum mes
                                          .metrics = node->metrics};
     check_ok(mesh_open(&options, &node->mesh, &detail));
     must(node->mesh != NULL);
-    node->port = mesh_port_new(node->mesh, world->other ? world->other : world->loop, &handlers);
+    node->port = world->other ? mesh_port_new(node->mesh, world->other, &(struct mesh_handlers){0})
+                              : mesh_port_new(node->mesh, world->loop, &handlers);
     if (role != ROLE_FRONTEND)
         for (uint32_t shard = 0; shard < SHARDS; shard++)
             mesh_bind(node->port, shard);

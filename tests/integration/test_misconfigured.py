@@ -51,6 +51,21 @@ CASES = {
         "frontend.port and timers.metrics.port: both are 7000",
     ),
     "no-address": ({"GNOMON_BIND_IP": "localhost"}, 'bind.ip: not an IP address: "localhost"'),
+    "mesh-beyond-loopback": (
+        {"GNOMON_MESH_LISTEN": "tcp://0.0.0.0:0"},
+        "gnomon-{service}: mesh.listen: tcp://0.0.0.0:0 is beyond loopback, and plain TCP neither hides what it "
+        "carries nor tells who speaks: set mesh.insecure = true (GNOMON_MESH_INSECURE) where only this cluster's "
+        "processes can reach it",
+    ),
+    "mesh-no-address": (
+        {"GNOMON_MESH_LISTEN": "tcp://history:7300", "GNOMON_MESH_INSECURE": "true"},
+        "gnomon-{service}: mesh.listen: not tcp://ADDRESS:PORT with an IP address (an IPv6 one in brackets): "
+        '"tcp://history:7300"',
+    ),
+    "mesh-told-nowhere": (
+        {"GNOMON_MESH_ADVERTISE": "history"},
+        "gnomon-{service}: mesh.advertise: is for mesh.listen = tcp://..., which is not set",
+    ),
     "no-level": ({"GNOMON_LOG_LEVEL": ""}, 'log.level: not debug, info, warn or error: ""'),
     "no-format": ({"GNOMON_LOG_FORMAT": "xml"}, 'log.format: neither text nor json: "xml"'),
     "no-back-end": ({"GNOMON_STORE": "postgres"}, 'store: no such back end: "postgres"'),
