@@ -177,6 +177,15 @@ static void on_canceled(void *arg, uint32_t shard_id, struct mesh_addr from)
         slot_canceled(slot, from);
 }
 
+/* Some of what we offered or told was dropped on its way, or may have been: the rows are not. */
+static void hasten_matching(struct thread *thread, uint64_t process)
+{
+    for (uint32_t shard = 0; shard < MATCHING_SHARDS; shard++)
+        if (mesh_owner(thread->process->service->mesh, ROLE_MATCHING, shard) == process)
+            (void)mesh_cast(thread->env.port, MESH_SHARD(ROLE_MATCHING, shard),
+                            METHOD_MATCHING_LOOK_AGAIN, NULL, 0);
+}
+
 static void on_peer(void *arg, enum mesh_role role, uint64_t id, bool up)
 {
     struct thread *thread = arg;
@@ -186,6 +195,8 @@ static void on_peer(void *arg, enum mesh_role role, uint64_t id, bool up)
         if (role == ROLE_HISTORY && !up && slot->state == SLOT_OPENING)
             slot_look(slot); /* a predecessor may be gone */
     }
+    if (role == ROLE_MATCHING && up)
+        hasten_matching(thread, id);
 }
 
 /* What we offered to the matching process before is lost with it; the rows are not. */

@@ -580,7 +580,10 @@ void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_a
 bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method method,
                const struct slice *parts, size_t count)
 {
-    const struct envelope envelope = {.kind = ENVELOPE_CAST, .method = method, .shard = to.shard};
+    const struct envelope envelope = {.kind = ENVELOPE_CAST,
+                                      .method = method,
+                                      .shard = to.shard,
+                                      .reserved = method == METHOD_NOT_DELIVERED};
     const uint64_t process = target_process(port->mesh, to);
 
     if (process && parts_bytes(parts, count) <= MESH_BODY_MAX &&
