@@ -8,7 +8,9 @@
  *   1. no two workers run one attempt of an activity, and none is robbed of it without a time-out;
  *   2. a completion is recorded once, for the start that stands, and a repeated one is recognised;
  *   3. nothing is stuck: from every state a path without faults completes the task. Time-outs help
- *      on it only after a loss that is left to them by design.
+ *      on it only after a loss that is left to them by design;
+ *   4. the worker that has a workflow task which was taken for lost is not refused before another
+ *      one has it.
  *
  * Every law can be switched off; the test wants a counter-example for each. */
 #include "tests/models/explore.h"
@@ -24,6 +26,8 @@ enum law {
     LAW_UNSTART_ID,   /* un-start only the start that stands */
     LAW_UNDELIVERED,  /* an answer to a poll that is gone comes back */
     LAW_REPEAT_FINAL, /* ... unless it was a repeated one: the first may have been delivered */
+    LAW_TAKE_BACK,    /* workflow tasks that a dead frontend had are un-started */
+    LAW_STILL_GOOD,   /* an un-started workflow task's start stands until the next one */
     LAW_NEW_POLL_ID,  /* each registration is a poll of its own */
     LAW_RETURN_POLL,  /* a refused start returns the poll */
     LAW_PULL_RESET,   /* a reset of history: pull its rows again */
@@ -42,6 +46,8 @@ static const char *const law_names[LAW_COUNT] = {
     [LAW_UNSTART_ID] = "un-start matches the start id",
     [LAW_UNDELIVERED] = "an undelivered answer comes back",
     [LAW_REPEAT_FINAL] = "a repeated answer is not undone",
+    [LAW_TAKE_BACK] = "a dead frontend's workflow tasks are taken back",
+    [LAW_STILL_GOOD] = "an un-started workflow task may still be answered",
     [LAW_NEW_POLL_ID] = "each registration has its own poll id",
     [LAW_RETURN_POLL] = "a refused match returns the poll",
     [LAW_PULL_RESET] = "pull after a reset",
@@ -86,8 +92,9 @@ struct config {
     uint8_t polls, crashes, losses, repeats, expiries, timeouts;
 };
 
-enum bad { FINE, BAD_TWO, BAD_ROBBED, BAD_FOREIGN, BAD_REPEAT, BAD_UNBORN };
+enum bad { FINE, BAD_REFUSED, BAD_TWO, BAD_ROBBED, BAD_FOREIGN, BAD_REPEAT, BAD_UNBORN };
 static const char *const bad_names[] = {
+    [BAD_REFUSED] = "a worker was refused, and no other has the task",
     [BAD_TWO] = "two workers run one attempt",
     [BAD_ROBBED] = "a start was taken from its live worker",
     [BAD_FOREIGN] = "an answer to another start was recorded",
@@ -138,12 +145,13 @@ static bool history_start(const struct config *c, struct state *s, unsigned poll
 
     if (!(s->start & bit(poll)))
         return false;
-    if (task->status == STARTED && task->poll == poll_id && on(c, LAW_SAME_POLL)) {
+    const bool undelivered = task->status == STARTED && task->row;
+    if (task->status == STARTED && !undelivered && task->poll == poll_id && on(c, LAW_SAME_POLL)) {
         clear(&s->start, poll);
         answer_start(s, (uint8_t)poll, behind, true);
         return true;
     }
-    if (task->status != SCHEDULED || task->row != s->asked[poll]) {
+    if ((task->status != SCHEDULED && !undelivered) || task->row != s->asked[poll]) {
         if (behind) /* a refusal is released with the state that it saw */
             return false;
         clear(&s->start, poll);
@@ -192,8 +200,15 @@ static bool history_unstart(const struct config *c, struct state *s, unsigned st
     if (!(s->undelivered & bit(start)))
         return false;
     clear(&s->undelivered, start);
-    if (s->memory.status == STARTED && (s->memory.start == start || !on(c, LAW_UNSTART_ID)))
+    if (s->memory.status != STARTED || (s->memory.start != start && on(c, LAW_UNSTART_ID)))
+        return true;
+    if (c->activity || !on(c, LAW_STILL_GOOD)) {
         schedule_again(c, s);
+    } else if (!s->memory.row) { /* it stays started; the row makes it dispatchable */
+        s->memory.poll = NO_POLL;
+        s->memory.row = ++s->rows;
+        *(on(c, LAW_BEFORE) ? &s->hold_offer : &s->offer) |= bit(s->rows);
+    }
     return true;
 }
 
@@ -220,6 +235,7 @@ static bool history_complete(const struct config *c, struct state *s, unsigned w
         if (task->start != start)
             s->bad = BAD_FOREIGN;
         task->status = COMPLETED;
+        task->row = 0;
         task->done_start = start;
         s->recorded |= bit(start);
         (void)history_commit(s);
@@ -229,6 +245,9 @@ static bool history_complete(const struct config *c, struct state *s, unsigned w
     }
     if (!ok && s->recorded & bit(start))
         s->bad = BAD_REPEAT;
+    else if (!ok && !c->activity && s->starts == start && !(s->timed_out & bit(start)) &&
+             s->memory.status != COMPLETED)
+        s->bad = BAD_REFUSED;
     else if (!ok && c->activity && !(s->timed_out & bit(start)))
         s->bad = BAD_ROBBED;
     if (heard)
@@ -365,7 +384,7 @@ static bool deliver(const struct config *c, struct state *s, unsigned i, bool re
     *set &= ~(UINT64_C(1) << i);
     if (s->poll[poll] == POLL_HELD)
         hand_to_worker(c, s, start, poll);
-    else if (s->poll[poll] == POLL_LOST || !c->activity || (repeat && on(c, LAW_REPEAT_FINAL)))
+    else if (c->activity && (s->poll[poll] == POLL_LOST || (repeat && on(c, LAW_REPEAT_FINAL))))
         s->excused = 1;
     else if (on(c, LAW_UNDELIVERED))
         s->undelivered |= bit(start);
@@ -394,7 +413,10 @@ static bool crash(const struct config *c, struct state *s, unsigned who)
     const bool answers_too = who == 3;
     if (who == 0 || answers_too) {
         /* an un-start that was not durable yet is lost with its message */
-        s->excused |= s->durable.status == STARTED && s->memory.status == SCHEDULED;
+        s->excused |= s->durable.status == STARTED && !s->durable.row &&
+                      (s->memory.status == SCHEDULED || s->memory.row);
+        if (s->memory.start != s->durable.start)
+            s->timed_out |= bit(s->memory.start); /* it rode: its worker will be refused */
         s->memory = s->durable;
         s->hold_deliver = 0;
         s->hold_started = s->hold_offer = 0;
@@ -413,9 +435,14 @@ static bool crash(const struct config *c, struct state *s, unsigned who)
         s->match = NO_POLL;
         s->want_pull = on(c, LAW_PULL_OWN);
     } else { /* the frontend, and what is on the way to it and from it */
-        s->excused |= s->deliver || s->redeliver || s->undelivered;
+        const uint64_t had = s->deliver | s->redeliver;
+        s->excused |= c->activity && (had || s->undelivered);
+        if (c->activity || !on(c, LAW_TAKE_BACK))
+            s->undelivered = 0;
+        for (unsigned i = 1; i < STARTS && !c->activity && on(c, LAW_TAKE_BACK); i++)
+            if (had & ((UINT64_C(1) << POLLS) - 1) << (i * POLLS))
+                s->undelivered |= bit(i); /* not acknowledged */
         s->deliver = s->redeliver = 0;
-        s->undelivered = 0;
     }
     return true;
 }
