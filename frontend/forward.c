@@ -77,7 +77,7 @@ static void forward_answered(void *arg, enum err err, const struct err_detail *d
         if (fw->target.answers_poll)
             fe_deliver(fc, answer);
         else if (fw->target.answers_with_task)
-            fe_deliver(fc, wire_find_bytes(answer, 1));
+            fe_deliver(fc, wire_find_bytes(answer, fw->target.answers_with_task));
         fe_reply(fc, answer);
     } else if (fw->target.long_poll && (err == ERR_TIMEOUT || err == ERR_UNAVAILABLE)) {
         fe_reply(fc, SLICE_EMPTY);

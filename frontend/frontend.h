@@ -101,7 +101,7 @@ struct fe_target {
     const char *late_text; /* DEADLINE_EXCEEDED's text; NULL: the usual one */
     struct slice reply_instead; /* when not empty: the answer to the client on success */
     bool answers_poll;          /* with a task, whose delivery matters ... */
-    bool answers_with_task;     /* ... or with one as its field 1 */
+    uint32_t answers_with_task; /* ... or with one as this field of it; 0: without */
     /* The body of a repeated attempt, when it must differ from the first; may be NULL. */
     struct slice (*renew)(struct fe_call *fc, void *arg);
     void *renew_arg;
@@ -122,7 +122,7 @@ struct fe_to_history {
     bool repeatable, long_poll;
     const char *late_text;
     struct slice reply_instead;
-    bool answers_with_task;
+    uint32_t answers_with_task;
 };
 enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to);
 

@@ -7,13 +7,14 @@ static enum err forward_instead(struct fe_call *fc, enum mesh_method method, str
                                 struct slice reply)
 {
     return fe_forward_history(
-        fc, &(struct fe_to_history){.method = method,
-                                    .workflow_id = arena_str(fc->arena, fc->token.workflow_id),
-                                    .request = request,
-                                    .repeatable = true,
-                                    .reply_instead = reply,
-                                    .answers_with_task =
-                                        method == METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED});
+        fc,
+        &(struct fe_to_history){
+            .method = method,
+            .workflow_id = arena_str(fc->arena, fc->token.workflow_id),
+            .request = request,
+            .repeatable = true,
+            .reply_instead = reply,
+            .answers_with_task = method == METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED ? 1 : 0});
 }
 
 static enum err forward_answer(struct fe_call *fc, enum mesh_method method, struct slice request)

@@ -117,6 +117,7 @@ enum err fe_start_workflow(struct fe_call *fc)
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_START_WORKFLOW,
                                     .workflow_id = req->workflow_id,
                                     .request = fe_with_request_id(fc, req->request_id),
+                                    .answers_with_task = req->request_eager_execution ? 2 : 0,
                                     .repeatable = true});
 }
 

@@ -39,8 +39,13 @@ enum start_decision engine_start_policy(const api_start_workflow_execution_reque
                                         const struct current_run *current, int64_t now_ns,
                                         struct arena *arena, struct err_detail *detail);
 
-/* t->run is a fresh run_new(): writes WorkflowExecutionStarted and WorkflowTaskScheduled. */
+/* t->run is a fresh run_new(): writes WorkflowExecutionStarted and WorkflowTaskScheduled. A request
+ * for eager execution starts that task at once for the client: t->started. */
 MUST_USE enum err engine_start(struct transition *t, const struct engine_start *start);
+
+/* A repeated start that asked for the first workflow task with its answer: sets t->started while
+ * that task is still with the client. */
+void engine_start_again(struct transition *t);
 
 /* The response for a run that a repeated start meets. */
 struct slice engine_start_reply(struct arena *arena, const char *run_id, const char *first_run_id,

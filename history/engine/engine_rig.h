@@ -487,6 +487,7 @@ static api_start_workflow_execution_request *rig_start_request(struct rig *rig, 
         r->workflow_task_timeout = rig_seconds(rig, rig_option(args, "task="));
     if (rig_option(args, "retry="))
         r->retry_policy = rig_retry_policy(rig, (int32_t)rig_option(args, "retry="));
+    r->request_eager_execution = rig_option(args, "eager=") != 0;
     if (rig_option(args, "every="))
         r->cron_schedule = arena_printf(&rig->arena, "@every %ds", (int)rig_option(args, "every="));
     r->input = engine_payloads_of_text(&rig->arena, "hello");

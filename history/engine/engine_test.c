@@ -580,3 +580,34 @@ TEST(test_engine_refuses_starts_that_it_does_not_support)
         rig_release(&rig);
     }
 }
+
+TEST(test_engine_starts_the_first_task_for_an_eager_client)
+{
+    struct rig rig;
+    struct transition t;
+
+    rig_init(&rig, "eager");
+    rig_run(&rig, "start:eager=1");
+    check_i64(rig.run->wft.state, WFT_STARTED);
+    check_i64((int64_t)rig.task_count, 0); /* nobody else is offered it */
+    rig_begin(&rig, &t);
+    engine_start_again(&t);
+    check(t.started != NULL && t.started->response->started_event_id == 3);
+    check_i64(t.started->history_from, 1);
+    check_i64(t.started->history_to, 4);
+    transition_release(&t);
+    rig_run(&rig, "wait=10"); /* the client is gone: the next one is for whoever polls */
+    rig_begin(&rig, &t);
+    engine_start_again(&t);
+    check(t.started == NULL);
+    transition_release(&t);
+    rig_run(&rig, "poll done:complete");
+    check_i64(rig.run->status, WORKFLOW_EXECUTION_STATUS_COMPLETED);
+    rig_release(&rig);
+
+    rig_init(&rig, "eager, but delayed");
+    rig_run(&rig, "start:eager=1,delay=5");
+    check_i64(rig.run->wft.state, WFT_NONE);
+    rig_run(&rig, "wait=5 poll done:complete");
+    rig_release(&rig);
+}

@@ -283,6 +283,27 @@ static void write_started(struct transition *t, const struct engine_start *start
     run_keep_start(run, t->arena, a);
 }
 
+/* The client has a worker that takes the first task with the response. */
+static void start_eagerly(struct transition *t, const api_start_workflow_execution_request *request)
+{
+    const struct wft_start start = {.identity = slice_str(request->identity),
+                                    .by_completion = true}; /* nobody polled for it */
+
+    wft_schedule(t, false, 0);
+    wft_start(t, &start);
+    t->started = wft_response(t);
+}
+
+void engine_start_again(struct transition *t)
+{
+    const struct run *run = t->run;
+    const struct workflow_task *wft = &run->wft;
+
+    if (run_is_open(run) && wft->state == WFT_STARTED && wft->inline_start && wft->attempt == 1 &&
+        run->last_completed_ns == 0 && !run_task_is_undelivered(run))
+        t->started = wft_response(t);
+}
+
 enum err engine_start(struct transition *t, const struct engine_start *start)
 {
     struct timeouts timeouts = {0};
@@ -298,8 +319,12 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
     write_started(t, start, &timeouts);
     if (start->signal && (err = engine_signal(t, start->signal)) != ERR_OK)
         return err;
-    if (run->first_task_due_ns == 0)
-        transition_need_workflow_task(t);
+    if (run->first_task_due_ns == 0) {
+        if (start->request->request_eager_execution && !start->parent && !start->signal)
+            start_eagerly(t, start->request);
+        else
+            transition_need_workflow_task(t);
+    }
     t->visibility_changed = true;
     t->reply = engine_start_reply(t->arena, run->run_id, run->first_run_id, run->namespace_name,
                                   run->workflow_id, run->status, true);

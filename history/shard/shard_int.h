@@ -322,6 +322,10 @@ void hs_signal_with_start(struct history_shard *shard, struct hs_request *req);
 void hs_start_task(struct history_shard *shard, struct hs_request *req);
 void hs_step_no_sticky_poller(struct history_shard *shard, struct hs_request *req,
                               struct hs_entry *entry);
+/* Answer with `reply` and, as its field `field`, the workflow task that was started in the step. */
+void hs_answer_with_task(struct history_shard *shard, struct hs_request *req,
+                         struct hs_entry *entry, struct slice reply, uint32_t field,
+                         struct started_workflow_task *task, int64_t seq);
 void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_request *req,
                                      struct hs_entry *entry);
 

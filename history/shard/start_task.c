@@ -10,7 +10,8 @@
 /* A workflow task on its way out; lives in its request's arena. */
 struct handing_out {
     struct rpc_start_task *start; /* NULL: inline, in the answer to a completion */
-    struct slice completed_reply; /* inline: the RespondWorkflowTaskCompletedResponse so far */
+    struct slice inline_reply;    /* inline: the response so far */
+    uint32_t inline_field;        /* ... of which the task becomes this field */
     struct started_workflow_task *task;
     struct slice response; /* packed, without history and page token */
     struct slice extra_events;
@@ -62,7 +63,6 @@ static void poll_answer(struct history_shard *shard, struct hs_request *req,
     hs_release(shard, req, out->seq);
 }
 
-/* RespondWorkflowTaskCompletedResponse: workflow_task = 1. */
 static void inline_answer(struct history_shard *shard, struct hs_request *req,
                           const struct handing_out *out, const struct hs_events *events)
 {
@@ -76,8 +76,8 @@ static void inline_answer(struct history_shard *shard, struct hs_request *req,
     for (uint32_t i = 0; i < count; i++)
         len += parts[i].len;
     reply->undelivered = out->token;
-    reply->parts[reply->count++] = out->completed_reply;
-    reply->parts[reply->count++] = slice_of(head, wire_head(head, 1, len));
+    reply->parts[reply->count++] = out->inline_reply;
+    reply->parts[reply->count++] = slice_of(head, wire_head(head, out->inline_field, len));
     for (uint32_t i = 0; i < count; i++)
         reply->parts[reply->count++] = parts[i];
     hs_release(shard, req, out->seq);
@@ -274,12 +274,23 @@ void hs_start_task(struct history_shard *shard, struct hs_request *req)
 
 /* -- completions and stickiness ------------------------------------------------------------- */
 
+void hs_answer_with_task(struct history_shard *shard, struct hs_request *req,
+                         struct hs_entry *entry, struct slice reply, uint32_t field,
+                         struct started_workflow_task *task, int64_t seq)
+{
+    struct handing_out *out = ARENA_NEW(&req->arena, struct handing_out);
+
+    *out = (struct handing_out){
+        .inline_reply = reply, .inline_field = field, .task = task, .seq = seq};
+    hs_queries_attach(shard, req, entry->run, task->response);
+    hand_out(shard, req, entry, out);
+}
+
 void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_request *req,
                                      struct hs_entry *entry)
 {
     struct transition t;
     int64_t seq = entry->seq;
-    struct handing_out *out = ARENA_NEW(&req->arena, struct handing_out);
 
     hs_begin(shard, req, entry->run, &t);
     enum err err = engine_respond_workflow_task_completed(&t, &req->token, req->message);
@@ -290,16 +301,13 @@ void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_requ
             err = t.reply_err;
         }
     }
-    out->completed_reply = t.reply;
-    out->task = t.started;
-    out->seq = seq;
+    const struct slice reply = t.reply;
+    struct started_workflow_task *task = t.started;
     transition_release(&t);
-    if (err != ERR_OK || !out->task) {
-        hs_answer(shard, req, err, err == ERR_OK ? out->completed_reply : SLICE_EMPTY, seq);
-        return;
-    }
-    hs_queries_attach(shard, req, entry->run, out->task->response);
-    hand_out(shard, req, entry, out);
+    if (err == ERR_OK && task)
+        hs_answer_with_task(shard, req, entry, reply, 1, task, seq);
+    else
+        hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
 }
 
 void hs_step_no_sticky_poller(struct history_shard *shard, struct hs_request *req,

@@ -14,6 +14,9 @@ struct start {
     const struct rpc_effect *parent;                     /* it is a child; may be NULL */
     void *effect_extra;                                  /* what effects.c keeps in req->extra */
     char run_id[UUID_TEXT_LEN + 1];
+    struct hs_entry *entry; /* of the run whose first task goes with the answer */
+    struct started_workflow_task *eager;
+    struct slice reply; /* of a repeated start */
 };
 
 /* -- the answer to a parent ----------------------------------------------------------------- */
@@ -53,6 +56,10 @@ static void started(struct history_shard *shard, struct hs_request *req, enum er
 {
     const struct start *start = req->extra;
 
+    if (err == ERR_OK && start->eager) {
+        hs_answer_with_task(shard, req, start->entry, reply, 2, start->eager, seq);
+        return;
+    }
     if (!start->parent) {
         hs_answer(shard, req, err, err == ERR_OK ? reply : SLICE_EMPTY, seq);
         return;
@@ -118,6 +125,15 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
     return NULL;
 }
 
+/* The first workflow task goes with the answer, when the request wants it so. */
+static void keep_eager(struct hs_request *req, struct hs_entry *entry, const struct transition *t)
+{
+    struct start *start = req->extra;
+
+    start->entry = entry;
+    start->eager = t->started;
+}
+
 static void start_new(struct history_shard *shard, struct hs_request *req)
 {
     struct transition t;
@@ -135,6 +151,7 @@ static void start_new(struct history_shard *shard, struct hs_request *req)
     if (err == ERR_OK)
         seq = entry->seq;
     const struct slice reply = t.reply;
+    keep_eager(req, entry, &t);
     transition_release(&t);
     started(shard, req, err, reply, seq);
 }
@@ -174,6 +191,7 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
         err = hs_commit(shard, req, changes, COUNT_OF(changes));
         if (err == ERR_OK)
             seq = fresh->seq;
+        keep_eager(req, fresh, &t);
     } else {
         run_free(run);
     }
@@ -220,6 +238,20 @@ static void signal_current(struct history_shard *shard, struct hs_request *req,
 
 /* -- the decision --------------------------------------------------------------------------- */
 
+/* A repeated start, whose first answer may have been lost with the task. */
+static void step_eager_again(struct history_shard *shard, struct hs_request *req,
+                             struct hs_entry *entry)
+{
+    const struct start *start = req->extra;
+    struct transition t;
+
+    hs_begin(shard, req, entry->run, &t);
+    engine_start_again(&t);
+    keep_eager(req, entry, &t);
+    transition_release(&t);
+    started(shard, req, ERR_OK, start->reply, entry->seq);
+}
+
 static void answer_current(struct history_shard *shard, struct hs_request *req,
                            const struct hs_current *current, bool started_by_it)
 {
@@ -243,6 +275,13 @@ static void answer_current(struct history_shard *shard, struct hs_request *req,
         &req->arena, current->run.run_id, current->run.first_run_id, req->api.namespace_name,
         req->workflow_id, current->run.status, started_by_it);
 
+    if (started_by_it && start->request->request_eager_execution) {
+        ((struct start *)req->extra)->reply = reply;
+        memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
+        req->step = step_eager_again;
+        hs_with_run(shard, req);
+        return;
+    }
     hs_answer(shard, req, ERR_OK, reply, current->seq);
 }
 
