@@ -74,7 +74,8 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows what the server logged meanwhile."""
     outcome = yield
     report = outcome.get_result()
-    server = item.funcargs.get("server") if hasattr(item, "funcargs") else None
+    funcargs = getattr(item, "funcargs", {})
+    server = funcargs.get("server") or getattr(funcargs.get("grown"), "cluster", None)
     if call.when == "setup" and server:
         item.log_from = server.log_size()
     if call.when == "call" and report.failed and server:

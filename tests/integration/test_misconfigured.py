@@ -83,7 +83,7 @@ CASES = {
     ),
     "run-dir-too-long": (
         {"GNOMON_RUN_DIR": "/tmp/" + "x" * 70},
-        "gnomon-{service}: run.dir /tmp/" + "x" * 70 + " is too long for sockets: at most 67 characters",
+        "gnomon-{service}: run.dir /tmp/" + "x" * 70 + " is too long: at most 67 characters",
     ),
     "run-dir-is-a-file": ({"GNOMON_RUN_DIR": "{tmp}/file"}, "gnomon-{service}: {tmp}/file is not a folder"),
     "run-dir-of-everybody": (
