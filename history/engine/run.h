@@ -97,7 +97,7 @@ struct run {
     /* derived: progress */
     int32_t status; /* WORKFLOW_EXECUTION_STATUS_RUNNING, ... */
     int64_t close_ns;
-    bool continued; /* closed, and another run follows it */
+    bool continued;                /* closed, and another run follows it */
     int64_t next_event_id;         /* of the next event to be written */
     int64_t last_started_event_id; /* Started event of the last completed workflow task; 0: none */
     int64_t last_completed_ns;
