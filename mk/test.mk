@@ -10,7 +10,8 @@ quick: $(UNIT_EXES) ## unit tests only, of the chosen VARIANT (NAME=store: those
 	@scripts/run_units $(if $(NAME),$(foreach exe,$(UNIT_EXES),$(if $(findstring $(NAME),$(exe)),$(exe))),$(UNIT_EXES))
 
 # The parts of `make test`, in order: what is quick to tell comes first.
-PARTS = lint "quick VARIANT=release" "quick VARIANT=asan" "quick VARIANT=tsan" models integration
+PARTS = lint "quick VARIANT=release" "quick VARIANT=asan" "quick VARIANT=tsan" models \
+        "sim SEEDS=500" "sim-replay SEEDS=50" integration
 
 test: ## everything, closing with one line; installs what is missing
 	@scripts/setup test $(BUILD)

@@ -1,4 +1,5 @@
-/* gateway.c - a simulated frontend: what frontend/forward.c and polls.c do, and the way to it.
+/* gateway.c - a simulated frontend: what forward.c, polls.c and deliveries.c of frontend/ do, and
+ * the way to it.
  *
  * A request is sent again with the same body while an owner is being placed; a poll draws a new
  * poll id for each registration. A stream that its user resets is cancelled; when the gateway
@@ -32,7 +33,56 @@ struct gateway_call {
     enum err err;
     const char *text;
     struct slice answer;
+    uint64_t served_by; /* the gateway that had it */
 };
+
+/* -- deliveries -------------------------------------------------------------------------------- */
+
+struct delivery {
+    struct sim *sim;
+    uint64_t gateway;
+    uint32_t shard;
+    enum rpc_task_kind kind;
+    uint64_t start_id;
+};
+
+static void acknowledge(void *arg)
+{
+    const struct delivery *delivery = arg;
+    struct sim_proc *proc = proc_find(delivery->sim, delivery->gateway);
+    struct rpc_delivered delivered = {.start_ids = {delivery->start_id}, .count = 1};
+    struct buf body;
+
+    if (!proc)
+        return;
+    buf_init(&body, 0);
+    rpc_delivered_encode(&delivered, &body);
+    (void)net_cast(proc, MESH_SHARD(ROLE_HISTORY, delivery->shard), METHOD_HISTORY_DELIVERED,
+                   buf_slice(&body));
+    buf_release(&body);
+}
+
+/* A poll is answered with a task: did its stream take it? History is told of both. */
+static void deliver(const struct gateway_call *call, bool taken)
+{
+    struct sim *sim = call->sim;
+    struct sim_proc *proc = proc_find(sim, call->served_by);
+    const struct slice bytes = wire_find_bytes(call->answer, 1); /* task_token */
+    struct delivery *delivery;
+    struct task_token token;
+
+    if (!proc || bytes.len == 0)
+        return;
+    must(task_token_decode(&sim->scratch, bytes, &token) == ERR_OK);
+    const uint32_t shard = rpc_history_shard(token.namespace_id, token.workflow_id, SIM_SHARDS);
+    if (!taken) {
+        (void)net_cast(proc, MESH_SHARD(ROLE_HISTORY, shard), METHOD_NOT_DELIVERED, bytes);
+    } else if (token.kind == TASK_WORKFLOW) {
+        delivery = ARENA_NEW(&sim->arena, struct delivery);
+        *delivery = (struct delivery){sim, proc->id, shard, token.kind, token.start_id};
+        sim_later(sim, sim_between(sim, 0, 20 * NS_PER_MS), acknowledge, delivery);
+    }
+}
 
 /* -- to the user ------------------------------------------------------------------------------- */
 
@@ -42,6 +92,8 @@ static void tell(void *arg)
     const gateway_fn done = call->done;
 
     call->done = NULL;
+    if (call->ask.poll && call->err == ERR_OK)
+        deliver(call, done != NULL);
     if (done)
         done(call->arg, call->err, call->text, call->answer);
 }
@@ -182,6 +234,7 @@ static void arrive(void *arg)
         return;
     }
     call->gateway = up[rng_below(&sim->rng, count)];
+    call->served_by = call->gateway->base.id;
     list_push_back(&call->gateway->calls, &call->node);
     call->first_ns = sim->now_ns;
     call->end_ns = sim->now_ns + call->ask.timeout_ms * NS_PER_MS;

@@ -43,7 +43,7 @@ void proc_wake(struct sim_proc *proc, int64_t at_ns)
 
 static uint64_t pick(struct sim *sim, enum mesh_role role)
 {
-    uint64_t ids[SIM_SLOTS_PER_ROLE];
+    uint64_t ids[SIM_SLOTS_PER_ROLE] = {0};
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < SIM_SLOTS_PER_ROLE; i++) {

@@ -155,6 +155,7 @@ static void draw_faults(struct sim *sim)
     f->small_windows = sim_chance(sim, 300000);
     f->vanish_ppm = (uint32_t)sometimes(sim, 50, 30000);
     f->worker_slow_ppm = (uint32_t)sometimes(sim, 50, 50000);
+    f->give_up_ppm = (uint32_t)sometimes(sim, 40, 500000);
     f->worker_ns = sometimes(sim, 40, 6 * NS_PER_S);
 }
 

@@ -44,6 +44,7 @@ struct sim_faults {
     int64_t join_ns;                            /* an additional process comes, or one leaves */
     bool slow_disk, slow_processes, small_cache, small_windows;
     uint32_t vanish_ppm, worker_slow_ppm; /* per task: the worker never answers, or late */
+    uint32_t give_up_ppm;                 /* per poll: its stream is reset soon */
     int64_t worker_ns;                    /* mean time between two losses of a worker */
 };
 

@@ -17,6 +17,7 @@ struct view { /* what a worker knows of a run, from its events */
     bool ended[ACTIVITY_BITS];
     bool timer_started[TIMER_BITS], timer_fired[TIMER_BITS];
     bool cancel_requested;
+    bool unsure; /* of what was seen last: the task that showed it is not known to be completed */
 };
 
 struct poll {
@@ -24,6 +25,7 @@ struct poll {
     enum rpc_task_kind kind;
     bool sticky;
     struct gateway_call *call;
+    struct sim_timer give_up;
 };
 
 struct sim_worker {
@@ -161,7 +163,7 @@ static struct view *view_of(struct sim_worker *worker, const struct sim_script *
     const api_history *history = task->history;
     const int64_t first = history && history->n_events ? history->events[0]->event_id : 0;
 
-    if (first == 1 && view) {
+    if (view && (first == 1 || view->unsure)) {
         map_remove(&worker->views, &view->node);
         view = NULL;
     }
@@ -185,6 +187,7 @@ static struct view *view_of(struct sim_worker *worker, const struct sim_script *
         view_event(sim, view, script, event);
         view->last_event_id = event->event_id;
     }
+    view->unsure = true;
     return view;
 }
 
@@ -344,7 +347,8 @@ struct answer { /* of a task, on its way after the work */
     struct sim_ask ask;
     struct fact *acked; /* counted when the answer is accepted */
     struct sim_worker *worker;
-    int64_t beat_ns; /* heartbeats until then */
+    struct view *view; /* of a workflow task that is completed */
+    int64_t beat_ns;   /* heartbeats until then */
     struct slice token;
     const char *workflow_id;
 };
@@ -358,6 +362,8 @@ static void answer_answered(void *arg, enum err err, const char *text, struct sl
     sim_note(answer->worker->sim, "answered", answer->ask.method, err);
     if (err == ERR_OK && answer->acked)
         answer->acked->count++;
+    if (err == ERR_OK && answer->view)
+        answer->view->unsure = false;
     poll_later(answer->poll, 0);
 }
 
@@ -438,14 +444,18 @@ static void on_workflow_task(struct poll *poll, struct slice body)
     }
     struct answer *answer =
         answer_new(poll, workflow_id, slice_of(task->task_token.data, task->task_token.len));
-    const struct view *view = view_of(worker, script, task);
+    struct view *view = view_of(worker, script, task);
     if (!view) {
         fail_task(answer, WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE);
     } else if (sim_faulty(sim, sim->faults.worker_slow_ppm / 4)) {
         fail_task(answer, WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE);
     } else {
         decide(sim, &d, view, script);
+        answer->view = view;
         complete_task(answer, &d);
+        sim_note_text(sim, "  %zu commands, first of type %d; knows event %lld, %u signals",
+                      d.count, d.count ? (int)d.commands[0]->command_type : 0,
+                      (long long)view->last_event_id, view->carried + view->signals);
     }
     const int64_t work_ns = sim_faulty(sim, sim->faults.worker_slow_ppm)
                                 ? sim_between(sim, NS_PER_S, 5 * NS_PER_S)
@@ -567,6 +577,7 @@ static void poll_answered(void *arg, enum err err, const char *text, struct slic
     struct sim *sim = poll->worker->sim;
 
     poll->call = NULL;
+    sim_stop(sim, &poll->give_up);
     if (!poll->worker->alive)
         return; /* it vanished with the task in the pipe */
     if (err != ERR_OK) {
@@ -580,6 +591,18 @@ static void poll_answered(void *arg, enum err err, const char *text, struct slic
     } else {
         on_activity_task(poll, body);
     }
+}
+
+/* The stream is reset, as by a worker that is told to poll less, and polls again. */
+static void poll_give_up(void *arg)
+{
+    struct poll *poll = arg;
+
+    if (!poll->call || !poll->worker->alive)
+        return;
+    gateway_abandon(poll->call);
+    poll->call = NULL;
+    poll_later(poll, sim_between(poll->worker->sim, 0, 10 * NS_PER_MS));
 }
 
 static void poll_start(void *arg)
@@ -617,6 +640,10 @@ static void poll_start(void *arg)
         &(struct sim_ask){
             .method = METHOD_MATCHING_POLL, .message = message, .poll = &rpc, .long_poll = true},
         poll_answered, poll);
+    poll->give_up.fire = poll_give_up;
+    poll->give_up.arg = poll;
+    if (sim_faulty(sim, sim->faults.give_up_ppm))
+        sim_arm(sim, &poll->give_up, sim->now_ns + sim_between(sim, NS_PER_MS, NS_PER_S));
 }
 
 /* -- life -------------------------------------------------------------------------------------- */
