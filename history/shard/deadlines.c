@@ -344,6 +344,7 @@ void hs_deadlines_run(struct history_shard *shard)
     if (shard->draining)
         return;
     fire_due(shard);
+    hs_timers_assign_again(shard);
     tell_settled(shard);
     if (check_mono_ns(shard) <= hs_mono_ns(shard))
         hs_deadlines_check(shard);
@@ -358,6 +359,8 @@ int64_t hs_deadlines_next_mono_ns(struct history_shard *shard)
     if (shard->draining)
         return INT64_MAX;
     next_ns = check_mono_ns(shard);
+    if (hs_timers_assign_mono_ns(shard) < next_ns)
+        next_ns = hs_timers_assign_mono_ns(shard);
     if (first) {
         const int64_t due_ns = hs_mono_ns(shard) + (first->at - hs_now_ns(shard));
 

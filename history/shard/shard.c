@@ -313,6 +313,6 @@ void history_shard_peer(struct history_shard *shard, enum mesh_role role, uint64
     if (role == ROLE_TIMERS && up)
         hs_timers_assign(shard);
     if (role == ROLE_TIMERS && !up)
-        hs_deadlines_check(shard);
+        hs_timers_lost(shard);
     hs_rearm(shard);
 }

@@ -176,7 +176,8 @@ struct hs_deadlines {
     int64_t checked_mono_ns;
     bool checking, check_again;
     uint64_t epoch, number;  /* of the assignment to timers */
-    int64_t pulled_until_ns; /* timers know the rows up to there */
+    int64_t pulled_until_ns; /* timers know the rows up to there; 0: nobody serves the shard */
+    int64_t assign_again_mono_ns;
 };
 
 enum { HS_DEAD_FRONTENDS = 16 };
@@ -416,6 +417,11 @@ int64_t hs_deadlines_next_mono_ns(struct history_shard *shard);
 void hs_deadlines_check(struct history_shard *shard);
 
 void hs_timers_assign(struct history_shard *shard);
+/* Nobody serves the shard: until a timers process pulls, it looks after its rows by itself. */
+void hs_timers_lost(struct history_shard *shard);
+/* An assignment is repeated until its rows are pulled; when: INT64_MAX, they are. */
+int64_t hs_timers_assign_mono_ns(struct history_shard *shard);
+void hs_timers_assign_again(struct history_shard *shard);
 void hs_timers_tell(struct history_shard *shard, const struct rpc_deadline *items, uint32_t count);
 void hs_pull_deadlines(struct history_shard *shard, struct hs_request *req);
 void hs_fire_deadlines(struct history_shard *shard, struct hs_request *req);

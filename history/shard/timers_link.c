@@ -8,16 +8,14 @@ static struct mesh_target timers_of(const struct history_shard *shard)
     return MESH_SHARD(ROLE_TIMERS, rpc_timers_shard(shard->options.shard_id));
 }
 
-void hs_timers_assign(struct history_shard *shard)
+#define ASSIGN_AGAIN_NS NS_PER_S
+
+static void cast_assign(struct history_shard *shard)
 {
     struct hs_deadlines *d = &shard->deadlines;
     struct buf body;
 
-    do
-        d->epoch = rng_u64(&shard->rng);
-    while (d->epoch == 0);
-    d->number = 0;
-    d->pulled_until_ns = 0;
+    d->assign_again_mono_ns = hs_mono_ns(shard) + ASSIGN_AGAIN_NS;
     const struct rpc_assign assign = {
         .history_shard = shard->options.shard_id,
         .epoch = d->epoch,
@@ -25,10 +23,43 @@ void hs_timers_assign(struct history_shard *shard)
     };
     buf_init(&body, 0);
     rpc_assign_encode(&assign, &body);
-    /* Dropped: no timers process is there; when one comes, history_shard_peer() assigns again. */
     (void)shard->net->cast(shard->net->self, timers_of(shard), METHOD_TIMERS_ASSIGN,
                            buf_slice(&body));
     buf_release(&body);
+}
+
+void hs_timers_assign(struct history_shard *shard)
+{
+    struct hs_deadlines *d = &shard->deadlines;
+
+    do
+        d->epoch = rng_u64(&shard->rng);
+    while (d->epoch == 0);
+    d->number = 0;
+    d->pulled_until_ns = 0;
+    cast_assign(shard);
+}
+
+void hs_timers_lost(struct history_shard *shard)
+{
+    shard->deadlines.pulled_until_ns = 0;
+    hs_deadlines_check(shard);
+}
+
+/* A timers process that does not know yet that it is the one refuses, and so does none. */
+int64_t hs_timers_assign_mono_ns(struct history_shard *shard)
+{
+    const struct hs_deadlines *d = &shard->deadlines;
+
+    if (d->pulled_until_ns || !shard->net->alive(shard->net->self, ROLE_TIMERS))
+        return INT64_MAX;
+    return d->assign_again_mono_ns;
+}
+
+void hs_timers_assign_again(struct history_shard *shard)
+{
+    if (hs_timers_assign_mono_ns(shard) <= hs_mono_ns(shard))
+        cast_assign(shard);
 }
 
 void hs_timers_tell(struct history_shard *shard, const struct rpc_deadline *items, uint32_t count)

@@ -363,6 +363,30 @@ TEST(test_history_hands_far_deadlines_to_timers)
     }
 }
 
+TEST(test_history_assigns_until_its_rows_are_pulled)
+{
+    WITH_WORLD(w);
+    const struct rpc_assign first = assigned(w);
+
+    world_pass(w, 5 * NS_PER_S);
+    check(world_take(w, METHOD_TIMERS_ASSIGN) == NULL); /* nobody is there */
+    w->timers_alive = true;
+    world_pass(w, 3 * NS_PER_S);
+    for (int i = 0; i < 4; i++) /* at once, then each second */
+        check(assigned(w).epoch == first.epoch);
+    check_i64(pull(w, first.epoch, 60000).count, 0);
+    world_pass(w, 5 * NS_PER_S);
+    check(world_take(w, METHOD_TIMERS_ASSIGN) == NULL);
+    /* Its process dies, another one is there: the shard looks after its rows until that one pulls.
+     */
+    start_timer(w, 10 * NS_PER_S);
+    history_shard_peer(w->shard, ROLE_TIMERS, 99, false);
+    world_pass(w, 10 * NS_PER_S);
+    check_str(world_history(w, "timer", 256), "1 5 6 7 17 18 5");
+    check(assigned(w).epoch == first.epoch);
+    END_WORLD(w);
+}
+
 TEST(test_history_fires_what_timers_forgot)
 {
     WITH_WORLD(w);
