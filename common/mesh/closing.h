@@ -10,7 +10,7 @@
  *
  * nng 1.5.2 forgets a message of which only a part was written when its pipe is closed between two
  * writes: whoever waits for that pipe then waits for ever. */
-enum { MESH_CLOSE_MS = 3000 };
+enum { MESH_CLOSE_MS = 1000 };
 bool mesh_socket_close(nng_socket socket, nng_aio *aio);
 
 #endif

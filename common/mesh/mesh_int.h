@@ -28,6 +28,7 @@ enum {
     MESH_MESSAGE_MAX = MESH_BODY_MAX + MESH_REPLY_EXTRA_MAX + 64 * 1024,
     MESH_PORT_SHIFT = 56, /* a call id's top byte is its port */
     MESH_FORGOTTEN = 64,
+    MESH_UNSENT_MAX = 16,
     MESH_BEAT_MS = 500, /* between heartbeats, while anything is outstanding */
 };
 
@@ -135,7 +136,10 @@ struct mesh_port {
     struct list failing; /* struct mesh_pending that fail at the end of this turn */
     struct loop_msg fail_msg;
     struct loop_timer timer;
-    int64_t timer_at_ns; /* INT64_MAX: not armed */
+    int64_t timer_at_ns;                       /* INT64_MAX: not armed */
+    struct mesh_peer *unsent[MESH_UNSENT_MAX]; /* posted to in this turn: a reference each */
+    uint32_t unsent_count;
+    struct loop_msg send_msg;
     struct loop_timer beat;
     bool beating;     /* the heartbeat's timer runs */
     bool unconfirmed; /* something was told or answered since the last heartbeat */

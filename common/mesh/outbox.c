@@ -249,8 +249,8 @@ bool mesh_outbox_close(struct mesh_outbox *outbox)
     return true;
 }
 
-bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
-                      const struct slice *parts, size_t count)
+static bool post(struct mesh_outbox *outbox, const struct envelope *envelope,
+                 const struct slice *parts, size_t count, bool at_once)
 {
     size_t body_bytes = 0;
 
@@ -281,10 +281,31 @@ bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelop
     must(buf_ok(&chunk->bytes));
     outbox->queued_bytes += chunk->bytes.len - before;
     chunk->envelopes++;
-    if (!outbox->sending)
+    /* What fills a message need not wait for more. */
+    if (!outbox->sending && (at_once || outbox->first != outbox->last))
         send_next(outbox);
     pthread_mutex_unlock(&outbox->mutex);
     return true;
+}
+
+bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
+                      const struct slice *parts, size_t count)
+{
+    return post(outbox, envelope, parts, count, true);
+}
+
+bool mesh_outbox_add(struct mesh_outbox *outbox, const struct envelope *envelope,
+                     const struct slice *parts, size_t count)
+{
+    return post(outbox, envelope, parts, count, false);
+}
+
+void mesh_outbox_send(struct mesh_outbox *outbox)
+{
+    pthread_mutex_lock(&outbox->mutex);
+    if (!outbox->sending)
+        send_next(outbox);
+    pthread_mutex_unlock(&outbox->mutex);
 }
 
 bool mesh_outbox_admits(struct mesh_outbox *outbox)
@@ -298,6 +319,8 @@ bool mesh_outbox_admits(struct mesh_outbox *outbox)
 void mesh_outbox_flush(struct mesh_outbox *outbox, int64_t deadline_mono_ns)
 {
     pthread_mutex_lock(&outbox->mutex);
+    if (!outbox->sending)
+        send_next(outbox);
     while (outbox->sending || outbox->first) {
         const int64_t left_ns = deadline_mono_ns - clock_mono_ns(&clock_real);
 

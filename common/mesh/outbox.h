@@ -40,9 +40,14 @@ bool mesh_outbox_close(struct mesh_outbox *outbox);
  * anew after a second without a connection. To be called now and then, by one thread. */
 void mesh_outbox_heal(struct mesh_outbox *outbox);
 
-/* false: full, or larger than any message may be; nothing was posted. */
+/* Post and send at once, if nothing is being sent. false: full, or larger than any message may be;
+ * nothing was posted. */
 bool mesh_outbox_post(struct mesh_outbox *outbox, const struct envelope *envelope,
                       const struct slice *parts, size_t count);
+/* Post only; mesh_outbox_send() follows soon. */
+bool mesh_outbox_add(struct mesh_outbox *outbox, const struct envelope *envelope,
+                     const struct slice *parts, size_t count);
+void mesh_outbox_send(struct mesh_outbox *outbox);
 
 /* Is there room for the answers to further calls? */
 bool mesh_outbox_admits(struct mesh_outbox *outbox);

@@ -134,6 +134,46 @@ static struct mesh_delivery *take_queue(struct mesh_port *port)
     return first;
 }
 
+/* -- sending -------------------------------------------------------------------------------- */
+
+/* What one turn posts to a peer goes in one message. */
+static void send_all(void *arg)
+{
+    struct mesh_port *port = arg;
+
+    for (uint32_t i = 0; i < port->unsent_count; i++) {
+        mesh_outbox_send(port->unsent[i]->outbox);
+        mesh_peer_unref(port->unsent[i]);
+    }
+    port->unsent_count = 0;
+}
+
+static enum err port_post(struct mesh_port *port, uint64_t process, const struct envelope *envelope,
+                          const struct slice *parts, size_t count)
+{
+    struct mesh *mesh = port->mesh;
+    uint32_t i = 0;
+
+    if (process == mesh->self)
+        return mesh_post(mesh, process, envelope, parts, count);
+    while (i < port->unsent_count && port->unsent[i]->member.process != process)
+        i++;
+    if (i < port->unsent_count)
+        return mesh_outbox_add(port->unsent[i]->outbox, envelope, parts, count) ? ERR_OK : ERR_BUSY;
+    struct mesh_peer *peer = mesh_peer_get(mesh, process, true);
+    if (!peer)
+        return ERR_UNAVAILABLE;
+    if (!mesh_outbox_add(peer->outbox, envelope, parts, count)) {
+        mesh_peer_unref(peer);
+        return ERR_BUSY;
+    }
+    if (port->unsent_count == MESH_UNSENT_MAX)
+        send_all(port);
+    port->unsent[port->unsent_count++] = peer;
+    loop_at_turn_end(port->loop, &port->send_msg);
+    return ERR_OK;
+}
+
 /* -- waiting calls -------------------------------------------------------------------------- */
 
 static struct mesh_pending *find_call(const struct mesh_port *port, uint64_t id)
@@ -225,7 +265,7 @@ static void send_cancel(struct mesh_port *port, const struct mesh_pending *call)
         .kind = ENVELOPE_CANCEL, .call = call->node.number, .shard = call->shard};
 
     if (call->process)
-        (void)mesh_post(port->mesh, call->process, &cancel, NULL, 0);
+        (void)port_post(port, call->process, &cancel, NULL, 0);
 }
 
 /* Callbacks may end and make calls: so first the ids, then each by its id. */
@@ -347,7 +387,7 @@ static void on_reply(struct mesh_port *port, uint64_t process, const struct enve
                                       .shard = envelope->shard,
                                       .reserved = true};
         if (envelope->undelivered.len)
-            (void)mesh_post(port->mesh, process, &back, &envelope->undelivered, 1);
+            (void)port_post(port, process, &back, &envelope->undelivered, 1);
         return;
     }
     if (envelope->err == ERR_OK) {
@@ -402,6 +442,8 @@ static void on_news(struct mesh_port *port, const struct mesh_delivery *delivery
             port->handlers.placed(port->handlers.arg);
         return;
     }
+    if (delivery->what == DELIVER_DOWN)
+        send_all(port); /* lets go of it: what is posted to it from now on is refused */
     if (delivery->what != DELIVER_UP && delivery->what != DELIVER_DIRTY)
         fail_lost(port, delivery->process, delivery->what == DELIVER_LOST);
     if (!port->closed && port->handlers.peer)
@@ -431,7 +473,7 @@ static void tell_dropped(struct mesh_port *port)
         pthread_mutex_unlock(&port->mutex);
         if (!any || port->closed)
             return;
-        if (mesh_post(port->mesh, from.process, &dropped, NULL, 0) != ERR_UNAVAILABLE &&
+        if (port_post(port, from.process, &dropped, NULL, 0) != ERR_UNAVAILABLE &&
             port->handlers.peer)
             port->handlers.peer(port->handlers.arg, from.role, from.process, true);
     }
@@ -501,7 +543,7 @@ uint64_t mesh_call(struct mesh_port *port, struct mesh_target to, enum mesh_meth
                                           .call = id,
                                           .shard = to.shard,
                                           .remaining_ms = timeout_ms};
-        err = mesh_post(port->mesh, call->process, &envelope, parts, count);
+        err = port_post(port, call->process, &envelope, parts, count);
     }
     if (err != ERR_OK) {
         fail_later(port, call, err);
@@ -561,11 +603,10 @@ void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_a
                                      .shard = answer->shard,
                                      .err = ERR_BUSY,
                                      .detail_text = SLICE_LIT("the answer is too large")};
-        (void)mesh_post(port->mesh, to.process, &envelope, NULL, 0);
+        (void)port_post(port, to.process, &envelope, NULL, 0);
         return;
     }
-    const enum err posted =
-        mesh_post(port->mesh, to.process, &envelope, answer->parts, answer->count);
+    const enum err posted = port_post(port, to.process, &envelope, answer->parts, answer->count);
     if (posted != ERR_OK)
         bounce(port, answer);
     if (posted == ERR_BUSY) /* the caller takes no more answers, but must know that this is all */
@@ -587,7 +628,7 @@ bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method m
     const uint64_t process = target_process(port->mesh, to);
 
     if (process && parts_bytes(parts, count) <= MESH_BODY_MAX &&
-        mesh_post(port->mesh, process, &envelope, parts, count) == ERR_OK) {
+        port_post(port, process, &envelope, parts, count) == ERR_OK) {
         beat_for_told(port);
         return true;
     }
@@ -615,6 +656,7 @@ struct mesh_port *mesh_port_new(struct mesh *mesh, struct loop *loop,
     port->fail_msg = (struct loop_msg){.run = on_turn_end, .arg = port};
     port->timer = (struct loop_timer){.fire = on_timer, .arg = port};
     port->queue_bytes_max = MESH_QUEUE_BYTES_MAX;
+    port->send_msg = (struct loop_msg){.run = send_all, .arg = port};
     port->timer_at_ns = INT64_MAX;
     port->beat = (struct loop_timer){.fire = on_beat, .arg = port};
 
@@ -659,6 +701,7 @@ void mesh_port_free(struct mesh_port *port)
         next = call->node.next ? CONTAINER_OF(call->node.next, struct mesh_pending, node) : NULL;
         free(call);
     }
+    send_all(port);
     loop_timer_stop(port->loop, &port->timer);
     loop_timer_stop(port->loop, &port->beat);
     map_release(&port->calls);
