@@ -31,6 +31,7 @@ static void cast_assign(struct history_shard *shard)
 void hs_timers_assign(struct history_shard *shard)
 {
     struct hs_deadlines *d = &shard->deadlines;
+    const bool was_served = d->pulled_until_ns != 0;
 
     do
         d->epoch = rng_u64(&shard->rng);
@@ -38,6 +39,8 @@ void hs_timers_assign(struct history_shard *shard)
     d->number = 0;
     d->pulled_until_ns = 0;
     cast_assign(shard);
+    if (was_served) /* what is due before the first page is there */
+        hs_deadlines_check(shard);
 }
 
 void hs_timers_lost(struct history_shard *shard)

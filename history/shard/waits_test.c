@@ -387,6 +387,27 @@ TEST(test_history_assigns_until_its_rows_are_pulled)
     END_WORLD(w);
 }
 
+TEST(test_history_looks_at_once_when_another_timers_process_takes_over)
+{
+    WITH_WORLD(w);
+    w->timers_alive = true;
+    check_i64(pull(w, assigned(w).epoch, 60000).count, 0);
+    world_start(w, "forgotten");
+    world_complete(w, world_token(world_poll_workflow(w)),
+                   world_timer_command(w, "t", 30 * NS_PER_S));
+    world_start(w, "next");
+    world_complete(w, world_token(world_poll_workflow(w)),
+                   world_timer_command(w, "t", 31300 * NS_PER_MS));
+    world_pass(w, 31100 * NS_PER_MS); /* the first was overdue a moment ago */
+    check_str(world_history(w, "forgotten", 256), "1 5 6 7 17 18 5");
+    history_shard_peer(w->shard, ROLE_TIMERS, 99, true);
+    world_pass(w, 200 * NS_PER_MS - 1);
+    check_str(world_history(w, "next", 256), "1 5 6 7 17");
+    world_pass(w, 1);
+    check_str(world_history(w, "next", 256), "1 5 6 7 17 18 5");
+    END_WORLD(w);
+}
+
 TEST(test_history_fires_what_timers_forgot)
 {
     WITH_WORLD(w);
