@@ -7,15 +7,13 @@
 
 enum { LIST_PAGE_DEFAULT = 100, LIST_PAGE_MAX = 1000, UPDATE_TRIES = 5 };
 
-#define RETENTION_MIN_NS (INT64_C(3600) * NS_PER_S) /* system.namespaceMinRetentionLocal */
-
 static enum err check_retention(struct fe_call *fc, const pb_duration *retention)
 {
     int64_t ns;
 
     if (proto_duration_ns(retention, &ns) != ERR_OK)
         ns = retention && retention->seconds > 0 ? INT64_MAX : 0;
-    if (ns < RETENTION_MIN_NS)
+    if (ns < fc->fe->config->namespace_retention_min_s * NS_PER_S)
         return err_fail(&fc->detail, ERR_INVALID,
                         "A valid retention period is not set on request.");
     return ERR_OK;

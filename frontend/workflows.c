@@ -232,6 +232,20 @@ enum err fe_terminate_workflow(struct fe_call *fc)
                                     .request = fc->call->request});
 }
 
+enum err fe_delete_workflow(struct fe_call *fc)
+{
+    const api_delete_workflow_execution_request *req = fc->request;
+    const enum err err = fe_check_execution(fc, req->workflow_execution);
+
+    if (err != ERR_OK)
+        return err;
+    /* Not repeatable: what is gone is not found the second time. */
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_DELETE_WORKFLOW,
+                                    .workflow_id = req->workflow_execution->workflow_id,
+                                    .request = fc->call->request});
+}
+
 enum err fe_describe_workflow(struct fe_call *fc)
 {
     const api_describe_workflow_execution_request *req = fc->request;

@@ -24,6 +24,8 @@ struct shard_check {
     struct store_snapshot *snapshot;
     struct run_ref *runs; /* sorted as the keys are */
     size_t run_count, run_cap;
+    struct run_ref *leaving; /* with a retention row; sorted likewise */
+    size_t leaving_count, leaving_cap;
     uint64_t tasks_found, tasks_wanted; /* rows there, rows that runs name */
     uint64_t deadlines_found, deadlines_wanted;
     uint64_t visible_found, visible_wanted;
@@ -201,6 +203,11 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
         if (!has_row(sc, STORE_MAIN, &key, arena, &value))
             problem(sc, run->run_id, "its deadline has no row", "");
     }
+    if (!run_is_open(run)) {
+        row_key_retention(&key, run->tablet, run_retention_due_ns(run), run->run_id);
+        if (!has_row(sc, STORE_MAIN, &key, arena, &value))
+            problem(sc, run->run_id, "it is closed, and has no retention row", "");
+    }
     sc->visible_wanted++;
     row_key_visibility(&key, run->tablet, run->namespace_id, run->visibility_order_ns[0],
                        run->visibility_order_ns[1], run->run_id);
@@ -208,8 +215,10 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
         problem(sc, run->run_id, "it has no visibility row", "");
 
     row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
-    if (!has_row(sc, STORE_MAIN, &key, arena, &value) ||
-        row_current_decode(arena, value, &current) != ERR_OK)
+    const bool known = has_row(sc, STORE_MAIN, &key, arena, &value);
+    if (!known && !run_is_open(run)) /* its successor may have been deleted */
+        return;
+    if (!known || row_current_decode(arena, value, &current) != ERR_OK)
         problem(sc, run->run_id, "its workflow id has no current run", "");
     else if (run_is_open(run) && strcmp(current.run_id, run->run_id) != 0)
         problem(sc, run->run_id, "it is open, and the current run is", current.run_id);
@@ -243,16 +252,30 @@ static int by_ref(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct run_ref));
 }
 
-static void want_run(struct shard_check *sc, uint8_t tablet, const uint8_t *id, const char *what)
+static bool is_among(const struct run_ref *refs, size_t count, uint8_t tablet, const uint8_t *id)
 {
     struct run_ref ref = {.tablet = tablet};
-    char run_id[UUID_TEXT_LEN + 1];
 
     memcpy(ref.id, id, sizeof ref.id);
-    if (sc->run_count && bsearch(&ref, sc->runs, sc->run_count, sizeof ref, by_ref))
+    return count && bsearch(&ref, refs, count, sizeof ref, by_ref);
+}
+
+static void want_run(struct shard_check *sc, uint8_t tablet, const uint8_t *id, const char *what)
+{
+    char run_id[UUID_TEXT_LEN + 1];
+
+    if (is_among(sc->runs, sc->run_count, tablet, id))
         return;
     uuid_format(id, run_id);
     problem(sc, run_id, "there is no such run, but", what);
+}
+
+/* The same, of a row that a deletion that was cut short leaves behind for a while. */
+static void want_run_or_rest(struct shard_check *sc, uint8_t tablet, const uint8_t *id,
+                             const char *what)
+{
+    if (!is_among(sc->leaving, sc->leaving_count, tablet, id))
+        want_run(sc, tablet, id, what);
 }
 
 static void check_outcome(struct shard_check *sc, struct slice key, struct slice value)
@@ -347,11 +370,11 @@ static bool visit_main(void *arg, struct slice key, struct slice value)
     switch (key.ptr[1]) {
     case 'P':
         if (key.len >= 18)
-            want_run(sc, tablet, key.ptr + 2, "a pending item");
+            want_run_or_rest(sc, tablet, key.ptr + 2, "a pending item");
         break;
     case 'N':
         if (key.len >= 18)
-            want_run(sc, tablet, key.ptr + 2, "a history node");
+            want_run_or_rest(sc, tablet, key.ptr + 2, "a history node");
         break;
     case 'D':
         sc->deadlines_found++;
@@ -390,21 +413,28 @@ static bool visit_visible(void *arg, struct slice key, struct slice value)
     return true;
 }
 
+static void collect(struct run_ref **refs, size_t *count, size_t *cap, uint8_t tablet,
+                    const uint8_t *id)
+{
+    if (*count == *cap) {
+        *cap = *cap ? *cap * 2 : 1024;
+        *refs = realloc(*refs, *cap * sizeof **refs);
+        must(*refs != NULL);
+    }
+    struct run_ref *ref = &(*refs)[(*count)++];
+    ref->tablet = tablet;
+    memcpy(ref->id, id, sizeof ref->id);
+}
+
 static bool collect_run(void *arg, struct slice key, struct slice value)
 {
     struct shard_check *sc = arg;
 
     UNUSED(value);
-    if (key.len != 18 || key.ptr[1] != 'X')
-        return true;
-    if (sc->run_count == sc->run_cap) {
-        sc->run_cap = sc->run_cap ? sc->run_cap * 2 : 1024;
-        sc->runs = realloc(sc->runs, sc->run_cap * sizeof *sc->runs);
-        must(sc->runs != NULL);
-    }
-    struct run_ref *ref = &sc->runs[sc->run_count++];
-    ref->tablet = key.ptr[0];
-    memcpy(ref->id, key.ptr + 2, sizeof ref->id);
+    if (key.len == 18 && key.ptr[1] == 'X')
+        collect(&sc->runs, &sc->run_count, &sc->run_cap, key.ptr[0], key.ptr + 2);
+    if (key.len == 26 && key.ptr[1] == 'R')
+        collect(&sc->leaving, &sc->leaving_count, &sc->leaving_cap, key.ptr[0], key.ptr + 10);
     return true;
 }
 
@@ -429,6 +459,8 @@ static enum err check_snapshot(struct store_snapshot *snapshot, void *arg)
         store_scan(snapshot, STORE_MAIN, SLICE_EMPTY, SLICE_EMPTY, false, collect_run, sc);
     if (err != ERR_OK)
         return err;
+    if (sc->leaving_count)
+        qsort(sc->leaving, sc->leaving_count, sizeof *sc->leaving, by_ref);
     for (size_t i = 0; i < sc->run_count && sc->err == ERR_OK; i++)
         check_run(sc, &sc->runs[i]);
     if (sc->err == ERR_OK)
@@ -454,5 +486,6 @@ enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
     const enum err err = store_read_now(shard, check_snapshot, &sc);
     arena_release(&sc.arena);
     free(sc.runs);
+    free(sc.leaving);
     return err;
 }

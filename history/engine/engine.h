@@ -71,6 +71,9 @@ MUST_USE enum err engine_terminate(struct transition *t,
 /* The current run makes room for a new one (START_TERMINATE_EXISTING). */
 MUST_USE enum err engine_terminate_for_new_run(struct transition *t, const char *new_run_id);
 
+/* An open run that is to be deleted ends first. */
+MUST_USE enum err engine_terminate_for_deletion(struct transition *t);
+
 /* -- workflow tasks (workflow_task.c, wft_completed.c, commands.c) --------------------------- */
 
 /* Record the start for a poll. ERR_STALE: no such scheduled task (refuse the match). A repeat with

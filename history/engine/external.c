@@ -157,3 +157,11 @@ enum err engine_terminate_for_new_run(struct transition *t, const char *new_run_
                   engine_payloads_of_text(t->arena, text), ENGINE_IDENTITY, 0, NULL);
     return ERR_OK;
 }
+
+enum err engine_terminate_for_deletion(struct transition *t)
+{
+    if (!run_is_open(t->run))
+        return already_completed(t);
+    run_terminate(t, "Delete workflow execution", NULL, ENGINE_IDENTITY, 0, NULL);
+    return ERR_OK;
+}

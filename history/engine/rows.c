@@ -9,6 +9,8 @@
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
 
+#define RETENTION_DEFAULT_NS (INT64_C(86400) * NS_PER_S) /* of a namespace that says nothing */
+
 /* -- keys ------------------------------------------------------------------------------------ */
 
 static void add_bytes(struct row_key *key, const void *bytes, size_t len)
@@ -76,10 +78,15 @@ static void row_key_item(struct row_key *key, const struct run *run, enum row_it
     add_bytes(key, id.ptr, id.len);
 }
 
-void row_key_node(struct row_key *key, uint8_t tablet, const char *run_id, int64_t event_id)
+void row_key_nodes(struct row_key *key, uint8_t tablet, const char *run_id)
 {
     begin(key, tablet, 'N');
     add_uuid(key, slice_str(run_id));
+}
+
+void row_key_node(struct row_key *key, uint8_t tablet, const char *run_id, int64_t event_id)
+{
+    row_key_nodes(key, tablet, run_id);
     add_u64(key, (uint64_t)event_id);
 }
 
@@ -108,6 +115,22 @@ void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const
     begin(key, tablet, 'D');
     add_u64(key, (uint64_t)due_ns);
     add_uuid(key, slice_str(run_id));
+}
+
+void row_key_retention(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id)
+{
+    begin(key, tablet, 'R');
+    add_u64(key, (uint64_t)due_ns);
+    add_uuid(key, slice_str(run_id));
+}
+
+int64_t run_retention_due_ns(const struct run *run)
+{
+    const int64_t retention_ns = run->retention_ns > 0 ? run->retention_ns : RETENTION_DEFAULT_NS;
+    int64_t due_ns;
+
+    must(!run_is_open(run));
+    return __builtin_add_overflow(run->close_ns, retention_ns, &due_ns) ? INT64_MAX : due_ns;
 }
 
 void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet, uint64_t row_seq)
@@ -464,6 +487,16 @@ static void move_deadline(struct op_list *list)
     run->dirty = true;
 }
 
+static void add_retention(struct op_list *list)
+{
+    static const uint8_t present[] = {ROW_VERSION};
+    const struct run *run = list->t->run;
+    struct row_key key;
+
+    row_key_retention(&key, run->tablet, run_retention_due_ns(run), run->run_id);
+    add_op(list, STORE_INSERT, STORE_MAIN, &key, slice_of(present, sizeof(present)));
+}
+
 static void add_visibility(struct op_list *list, struct buf *buf)
 {
     struct run *run = list->t->run;
@@ -505,6 +538,8 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
         run->state_transition_count++;
     if (t->visibility_changed)
         add_visibility(&list, &buf);
+    if (t->closed)
+        add_retention(&list);
     if (make_current || t->closed) {
         row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
         current_row(run, &buf);

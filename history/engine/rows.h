@@ -9,6 +9,7 @@
  *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
+ *   R  tablet 'R' due-ns(8) run-id(16)               closed run: when its retention passes
  *   O  tablet 'O' target-tablet row-seq(8)           request to another execution, see effect.h
  *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect;
  *      of the workflow id at most its first EFFECT_ID_MAX bytes
@@ -50,6 +51,7 @@ void row_key_current(struct row_key *key, uint8_t tablet, enum execution_kind ki
                      struct slice namespace_id, struct slice workflow_id);
 void row_key_execution(struct row_key *key, uint8_t tablet, const char *run_id);
 void row_key_items(struct row_key *key, uint8_t tablet, const char *run_id); /* prefix of all */
+void row_key_nodes(struct row_key *key, uint8_t tablet, const char *run_id); /* prefix of all */
 void row_key_node(struct row_key *key, uint8_t tablet, const char *run_id, int64_t event_id);
 /* Prefix of a queue's task rows in a tablet; and one task's row. */
 void row_key_queue(struct row_key *key, uint8_t tablet, struct slice namespace_id,
@@ -58,6 +60,9 @@ void row_key_task(struct row_key *key, uint8_t tablet, struct slice namespace_id
                   struct slice task_queue, enum rpc_task_kind kind, bool sticky, int32_t priority,
                   uint64_t row_seq);
 void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
+void row_key_retention(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
+/* Of a closed run: when its retention passes, and its retention row is due. */
+int64_t run_retention_due_ns(const struct run *run);
 void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,
                         int64_t close_ns, int64_t start_ns, const char *run_id);
 void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet, uint64_t row_seq);

@@ -424,6 +424,12 @@ void hs_current_update(struct history_shard *shard, struct hs_request *req, cons
     current->superseded = current->loading;
 }
 
+void hs_current_gone(struct hs_current *current, int64_t seq)
+{
+    current->exists = false;
+    current->seq = seq;
+}
+
 /* -- finding -------------------------------------------------------------------------------- */
 
 /* Gives false when the request waits or was answered; else req->run_id is set. */

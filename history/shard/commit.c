@@ -100,8 +100,10 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
     hs_outgoing_changed(shard, t, seq);
     if (t->event_count)
         hs_wake_later(shard, entry->run, seq);
-    if (t->closed)
+    if (t->closed) {
         count_close(shard, entry->run->status);
+        hs_retention_closed(shard, entry->run);
+    }
     counter_add(shard->metrics.state_transitions, 1);
     hs_cache_touch(shard, entry);
     if (t->closed || t->wft_completed)
@@ -123,6 +125,16 @@ static enum err stage_failed(struct hs_request *req, enum err err)
 
 enum { CHANGES_MAX = 2 };
 
+/* Spec: the retention of a run is that of its namespace when it closes. */
+static void note_retention(const struct hs_request *req, const struct hs_change *change)
+{
+    struct run *run = change->entry->run;
+
+    if (change->t->closed && req->api.retention_s > 0 &&
+        slice_eq(req->api.namespace_id, run->namespace_id))
+        run->retention_ns = req->api.retention_s * NS_PER_S;
+}
+
 enum err hs_commit(struct history_shard *shard, struct hs_request *req,
                    const struct hs_change *changes, uint32_t count)
 {
@@ -135,6 +147,7 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
         size_t op_count;
 
         row_before_ns[i] = changes[i].entry->run->deadline_row_ns;
+        note_retention(req, &changes[i]);
         rows_of_transition(changes[i].t, changes[i].make_current, &ops, &op_count);
         rows_add(&req->arena, &rows, ops, op_count);
     }

@@ -36,6 +36,7 @@ struct hs_operation {
 EXECUTION_OF(signal_workflow_execution_request, workflow_execution)
 EXECUTION_OF(request_cancel_workflow_execution_request, workflow_execution)
 EXECUTION_OF(terminate_workflow_execution_request, workflow_execution)
+EXECUTION_OF(delete_workflow_execution_request, workflow_execution)
 EXECUTION_OF(describe_workflow_execution_request, execution)
 EXECUTION_OF(get_workflow_execution_history_request, execution)
 EXECUTION_OF(get_workflow_execution_history_reverse_request, execution)
@@ -108,6 +109,8 @@ static const struct hs_operation operations[] = {
               request_cancel_workflow_execution_request, step_cancel, false),
     EXECUTION(TERMINATE, "TerminateWorkflowExecution", terminate_workflow_execution_request,
               step_terminate, false),
+    EXECUTION(DELETE_WORKFLOW, "DeleteWorkflowExecution", delete_workflow_execution_request,
+              hs_step_delete, false),
     EXECUTION(DESCRIBE, "DescribeWorkflowExecution", describe_workflow_execution_request,
               step_describe, false),
     {.method = METHOD_HISTORY_GET_HISTORY,
@@ -193,6 +196,7 @@ void hs_metrics_init(struct history_shard *shard)
         m->errors[i] = metrics_counter(registry, "service_errors", labels);
         m->latency[i] = metrics_histogram(registry, "service_latency", labels);
     }
+    m->runs_deleted = metrics_counter(registry, "gnomon_history_runs_deleted", "");
     m->workflow_success = metrics_counter(registry, "workflow_success", stats);
     m->workflow_failed = metrics_counter(registry, "workflow_failed", stats);
     m->workflow_timeout = metrics_counter(registry, "workflow_timeout", stats);

@@ -66,6 +66,8 @@ static int64_t next_due_ns(struct history_shard *shard)
         next_ns = hs_outgoing_next_mono_ns(shard);
     if (hs_effects_next_mono_ns(shard) < next_ns)
         next_ns = hs_effects_next_mono_ns(shard);
+    if (hs_retention_next_mono_ns(shard) < next_ns)
+        next_ns = hs_retention_next_mono_ns(shard);
     return next_ns;
 }
 
@@ -78,6 +80,7 @@ int64_t history_shard_run_due(struct history_shard *shard)
         if (shard->offer_again_ns <= hs_mono_ns(shard))
             hs_offers_out(shard);
         hs_effects_run(shard);
+        hs_retention_run(shard);
         hs_outgoing_pump(shard);
     }
     return next_due_ns(shard);
@@ -124,6 +127,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_wakes_out(shard);
     hs_cache_trim(shard);
     hs_outgoing_pump(shard);
+    hs_retention_run(shard);
     hs_rearm(shard);
 }
 
@@ -202,6 +206,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_deadlines_init(shard);
     hs_outgoing_init(shard);
     hs_effects_init(shard);
+    hs_retention_init(shard);
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
     shard->timer_at_ns = INT64_MAX;
@@ -226,6 +231,7 @@ static void shard_free(struct history_shard *shard)
     hs_deadlines_release(shard);
     hs_outgoing_release(shard);
     hs_effects_release(shard);
+    hs_retention_release(shard);
     hs_cache_release(shard);
     heap_release(&shard->outputs);
     heap_release(&shard->expiries);
@@ -267,6 +273,7 @@ void history_shard_begin(struct history_shard *shard)
     hs_deadlines_check(shard);
     hs_timers_assign(shard);
     hs_outgoing_open(shard);
+    hs_retention_open(shard);
     hs_rearm(shard);
 }
 

@@ -142,6 +142,7 @@ struct hs_metrics {
         *undelivered, *deliveries_untracked;
     struct counter *effects_sent, *effects_answered, *effects_repeated, *effects_failed;
     struct gauge *effects_outstanding;
+    struct counter *runs_deleted;
 };
 
 /* Requests of our runs to other executions: outgoing.c. */
@@ -191,6 +192,14 @@ struct hs_deliveries {
     bool lost; /* some are with a dead process */
 };
 
+/* Closed runs whose retention has passed: retention.c. */
+struct hs_retention {
+    struct list running; /* struct hs_deletion */
+    uint32_t count;      /* of them */
+    int64_t look_ns;     /* shard time of the next look at the rows; INT64_MAX: no row */
+    bool looking, running_now;
+};
+
 struct history_shard {
     struct history_shard_options options;
     const struct history_net *net;
@@ -227,6 +236,7 @@ struct history_shard {
     struct hs_deadlines deadlines;
     struct hs_outgoing outgoing;
     struct hs_effects effects;
+    struct hs_retention retention;
     struct hs_metrics metrics;
     struct loop_timer timer;
     int64_t timer_at_ns; /* monotonic; INT64_MAX: not armed */
@@ -279,6 +289,8 @@ void hs_current_wait(struct hs_current *current, struct hs_request *req, hs_requ
 /* The run was started, or closed: refresh what is known of its workflow id. */
 void hs_current_update(struct history_shard *shard, struct hs_request *req, const struct run *run,
                        bool make_current, int64_t seq);
+/* Its run is deleted, and no other takes its place. It is not loading. */
+void hs_current_gone(struct hs_current *current, int64_t seq);
 /* In the cache and loaded; or NULL. */
 struct hs_entry *hs_entry_find(struct history_shard *shard, const char *run_id);
 /* A fresh entry that takes `run`. */
@@ -465,6 +477,17 @@ bool hs_effect_was_forgotten(struct history_shard *shard, struct hs_request *req
 /* Carry out an EFFECT_START_CHILD: start_workflow.c. */
 void hs_start_child(struct history_shard *shard, struct hs_request *req,
                     const struct rpc_effect *effect);
+
+/* -- deletion (retention.c) ------------------------------------------------------------------ */
+
+void hs_retention_init(struct history_shard *shard);
+void hs_retention_release(struct history_shard *shard);
+void hs_retention_open(struct history_shard *shard);
+/* The run closed. */
+void hs_retention_closed(struct history_shard *shard, const struct run *run);
+void hs_retention_run(struct history_shard *shard);
+int64_t hs_retention_next_mono_ns(struct history_shard *shard);
+void hs_step_delete(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
 
 /* -- the rest ------------------------------------------------------------------------------- */
 

@@ -8,6 +8,7 @@ import harness
 from workflows import Plain
 
 BREAKS = {
+    "has no retention row": "delete from rows_main where substr(key, 2, 1) = x'52'",
     "it has no visibility row": "delete from rows_visibility",
     "has no current run": "delete from rows_main where substr(key, 2, 1) = x'43'",
     "illegal history": "delete from rows_main where substr(key, 2, 1) = x'4e' "
@@ -36,8 +37,11 @@ async def test_damage_is_found(problem):
             await session.client.execute_workflow(
                 Plain.run, "x", id=harness.unique("check"), task_queue=queue
             )
+        await session.client.start_workflow(
+            Plain.run, "x", id=harness.unique("check"), task_queue=harness.unique("nobody")
+        )
         assert cluster.interrupt() == 0
-        assert "checked 1 runs (0 open)" in cluster.check_data()
+        assert "checked 2 runs (1 open)" in cluster.check_data()
         break_tables(cluster.folder / "data", BREAKS[problem])
         with pytest.raises(AssertionError, match=problem):
             cluster.check_data()
