@@ -44,7 +44,9 @@ TEST(mesh_stuck_engine_thread_shows)
     world.other = loop_new("stuck");
     node_open(&world, 1, ROLE_HISTORY);
     run_until(&world, zero_up);
+    pthread_mutex_lock(&world.nodes[0].mesh->mutex);
     world.nodes[0].mesh->hung_ms = 300;
+    pthread_mutex_unlock(&world.nodes[0].mesh->mutex);
     wait_for(&world, is_hung); /* the loop of the history node is not running: nothing is done */
     loop_start(world.other);
     wait_for(&world, is_well);
