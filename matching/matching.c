@@ -15,6 +15,10 @@ const struct matching_limits matching_limits_default = {
     .pulls = 64,
 };
 
+/* Resets that follow one another share a round of pulls: else, where messages are being lost, each
+ * round makes losses, each loss a reset, and each reset another round. */
+static const int64_t reset_apart_ns = 50 * NS_PER_MS;
+
 struct matching *matching_new(const struct matching_options *options)
 {
     struct matching *m = calloc(1, sizeof *m);
@@ -22,6 +26,7 @@ struct matching *matching_new(const struct matching_options *options)
     must(m != NULL && options->history_shards > 0);
     m->o = *options;
     m->limits = *options->limits;
+    m->reset_ns = INT64_MIN / 2;
     map_init(&m->queues, options->seed);
     map_init(&m->polls, options->seed);
     map_init(&m->queries, options->seed);
@@ -228,11 +233,17 @@ void matching_process_lost(struct matching *m, uint64_t process, int64_t now_ns)
 
 void matching_history_reset(struct matching *m, int64_t now_ns)
 {
+    const bool again = now_ns - m->reset_ns < reset_apart_ns;
+
+    if (!again)
+        m->reset_ns = now_ns;
     for (struct map_node *node = map_next(&m->queues, NULL); node;
          node = map_next(&m->queues, node)) {
         struct queue *q = CONTAINER_OF(node, struct queue, by_name);
 
         window_want_all(m, q);
+        if (again)
+            q->pull_not_before_ns = m->reset_ns + reset_apart_ns;
         matching_advance(m, q, now_ns);
     }
 }

@@ -142,6 +142,7 @@ struct matching {
     struct list pull_queues;
     uint32_t task_count; /* all windows together */
     uint64_t last_id;
+    int64_t reset_ns; /* when a reset of history last pulled everything at once */
     bool draining;
     struct counter *poll_success, *poll_timeouts, *starts_retried, *refused;
     struct gauge *held_polls, *window_tasks, *queue_count;

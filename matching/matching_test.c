@@ -461,6 +461,26 @@ TEST(test_matching_a_reset_of_history_pulls_every_window_again)
     world_free(w);
 }
 
+TEST(test_matching_resets_in_a_row_share_a_round_of_pulls)
+{
+    struct world *w = world_new(2);
+    size_t seen;
+
+    poll_for(w, "q", 1);
+    seen = answer_pulls(w, 0);
+    for (int i = 0; i < 100; i++) { /* every answer is lost, and shows as a reset */
+        while (seen < w->pull_count)
+            matching_on_pulled(w->core, w->pulls[seen++].id, ERR_PEER_RESET, NULL, 0, false,
+                               now(w));
+        matching_history_reset(w->core, now(w));
+        pass(w, SEC / 1000);
+    }
+    check(seen > 4 && seen < 20);
+    pass(w, SEC / 10);
+    check(seen < w->pull_count); /* what was wanted last is pulled all the same */
+    world_free(w);
+}
+
 TEST(test_matching_a_sticky_task_needs_a_recent_poller)
 {
     struct world *w = world_new(1);

@@ -205,7 +205,8 @@ static void check_script(const struct sim_script *script)
         sim_fail(sim, "an acknowledged start is kept", "%s run %s is not stored",
                  script->workflow_id, script->run_id);
     const uint64_t starts = fact_get(sim, "first run of %s", script->workflow_id)->count;
-    if (starts != 1)
+    snprintf(name, sizeof name, "child started %s", script->workflow_id);
+    if (starts > 1 || (starts == 0 && (!script->parent || fact_known(sim, name))))
         sim_fail(sim, "a start happens once", "%s: %llu first runs", script->workflow_id,
                  (unsigned long long)starts);
     for (uint32_t i = 0; i < script->signals; i++) {

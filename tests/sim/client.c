@@ -2,6 +2,11 @@
  * told is what the laws hold the cluster to. */
 #include "tests/sim/script.h"
 
+enum {
+    CHILD_WAIT_S = 30, /* so long after the end of all faults a child's start is waited for */
+    QUERY_WAIT_S = 65, /* and by then no poll of a dead worker is held any more */
+};
+
 /* -- asking again ------------------------------------------------------------------------------ */
 
 struct retry {
@@ -260,6 +265,8 @@ static void send_terminate(void *arg)
              end_answered, script);
 }
 
+static void query_later(struct sim_script *script, int64_t delay_ns);
+
 static void send_signals(struct sim_script *script)
 {
     struct sim *sim = script->sim;
@@ -271,13 +278,93 @@ static void send_signals(struct sim_script *script)
         signal->index = i;
         sim_later(sim, sim_between(sim, 0, 8 * NS_PER_S), send_signal, signal);
     }
+    for (uint64_t i = rng_below(&sim->rng, 3); i > 0; i--)
+        query_later(script, sim_between(sim, 0, 20 * NS_PER_S));
     if (script->cancel_ns)
         sim_later(sim, script->cancel_ns, send_cancel, script);
     if (script->terminate_ns)
         sim_later(sim, script->terminate_ns, send_terminate, script);
 }
 
+/* -- queries ----------------------------------------------------------------------------------- */
+
+struct query {
+    struct sim_script *script;
+    int64_t asked_ns;
+};
+
+static void query_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    const struct query *query = arg;
+    const struct sim_script *script = query->script;
+    struct sim *sim = script->sim;
+    const char *want = arena_printf(&sim->scratch, "answer of %s", script->workflow_id);
+
+    sim_note(sim, "query", (uint64_t)(script - sim->scripts), err);
+    if (err == ERR_OK) {
+        const api_query_workflow_response *response =
+            sim_decode(sim, &api_query_workflow_response__desc, body);
+
+        sim->queries++;
+        if (strcmp(sim_payload_text(sim, response->query_result), want) != 0)
+            sim_fail(sim, "a query gets its own answer", "%s", script->workflow_id);
+    } else if (sim->calm_ns && query->asked_ns > sim->calm_ns + QUERY_WAIT_S * NS_PER_S) {
+        sim_fail(sim, "a query is answered when all is well", "%s: %s %s", script->workflow_id,
+                 err_name(err), text);
+    }
+}
+
+static void send_query(void *arg)
+{
+    struct query *query = arg;
+    struct sim *sim = query->script->sim;
+    api_query_workflow_request *request = sim_message(sim, &api_query_workflow_request__desc);
+
+    query->asked_ns = sim->now_ns;
+    request->execution = sim_execution(sim, query->script->workflow_id, "");
+    request->query = sim_message(sim, &api_workflow_query__desc);
+    request->query->query_type = sim_str(sim, "state");
+    gateway_ask(sim,
+                &(struct sim_ask){.method = METHOD_HISTORY_QUERY,
+                                  .workflow_id = query->script->workflow_id,
+                                  .message = request},
+                query_answered, query);
+}
+
+static void query_later(struct sim_script *script, int64_t delay_ns)
+{
+    struct query *query = ARENA_NEW(&script->sim->arena, struct query);
+
+    query->script = script;
+    sim_later(script->sim, delay_ns, send_query, query);
+}
+
 /* -- the end ----------------------------------------------------------------------------------- */
+
+static void be_closed(struct sim_script *script)
+{
+    struct sim *sim = script->sim;
+
+    must(!script->closed && sim->scripts_open > 0);
+    script->closed = true;
+    sim->scripts_open--;
+    if (script->child) { /* from here on it is looked after */
+        script->child->waited_run_id = "";
+        wait_for_end(script->child);
+    }
+}
+
+/* Did the end of its parent end it? */
+static bool ended_with_parent(const struct sim_script *script, int32_t type)
+{
+    const struct sim_script *parent = script->parent;
+
+    if (!parent || (parent->child_waited && !parent->cancel_sent && !parent->terminate_sent))
+        return false;
+    if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)
+        return parent->child_policy == PARENT_CLOSE_POLICY_TERMINATE;
+    return parent->child_policy == PARENT_CLOSE_POLICY_REQUEST_CANCEL && script->obeys_cancel;
+}
 
 static void closed(struct sim_script *script, const api_history_event *event)
 {
@@ -295,18 +382,17 @@ static void closed(struct sim_script *script, const api_history_event *event)
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_FAILED) {
         right = script->fails;
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED) {
-        right = script->cancel_sent && script->obeys_cancel;
+        right = (script->cancel_sent && script->obeys_cancel) || ended_with_parent(script, type);
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED) {
-        right = script->terminate_sent;
+        right = script->terminate_sent || ended_with_parent(script, type);
     }
     sim_note(sim, "closed", (uint64_t)(script - sim->scripts), (uint64_t)type);
     if (!right)
         sim_fail(sim, "a workflow ends as foreseen", "%s closed with event type %d",
                  script->workflow_id, type);
-    script->closed = true;
     script->close_type = type;
-    must(sim->scripts_open > 0);
-    sim->scripts_open--;
+    query_later(script, sim_between(sim, 0, 10 * NS_PER_S));
+    be_closed(script);
 }
 
 static void history_answered(void *arg, enum err err, const char *text, struct slice body)
@@ -314,6 +400,14 @@ static void history_answered(void *arg, enum err err, const char *text, struct s
     struct sim_script *script = arg;
     struct sim *sim = script->sim;
 
+    if (err == ERR_NOT_FOUND && script->parent && *script->waited_run_id == '\0') {
+        /* Its parent ended before it came to start it; or the start is on its way. */
+        if (sim->calm && ++script->asked_in_vain > CHILD_WAIT_S)
+            be_closed(script);
+        else
+            sim_later(sim, NS_PER_S, wait_for_end, script);
+        return;
+    }
     if (err != ERR_OK) {
         sim_fail(sim, "an acknowledged start is kept", "%s run %s: %s %s", script->workflow_id,
                  script->waited_run_id, err_name(err), text);
@@ -356,6 +450,6 @@ static void wait_for_end(void *arg)
 
 void clients_start(struct sim *sim)
 {
-    for (uint32_t i = 0; i < sim->script_count; i++)
+    for (uint32_t i = 0; i < sim->script_count && !sim->scripts[i].parent; i++)
         sim_later(sim, sim->scripts[i].start_ns, start, &sim->scripts[i]);
 }

@@ -42,7 +42,6 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
     script->start_ns = draw_ms(sim, 0, 15000);
     script->cancel_ns = sim_chance(sim, 150000) ? draw_ms(sim, 1, 8000) : 0;
     script->terminate_ns = sim_chance(sim, 100000) ? draw_ms(sim, 1, 8000) : 0;
-    script->repeats_left = 6;
     for (uint32_t i = 0; i < script->step_count; i++) {
         draw_step(sim, &script->steps[i]);
         script->steps[i].signals = script->signals * i / script->step_count;
@@ -50,13 +49,41 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
     script->steps[script->step_count - 1].signals = script->signals;
 }
 
+/* A child without clients: its parent starts it and sends its signals. */
+static void draw_child(struct sim *sim, struct sim_script *parent, struct sim_script *child)
+{
+    child->parent = parent;
+    child->cancel_ns = child->terminate_ns = 0;
+    if (parent->cancel_ns || parent->terminate_ns) { /* it may never come to send them */
+        child->signals = 0;
+        for (uint32_t i = 0; i < child->step_count; i++)
+            child->steps[i].signals = 0;
+    }
+    parent->child = child;
+    parent->generations = 1; /* the next run would start it again */
+    parent->child_step = (uint32_t)rng_below(&sim->rng, parent->step_count);
+    parent->child_waited = sim_chance(sim, 600000);
+    parent->child_policy = (int32_t)sim_between(sim, PARENT_CLOSE_POLICY_TERMINATE,
+                                                PARENT_CLOSE_POLICY_REQUEST_CANCEL);
+}
+
 void scripts_new(struct sim *sim)
 {
-    sim->script_count = (uint32_t)sim_between(sim, SCRIPTS_MIN, SCRIPTS_MAX);
-    sim->scripts_open = sim->script_count;
-    sim->scripts = ARENA_ARRAY(&sim->arena, struct sim_script, sim->script_count);
-    for (uint32_t i = 0; i < sim->script_count; i++)
+    const uint32_t parents = (uint32_t)sim_between(sim, SCRIPTS_MIN, SCRIPTS_MAX);
+
+    sim->scripts = ARENA_ARRAY(&sim->arena, struct sim_script, 2 * parents);
+    sim->script_count = parents;
+    for (uint32_t i = 0; i < parents; i++)
         draw_script(sim, &sim->scripts[i], i);
+    for (uint32_t i = 0; i < parents; i++) {
+        struct sim_script *child = &sim->scripts[sim->script_count];
+
+        if (!sim_chance(sim, 300000))
+            continue;
+        draw_script(sim, child, sim->script_count++);
+        draw_child(sim, &sim->scripts[i], child);
+    }
+    sim->scripts_open = sim->script_count;
 }
 
 struct sim_script *script_find(struct sim *sim, const char *workflow_id)

@@ -33,14 +33,20 @@ struct sim_script {
     uint32_t signals;     /* that clients send */
     bool fails;           /* the last run fails, it does not complete */
     bool obeys_cancel;
+    struct sim_script *parent; /* NULL: a client starts it; else a step of its parent, which also
+                                  sends the signals */
+    struct sim_script *child;  /* NULL: none */
+    uint32_t child_step;
+    bool child_waited;                         /* its end is awaited, not only its start */
+    int32_t child_policy;                      /* what becomes of it when the parent ends first */
     int64_t start_ns, cancel_ns, terminate_ns; /* after the start; 0: not */
     /* what its clients saw */
     const char *run_id; /* of the first run, acknowledged; NULL: not yet */
     const char *waited_run_id;
     bool signaled[SCRIPT_SIGNALS]; /* acknowledged */
     bool cancel_sent, terminate_sent, closed;
-    int32_t close_type; /* of the closing event of the last run */
-    uint32_t repeats_left;
+    int32_t close_type;     /* of the closing event of the last run */
+    uint32_t asked_in_vain; /* a child that is not there */
 };
 
 struct sim_script *script_find(struct sim *sim, const char *workflow_id);

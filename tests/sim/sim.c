@@ -200,6 +200,7 @@ bool sim_run(struct sim *sim)
     faults_start(sim);
     run_until(sim, sim->now_ns + FAULTS_FOR_NS, NULL);
     sim->calm = true;
+    sim->calm_ns = sim->now_ns;
     sim_note(sim, "calm", sim->crashes, sim->resets);
     store_fault_set(sim->dir, &none);
     for (uint32_t a = 0; a < SIM_SLOTS; a++)

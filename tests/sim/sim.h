@@ -96,6 +96,7 @@ struct sim {
     struct arena arena, scratch; /* scratch: of the event in hand */
     uint64_t trace, steps;
     bool verbose, calm, stopping;
+    int64_t calm_ns;    /* since when; 0: not yet */
     const char *broken; /* the law; NULL: none so far */
     char why[512];
     struct log log;
@@ -113,6 +114,7 @@ struct sim {
     struct list workers;  /* struct sim_worker */
     struct map done_work; /* oracle.c: what users did and saw */
     struct map facts;
+    uint32_t queries; /* answered */
     uint32_t crashes, resets, lost_shards, opens, workers_made;
 };
 

@@ -17,6 +17,8 @@ struct view { /* what a worker knows of a run, from its events */
     bool ended[ACTIVITY_BITS];
     bool timer_started[TIMER_BITS], timer_fired[TIMER_BITS];
     bool cancel_requested;
+    bool child_initiated, child_started, child_ended;
+    uint32_t signals_initiated, signals_answered; /* to the child */
     bool unsure; /* of what was seen last: the task that showed it is not known to be completed */
 };
 
@@ -102,6 +104,49 @@ static void timer_fired(struct sim *sim, struct view *view, const struct sim_scr
                  timer_id, (long long)(waited_ns / NS_PER_MS), (long long)(span_ns / NS_PER_MS));
 }
 
+static bool once(struct sim *sim, const struct view *view, bool *flag, const char *what)
+{
+    if (*flag)
+        sim_fail(sim, "effects on others happen once", "run %s: %s twice", view->run_id, what);
+    *flag = true;
+    return true;
+}
+
+/* What becomes of a child and of signals to it; false: an event of another sort. */
+static bool view_child_event(struct sim *sim, struct view *view, const struct sim_script *script,
+                             const api_history_event *event)
+{
+    switch (event->event_type) {
+    case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+        return once(sim, view, &view->child_initiated, "a child's start");
+    case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
+        sim_fail(sim, "a child starts", "run %s: it is said to exist", view->run_id);
+        return true;
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
+        (void)fact_get(sim, "child started %s", script->child->workflow_id);
+        return once(sim, view, &view->child_started, "child started");
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
+    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
+        return once(sim, view, &view->child_ended, "a child's end");
+    case EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+        view->signals_initiated++;
+        return true;
+    case EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
+        if (++view->signals_answered > view->signals_initiated)
+            sim_fail(sim, "effects on others happen once", "run %s: signals", view->run_id);
+        return true;
+    case EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
+        sim_fail(sim, "a signal finds its workflow", "run %s: its child waits for it",
+                 view->run_id);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void view_event(struct sim *sim, struct view *view, const struct sim_script *script,
                        const api_history_event *event)
 {
@@ -148,6 +193,7 @@ static void view_event(struct sim *sim, struct view *view, const struct sim_scri
         view->cancel_requested = true;
         break;
     default:
+        (void)view_child_event(sim, view, script, event);
         break;
     }
 }
@@ -194,7 +240,7 @@ static struct view *view_of(struct sim_worker *worker, const struct sim_script *
 /* -- what a script does next ------------------------------------------------------------------- */
 
 struct decision {
-    api_command *commands[STEP_ACTIVITIES + STEP_TIMERS];
+    api_command *commands[STEP_ACTIVITIES + STEP_TIMERS + SCRIPT_SIGNALS + 1];
     size_t count;
 };
 
@@ -242,6 +288,51 @@ static void begin_timer(struct sim *sim, struct decision *d, int64_t ns, const c
     a->timer_id = sim_str(sim, id);
     a->start_to_fire_timeout = proto_duration(&sim->arena, ns);
     c->start_timer_command_attributes = a;
+}
+
+static void begin_child(struct sim *sim, struct decision *d, const struct sim_script *script)
+{
+    api_command *c =
+        command(sim, d, COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,
+                API_COMMAND_ATTRIBUTES_START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
+    api_start_child_workflow_execution_command_attributes *a =
+        sim_message(sim, &api_start_child_workflow_execution_command_attributes__desc);
+
+    a->workflow_id = sim_str(sim, script->child->workflow_id);
+    a->workflow_type = sim_message(sim, &api_workflow_type__desc);
+    a->workflow_type->name = sim_str(sim, "Scripted");
+    a->task_queue = sim_task_queue(sim, SIM_QUEUE, NULL);
+    a->input = sim_payloads(sim, "1 0");
+    a->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
+    a->parent_close_policy = (Temporal__Api__Enums__V1__ParentClosePolicy)script->child_policy;
+    c->start_child_workflow_execution_command_attributes = a;
+}
+
+static void signal_child(struct sim *sim, struct decision *d, const struct sim_script *script)
+{
+    for (uint32_t i = 0; i < script->child->signals; i++) {
+        api_command *c =
+            command(sim, d, COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
+                    API_COMMAND_ATTRIBUTES_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
+        api_signal_external_workflow_execution_command_attributes *a =
+            sim_message(sim, &api_signal_external_workflow_execution_command_attributes__desc);
+
+        a->execution = sim_execution(sim, script->child->workflow_id, "");
+        a->signal_name = sim_str(sim, "signal");
+        a->input = sim_payloads(sim, arena_printf(&sim->arena, "%u", i));
+        c->signal_external_workflow_execution_command_attributes = a;
+    }
+}
+
+static bool has_child(const struct sim_script *script, uint32_t step)
+{
+    return script->child && script->child_step == step;
+}
+
+static bool child_over(const struct view *view, const struct sim_script *script)
+{
+    return view->child_started && view->signals_answered == script->child->signals &&
+           (view->child_ended || !script->child_waited);
 }
 
 static void begin_step(struct sim *sim, struct decision *d, const struct view *view,
@@ -330,11 +421,17 @@ static void decide(struct sim *sim, struct decision *d, const struct view *view,
     for (uint32_t i = 0; i < script->step_count; i++) {
         const struct script_step *step = &script->steps[i];
 
-        if (!step_begun(view, step, i)) {
+        const bool child = has_child(script, i);
+
+        if (child ? !view->child_initiated : !step_begun(view, step, i)) {
             begin_step(sim, d, view, step, i);
+            if (child)
+                begin_child(sim, d, script);
             return;
         }
-        if (!step_over(view, step, i))
+        if (child && view->child_started && view->signals_initiated == 0)
+            signal_child(sim, d, script);
+        if (!step_over(view, step, i) || (child && !child_over(view, script)))
             return;
     }
     end_run(sim, d, view, script);
@@ -402,13 +499,18 @@ static void fail_task(struct answer *answer, int cause)
     answer->ask.message = request;
 }
 
-static void complete_task(struct answer *answer, const struct decision *d)
+static void answer_queries(struct sim *sim, api_respond_workflow_task_completed_request *request,
+                           const api_poll_workflow_task_queue_response *task);
+
+static void complete_task(struct answer *answer, const struct decision *d,
+                          const api_poll_workflow_task_queue_response *task)
 {
     struct sim *sim = answer->worker->sim;
     api_respond_workflow_task_completed_request *request =
         sim_message(sim, &api_respond_workflow_task_completed_request__desc);
 
     request->identity = sim_str(sim, answer->worker->identity);
+    answer_queries(sim, request, task);
     request->n_commands = d->count;
     request->commands = ARENA_ARRAY(&sim->arena, api_command *, d->count + 1);
     memcpy(request->commands, d->commands, d->count * sizeof *request->commands);
@@ -421,6 +523,43 @@ static void complete_task(struct answer *answer, const struct decision *d)
     }
     answer->ask.method = METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED;
     answer->ask.message = request;
+}
+
+/* -- queries ----------------------------------------------------------------------------------- */
+
+static api_payloads *query_result(struct sim *sim, const char *workflow_id)
+{
+    return sim_payloads(sim, arena_printf(&sim->arena, "answer of %s", workflow_id));
+}
+
+static void answer_query(struct answer *answer)
+{
+    struct sim *sim = answer->worker->sim;
+    api_respond_query_task_completed_request *request =
+        sim_message(sim, &api_respond_query_task_completed_request__desc);
+
+    request->completed_type = QUERY_RESULT_TYPE_ANSWERED;
+    request->query_result = query_result(sim, answer->workflow_id);
+    answer->ask.method = METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED;
+    answer->ask.message = request;
+}
+
+/* The queries that came with a workflow task. */
+static void answer_queries(struct sim *sim, api_respond_workflow_task_completed_request *request,
+                           const api_poll_workflow_task_queue_response *task)
+{
+    request->query_results =
+        (void *)ARENA_ARRAY(&sim->arena, ProtobufCMessage *, task->n_queries + 1);
+    for (size_t i = 0; i < task->n_queries; i++) {
+        api_respond_workflow_task_completed_request_query_results_entry *entry = sim_message(
+            sim, &api_respond_workflow_task_completed_request_query_results_entry__desc);
+
+        entry->key = sim_str(sim, task->queries[i]->key);
+        entry->value = sim_message(sim, &api_workflow_query_result__desc);
+        entry->value->result_type = QUERY_RESULT_TYPE_ANSWERED;
+        entry->value->answer = query_result(sim, task->workflow_execution->workflow_id);
+        request->query_results[request->n_query_results++] = entry;
+    }
 }
 
 static void on_workflow_task(struct poll *poll, struct slice body)
@@ -444,6 +583,11 @@ static void on_workflow_task(struct poll *poll, struct slice body)
     }
     struct answer *answer =
         answer_new(poll, workflow_id, slice_of(task->task_token.data, task->task_token.len));
+    if (task->query) {
+        answer_query(answer);
+        sim_later(sim, sim_between(sim, 0, 3 * NS_PER_MS), answer_send, answer);
+        return;
+    }
     struct view *view = view_of(worker, script, task);
     if (!view) {
         fail_task(answer, WORKFLOW_TASK_FAILED_CAUSE_RESET_STICKY_TASK_QUEUE);
@@ -452,7 +596,7 @@ static void on_workflow_task(struct poll *poll, struct slice body)
     } else {
         decide(sim, &d, view, script);
         answer->view = view;
-        complete_task(answer, &d);
+        complete_task(answer, &d, task);
         sim_note_text(sim, "  %zu commands, first of type %d; knows event %lld, %u signals",
                       d.count, d.count ? (int)d.commands[0]->command_type : 0,
                       (long long)view->last_event_id, view->carried + view->signals);
