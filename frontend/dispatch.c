@@ -120,13 +120,17 @@ static enum err namespace_of_token(struct fe_call *fc)
     fc->token_bytes = slice_of(bytes->data, bytes->len);
     /* Without a scheduled event a token would name an activity by its id, whoever started it. */
     if (task_token_decode(fc->arena, fc->token_bytes, &fc->token) != ERR_OK ||
-        (fc->token.kind != TASK_QUERY && fc->token.scheduled_event_id == 0))
+        (fc->token.kind != TASK_QUERY && fc->token.scheduled_event_id == 0)) {
+        counter_add(fc->fe->tokens_malformed, 1);
         return err_fail(&fc->detail, ERR_INVALID, "Error deserializing task token.");
+    }
 
     enum err err = cluster_namespace_by_id(fc->fe->cluster, fc->token.namespace_id, &fc->ns);
-    if (err == ERR_NOT_FOUND)
+    if (err == ERR_NOT_FOUND) {
+        counter_add(fc->fe->tokens_foreign, 1);
         return errdetail_namespace_not_found(fc->arena, &fc->detail,
                                              arena_str(fc->arena, fc->token.namespace_id));
+    }
     if (err != ERR_OK)
         return err;
     if (name[0] != '\0' && strcmp(name, fc->ns->name) != 0) {
@@ -136,6 +140,7 @@ static enum err namespace_of_token(struct fe_call *fc)
         if (cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &named) != ERR_OK)
             return ERR_OK;
         cluster_namespace_unref(named);
+        counter_add(fc->fe->tokens_foreign, 1);
         return err_fail(&fc->detail, ERR_INVALID,
                         "Operation requested with a token from a different namespace.");
     }
@@ -202,6 +207,10 @@ void frontend_register(struct frontend *fe, struct grpc_router *router)
 {
     char labels[128];
 
+    fe->tokens_malformed =
+        metrics_counter(fe->metrics, "gnomon_frontend_tokens_refused", "reason=\"malformed\"");
+    fe->tokens_foreign =
+        metrics_counter(fe->metrics, "gnomon_frontend_tokens_refused", "reason=\"foreign\"");
     fe->undelivered = metrics_counter(fe->metrics, "gnomon_frontend_undelivered_tasks", "");
     fe->routes = calloc(COUNT_OF(route_table), sizeof(struct fe_route));
     must(fe->routes != NULL);

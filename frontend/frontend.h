@@ -46,7 +46,7 @@ struct frontend {
     struct fe_loop loops[FE_LOOPS_MAX];
     size_t loop_count;
     struct fe_route *routes; /* one per method, see dispatch.c */
-    struct counter *undelivered;
+    struct counter *undelivered, *tokens_malformed, *tokens_foreign;
 };
 
 /* How a method's namespace is found, before its handler runs. */

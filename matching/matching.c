@@ -39,6 +39,7 @@ struct matching *matching_new(const struct matching_options *options)
     struct metrics *metrics = options->metrics;
     m->poll_success = metrics_counter(metrics, "poll_success", "");
     m->poll_timeouts = metrics_counter(metrics, "poll_timeouts", "");
+    m->polls_canceled = metrics_counter(metrics, "gnomon_matching_polls_canceled", "");
     m->starts_retried = metrics_counter(metrics, "gnomon_matching_starts_retried", "");
     m->refused = metrics_counter(metrics, "gnomon_matching_offers_refused", "");
     m->held_polls = metrics_gauge(metrics, "gnomon_matching_held_polls", "");
@@ -196,6 +197,7 @@ void matching_cancel(struct matching *m, struct mesh_addr from, int64_t now_ns)
         struct poll *poll = CONTAINER_OF(node, struct poll, by_addr);
         struct queue *q = poll->queue;
 
+        counter_add(m->polls_canceled, 1);
         poll_gone(m, poll, now_ns);
         matching_advance(m, q, now_ns);
         return;

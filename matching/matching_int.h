@@ -144,7 +144,7 @@ struct matching {
     uint64_t last_id;
     int64_t reset_ns; /* when a reset of history last pulled everything at once */
     bool draining;
-    struct counter *poll_success, *poll_timeouts, *starts_retried, *refused;
+    struct counter *poll_success, *poll_timeouts, *polls_canceled, *starts_retried, *refused;
     struct gauge *held_polls, *window_tasks, *queue_count;
 };
 

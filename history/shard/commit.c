@@ -153,8 +153,10 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
     }
     if (req->with.key.len)
         rows_add(&req->arena, &rows, &req->with, 1);
-    if (rows.count == 0)
-        return ERR_OK; /* a repeated request, or nothing was due */
+    if (rows.count == 0) { /* a repeated request, or nothing was due */
+        hs_count_repeated(shard, req);
+        return ERR_OK;
+    }
 
     const int64_t now_ns = changes[0].t->now_ns;
     const bool clock_row = hs_clock_row_due(&shard->clock, now_ns);

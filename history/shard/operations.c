@@ -210,6 +210,8 @@ void hs_metrics_init(struct history_shard *shard)
     m->effects_repeated = metrics_counter(registry, "gnomon_history_effects_repeated", "");
     m->effects_failed = metrics_counter(registry, "gnomon_history_effects_failed", "");
     m->effects_outstanding = metrics_gauge(registry, "gnomon_history_effects_outstanding", "");
+    m->answers_stale = metrics_counter(registry, "gnomon_history_answers_stale", "");
+    m->answers_repeated = metrics_counter(registry, "gnomon_history_answers_repeated", "");
     m->undelivered = metrics_counter(registry, "gnomon_history_undelivered_tasks", "");
     m->deliveries_untracked = metrics_counter(registry, "gnomon_history_deliveries_untracked", "");
     m->cache_requests = metrics_counter(registry, "cache_requests",
@@ -229,8 +231,16 @@ void hs_operation_done(struct history_shard *shard, struct hs_request *req)
     for (uint32_t i = 0; i < req->reply_count; i++)
         if (req->replies[i].err != ERR_OK) {
             counter_add(shard->metrics.errors[index], 1);
+            if (req->operation->route == ROUTE_TOKEN && req->replies[i].err == ERR_NOT_FOUND)
+                counter_add(shard->metrics.answers_stale, 1);
             return;
         }
+}
+
+void hs_count_repeated(struct history_shard *shard, const struct hs_request *req)
+{
+    if (req->operation && req->operation->route == ROUTE_TOKEN)
+        counter_add(shard->metrics.answers_repeated, 1);
 }
 
 /* -- routing -------------------------------------------------------------------------------- */

@@ -139,7 +139,7 @@ struct hs_metrics {
     struct histogram *latency[HS_OPERATIONS_MAX];
     struct counter *workflow_success, *workflow_failed, *workflow_timeout, *workflow_terminate,
         *workflow_cancel, *state_transitions, *cache_miss, *cache_requests, *offers_dropped,
-        *undelivered, *deliveries_untracked;
+        *undelivered, *deliveries_untracked, *answers_stale, *answers_repeated;
     struct counter *effects_sent, *effects_answered, *effects_repeated, *effects_failed;
     struct gauge *effects_outstanding;
     struct counter *runs_deleted;
@@ -246,6 +246,8 @@ struct history_shard {
 
 /* Count the request and its latency. */
 void hs_operation_done(struct history_shard *shard, struct hs_request *req);
+/* The request changed nothing: a worker's answer was given before. */
+void hs_count_repeated(struct history_shard *shard, const struct hs_request *req);
 /* A start of a task counts by the task's kind. */
 void hs_operation_of_task(struct hs_request *req, enum rpc_task_kind kind);
 /* Does it make work (start, signal), or end some? */
