@@ -11,7 +11,7 @@ import time
 from harness import SERVICES, is_alive, wait_until
 
 DIES_WITHIN = 3.0  # a stopped process, by its watchdog
-KINDS = ("kill", "stop", "pause", "kill both")
+KINDS = {"kill": 5, "stop": 2, "pause": 2, "kill both": 1, "kill all": 1}  # how often each
 
 
 class Chaos:
@@ -27,7 +27,7 @@ class Chaos:
         return [pids[n] for n in pids if n == role or n.startswith(f"{role}-")]
 
     def wait_whole(self, role, old):
-        """As many as there should be, none of them an old one, all ready."""
+        """As many as there should be, none of them an old one."""
         count = self.cluster.replicas.get(role, 1)
 
         def whole():
@@ -38,7 +38,9 @@ class Chaos:
 
     def strike(self, role, kind):
         pids = self.pids_of(role)
-        if kind != "kill both":
+        if kind == "kill all":  # one of each role at the same moment
+            pids = [self.random.choice(self.pids_of(r)) for r in SERVICES]
+        elif kind != "kill both":
             pids = [self.random.choice(pids)]
         self.events.append((time.monotonic(), role, kind))
         for pid in pids:
@@ -50,7 +52,8 @@ class Chaos:
             return
         if kind == "stop":
             wait_until(lambda: not any(is_alive(p) for p in pids), DIES_WITHIN, f"the stopped {role} is dead")
-        self.wait_whole(role, pids)
+        for each in SERVICES if kind == "kill all" else (role,):
+            self.wait_whole(each, pids)
 
     def settle(self, shortest, longest):
         """Another moment of the load; not a wait for anything."""
@@ -66,7 +69,7 @@ class Chaos:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.settle(0, 2)
-            kind = self.random.choices(KINDS, weights=(5, 2, 2, 1))[0]
+            kind = self.random.choices(list(KINDS), weights=KINDS.values())[0]
             self.strike(self.random.choice(SERVICES), kind)
 
 
