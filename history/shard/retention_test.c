@@ -2,6 +2,7 @@
  * in bounded records, whatever crash comes between. */
 #include "history/shard/shard_fixture.h"
 
+#include "common/store/fault/store_fault.h"
 #include "history/shard/shard_int.h"
 
 #define DAY_NS (INT64_C(86400) * NS_PER_S)
@@ -251,4 +252,38 @@ TEST(test_whoever_waits_for_a_deleted_run_is_told)
     check_err(delete_run(&w, "wf", NULL), ERR_OK);
     check(world_reply(&w, call) != NULL);
     world_release(&w);
+}
+
+TEST(test_a_deletion_outlives_a_failing_store)
+{
+    static const char dir[] = "retention-fault";
+    static const struct fault_plan calm = {.kind = FAULT_NONE};
+
+    for (int kind = FAULT_IO; kind < FAULT_KIND_COUNT; kind++)
+        for (uint64_t at = 1; at <= 10; at++) { /* each record of the deletion, and none */
+            struct world w;
+
+            store_fault_wipe(dir);
+            world_init_on(&w, "fault", dir);
+            run_one(&w, "long", 300);
+            run_one(&w, "short", 2);
+            w.clock.now_ns += DAY_NS + NS_PER_S;
+            w.may_be_lost = true;
+            store_fault_set(dir, &(struct fault_plan){.kind = (enum fault_kind)kind,
+                                                      .at = at,
+                                                      .times = 1,
+                                                      .appends_only = true});
+            for (int i = 0; i < 60; i++) {
+                (void)history_shard_run_due(w.shard);
+                (void)store_step(w.store);
+            }
+            store_fault_set(dir, &calm);
+            world_reopen(&w, false);
+            world_pass(&w, 5 * NS_PER_S);
+            check_err(describe(&w, "long", NULL), ERR_NOT_FOUND);
+            check_err(describe(&w, "short", NULL), ERR_NOT_FOUND);
+            check_i64(rows_of(&w).all, 0);
+            world_release(&w);
+        }
+    store_fault_wipe(dir);
 }

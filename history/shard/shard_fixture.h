@@ -36,6 +36,7 @@ struct world {
     size_t cache_bytes;
     bool timers_alive;
     bool casts_refused;
+    bool may_be_lost; /* the store is made to fail */
     struct sent sent[WORLD_MESSAGES_MAX];
     size_t sent_count;
     uint64_t calls;
@@ -138,8 +139,10 @@ static inline void world_pass(struct world *w, int64_t ns)
 
 static inline void world_on_lost(void *arg, enum err err)
 {
-    UNUSED(arg);
-    check_ok(err);
+    const struct world *w = arg;
+
+    if (!w->may_be_lost)
+        check_ok(err);
 }
 
 static inline void world_open(struct world *w)
@@ -156,6 +159,7 @@ static inline void world_open(struct world *w)
         .cache_bytes = w->cache_bytes,
         .seed = 11,
         .lost = world_on_lost,
+        .arg = w,
     };
     struct err_detail detail = {0};
 
@@ -163,7 +167,7 @@ static inline void world_open(struct world *w)
     world_settle(w);
 }
 
-static inline void world_init(struct world *w, const char *dir)
+static inline void world_init_on(struct world *w, const char *backend, const char *dir)
 {
     struct err_detail detail = {0};
 
@@ -180,7 +184,7 @@ static inline void world_init(struct world *w, const char *dir)
                                   .alive = world_on_alive,
                                   .process = 77,
                                   .self = w};
-    const struct store_options options = {.backend = "memory",
+    const struct store_options options = {.backend = backend,
                                           .dir = dir,
                                           .service = "history",
                                           .clock = &w->clock.clock,
@@ -190,6 +194,11 @@ static inline void world_init(struct world *w, const char *dir)
                                           .manual = true};
     check_ok(store_open(&options, &w->store, &detail));
     world_open(w);
+}
+
+static inline void world_init(struct world *w, const char *dir)
+{
+    world_init_on(w, "memory", dir);
 }
 
 static inline void world_release(struct world *w)
