@@ -220,6 +220,7 @@ bool sim_run(struct sim *sim)
 void sim_free(struct sim *sim)
 {
     sim->stopping = true;
+    workers_stop(sim);
     procs_stop(sim);
     store_fault_wipe(sim->dir);
     map_release(&sim->done_work);

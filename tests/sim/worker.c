@@ -1,27 +1,11 @@
 /* worker.c - workers: they poll both kinds of tasks, play the scripts, keep a cache of runs when
  * they are sticky, are slow, and vanish. */
-#include "tests/sim/script.h"
+#include "tests/sim/play.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { WORKFLOW_POLLS = 2, ACTIVITY_POLLS = 3, POLLS_MAX = WORKFLOW_POLLS + ACTIVITY_POLLS + 1 };
-enum { ACTIVITY_BITS = SCRIPT_STEPS * STEP_ACTIVITIES, TIMER_BITS = SCRIPT_STEPS * STEP_TIMERS };
-
-struct view { /* what a worker knows of a run, from its events */
-    struct map_node node;
-    char run_id[UUID_TEXT_LEN + 1];
-    int64_t last_event_id;
-    uint32_t generation, carried, signals;
-    int64_t scheduled[ACTIVITY_BITS]; /* event ids; 0: not */
-    bool ended[ACTIVITY_BITS];
-    bool timer_started[TIMER_BITS], timer_fired[TIMER_BITS];
-    bool cancel_requested;
-    bool child_initiated, child_started, child_ended;
-    uint32_t signals_initiated, signals_answered; /* to the child */
-    bool unsure; /* of what was seen last: the task that showed it is not known to be completed */
-};
-
 struct poll {
     struct sim_worker *worker;
     enum rpc_task_kind kind;
@@ -46,156 +30,6 @@ static void poll_later(struct poll *poll, int64_t delay_ns)
 {
     if (poll->worker->alive)
         sim_later(poll->worker->sim, delay_ns, poll_start, poll);
-}
-
-/* -- what events say --------------------------------------------------------------------------- */
-
-static int activity_bit(const char *id)
-{
-    uint32_t step, k;
-
-    if (sscanf(id, "a%u.%u", &step, &k) != 2 || step >= SCRIPT_STEPS || k >= STEP_ACTIVITIES)
-        return -1;
-    return (int)(step * STEP_ACTIVITIES + k);
-}
-
-static int timer_bit(const char *id)
-{
-    uint32_t step, k;
-
-    if (sscanf(id, "t%u.%u", &step, &k) != 2 || step >= SCRIPT_STEPS || k >= STEP_TIMERS)
-        return -1;
-    return (int)(step * STEP_TIMERS + k);
-}
-
-static void activity_ended(struct sim *sim, struct view *view, int64_t scheduled_id)
-{
-    for (uint32_t i = 0; i < ACTIVITY_BITS; i++)
-        if (scheduled_id > 0 && view->scheduled[i] == scheduled_id) {
-            if (view->ended[i])
-                sim_fail(sim, "an activity ends once", "run %s, scheduled event %lld", view->run_id,
-                         (long long)scheduled_id);
-            view->ended[i] = true;
-            return;
-        }
-    sim_fail(sim, "histories are legal", "run %s: an end of unknown activity %lld", view->run_id,
-             (long long)scheduled_id);
-}
-
-/* By virtual time, where wall clocks do not jump. A shard's clock may run a hundredth fast, and
- * fact->count is the number of shards opened when the timer was asked for. */
-static void timer_fired(struct sim *sim, struct view *view, const struct sim_script *script,
-                        const char *timer_id)
-{
-    const int bit = timer_bit(timer_id);
-
-    if (bit < 0 || !view->timer_started[bit] || view->timer_fired[bit]) {
-        sim_fail(sim, "a timer fires once", "run %s timer %s", view->run_id, timer_id);
-        return;
-    }
-    view->timer_fired[bit] = true;
-    const int64_t span_ns = script->steps[bit / STEP_TIMERS].timer_ns[bit % STEP_TIMERS];
-    const struct fact *asked = fact_get(sim, "timer %s %s", view->run_id, timer_id);
-    const int64_t waited_ns = sim->now_ns - asked->first_ns;
-    /* A shard that is taken over at once may begin ahead by what separates two clock rows. */
-    const int64_t ahead_ns = (int64_t)(sim->opens - asked->count) * 100 * NS_PER_MS;
-    if (!sim->faults.jump_ns && waited_ns + ahead_ns < span_ns - span_ns / 50 - NS_PER_MS)
-        sim_fail(sim, "a timer is never early", "run %s timer %s: %lld ms of %lld", view->run_id,
-                 timer_id, (long long)(waited_ns / NS_PER_MS), (long long)(span_ns / NS_PER_MS));
-}
-
-static bool once(struct sim *sim, const struct view *view, bool *flag, const char *what)
-{
-    if (*flag)
-        sim_fail(sim, "effects on others happen once", "run %s: %s twice", view->run_id, what);
-    *flag = true;
-    return true;
-}
-
-/* What becomes of a child and of signals to it; false: an event of another sort. */
-static bool view_child_event(struct sim *sim, struct view *view, const struct sim_script *script,
-                             const api_history_event *event)
-{
-    switch (event->event_type) {
-    case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-        return once(sim, view, &view->child_initiated, "a child's start");
-    case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
-        sim_fail(sim, "a child starts", "run %s: it is said to exist", view->run_id);
-        return true;
-    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
-        (void)fact_get(sim, "child started %s", script->child->workflow_id);
-        return once(sim, view, &view->child_started, "child started");
-    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
-    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
-    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_CANCELED:
-    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TERMINATED:
-    case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_TIMED_OUT:
-        return once(sim, view, &view->child_ended, "a child's end");
-    case EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
-        view->signals_initiated++;
-        return true;
-    case EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED:
-        if (++view->signals_answered > view->signals_initiated)
-            sim_fail(sim, "effects on others happen once", "run %s: signals", view->run_id);
-        return true;
-    case EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED:
-        sim_fail(sim, "a signal finds its workflow", "run %s: its child waits for it",
-                 view->run_id);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void view_event(struct sim *sim, struct view *view, const struct sim_script *script,
-                       const api_history_event *event)
-{
-    int bit;
-
-    switch (event->event_type) {
-    case EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-        if (sscanf(sim_payload_text(sim, event->workflow_execution_started_event_attributes->input),
-                   "%u %u", &view->generation, &view->carried) != 2)
-            sim_fail(sim, "histories are legal", "run %s: strange input", view->run_id);
-        break;
-    case EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-        bit = activity_bit(event->activity_task_scheduled_event_attributes->activity_id);
-        if (bit < 0 || view->scheduled[bit])
-            sim_fail(sim, "a command is carried out once", "run %s activity %d", view->run_id, bit);
-        else
-            view->scheduled[bit] = event->event_id;
-        break;
-    case EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
-        activity_ended(sim, view,
-                       event->activity_task_completed_event_attributes->scheduled_event_id);
-        break;
-    case EVENT_TYPE_ACTIVITY_TASK_FAILED:
-        activity_ended(sim, view, event->activity_task_failed_event_attributes->scheduled_event_id);
-        break;
-    case EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
-        activity_ended(sim, view,
-                       event->activity_task_timed_out_event_attributes->scheduled_event_id);
-        break;
-    case EVENT_TYPE_TIMER_STARTED:
-        bit = timer_bit(event->timer_started_event_attributes->timer_id);
-        if (bit < 0 || view->timer_started[bit])
-            sim_fail(sim, "a command is carried out once", "run %s timer %d", view->run_id, bit);
-        else
-            view->timer_started[bit] = true;
-        break;
-    case EVENT_TYPE_TIMER_FIRED:
-        timer_fired(sim, view, script, event->timer_fired_event_attributes->timer_id);
-        break;
-    case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-        view->signals++;
-        break;
-    case EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
-        view->cancel_requested = true;
-        break;
-    default:
-        (void)view_child_event(sim, view, script, event);
-        break;
-    }
 }
 
 /* NULL: the history begins in the middle, and the cache has not what comes before. */
@@ -230,211 +64,11 @@ static struct view *view_of(struct sim_worker *worker, const struct sim_script *
                      (long long)event->event_id, (long long)view->last_event_id);
             break;
         }
-        view_event(sim, view, script, event);
+        play_event(sim, view, script, event);
         view->last_event_id = event->event_id;
     }
     view->unsure = true;
     return view;
-}
-
-/* -- what a script does next ------------------------------------------------------------------- */
-
-struct decision {
-    api_command *commands[STEP_ACTIVITIES + STEP_TIMERS + SCRIPT_SIGNALS + 1];
-    size_t count;
-};
-
-static api_command *command(struct sim *sim, struct decision *d, int type, int attributes_case)
-{
-    api_command *c = sim_message(sim, &api_command__desc);
-
-    c->command_type = (Temporal__Api__Enums__V1__CommandType)type;
-    c->attributes_case = (Temporal__Api__Command__V1__Command__AttributesCase)attributes_case;
-    d->commands[d->count++] = c;
-    return c;
-}
-
-static void begin_activity(struct sim *sim, struct decision *d, const struct script_activity *what,
-                           const char *id)
-{
-    api_command *c = command(sim, d, COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
-                             API_COMMAND_ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES);
-    api_schedule_activity_task_command_attributes *a =
-        sim_message(sim, &api_schedule_activity_task_command_attributes__desc);
-
-    a->activity_id = sim_str(sim, id);
-    a->activity_type = sim_message(sim, &api_activity_type__desc);
-    a->activity_type->name = sim_str(sim, "Scripted");
-    a->task_queue = sim_task_queue(sim, SIM_QUEUE, NULL);
-    a->schedule_to_close_timeout = proto_duration(&sim->arena, 400 * NS_PER_S);
-    a->start_to_close_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
-    if (what->heartbeat)
-        a->heartbeat_timeout = proto_duration(&sim->arena, NS_PER_S);
-    a->retry_policy = sim_message(sim, &api_retry_policy__desc);
-    a->retry_policy->initial_interval = proto_duration(&sim->arena, 200 * NS_PER_MS);
-    a->retry_policy->maximum_interval = proto_duration(&sim->arena, 2 * NS_PER_S);
-    a->retry_policy->backoff_coefficient = 1.5;
-    a->retry_policy->maximum_attempts = what->attempts_max;
-    c->schedule_activity_task_command_attributes = a;
-}
-
-static void begin_timer(struct sim *sim, struct decision *d, int64_t ns, const char *id)
-{
-    api_command *c = command(sim, d, COMMAND_TYPE_START_TIMER,
-                             API_COMMAND_ATTRIBUTES_START_TIMER_COMMAND_ATTRIBUTES);
-    api_start_timer_command_attributes *a =
-        sim_message(sim, &api_start_timer_command_attributes__desc);
-
-    a->timer_id = sim_str(sim, id);
-    a->start_to_fire_timeout = proto_duration(&sim->arena, ns);
-    c->start_timer_command_attributes = a;
-}
-
-static void begin_child(struct sim *sim, struct decision *d, const struct sim_script *script)
-{
-    api_command *c =
-        command(sim, d, COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,
-                API_COMMAND_ATTRIBUTES_START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-    api_start_child_workflow_execution_command_attributes *a =
-        sim_message(sim, &api_start_child_workflow_execution_command_attributes__desc);
-
-    a->workflow_id = sim_str(sim, script->child->workflow_id);
-    a->workflow_type = sim_message(sim, &api_workflow_type__desc);
-    a->workflow_type->name = sim_str(sim, "Scripted");
-    a->task_queue = sim_task_queue(sim, SIM_QUEUE, NULL);
-    a->input = sim_payloads(sim, "1 0");
-    a->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
-    a->parent_close_policy = (Temporal__Api__Enums__V1__ParentClosePolicy)script->child_policy;
-    c->start_child_workflow_execution_command_attributes = a;
-}
-
-static void signal_child(struct sim *sim, struct decision *d, const struct sim_script *script)
-{
-    for (uint32_t i = 0; i < script->child->signals; i++) {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_signal_external_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_signal_external_workflow_execution_command_attributes__desc);
-
-        a->execution = sim_execution(sim, script->child->workflow_id, "");
-        a->signal_name = sim_str(sim, "signal");
-        a->input = sim_payloads(sim, arena_printf(&sim->arena, "%u", i));
-        c->signal_external_workflow_execution_command_attributes = a;
-    }
-}
-
-static bool has_child(const struct sim_script *script, uint32_t step)
-{
-    return script->child && script->child_step == step;
-}
-
-static bool child_over(const struct view *view, const struct sim_script *script)
-{
-    return view->child_started && view->signals_answered == script->child->signals &&
-           (view->child_ended || !script->child_waited);
-}
-
-static void begin_step(struct sim *sim, struct decision *d, const struct view *view,
-                       const struct script_step *step, uint32_t index)
-{
-    char id[16];
-
-    for (uint32_t k = 0; k < step->activity_count; k++) {
-        snprintf(id, sizeof id, "a%u.%u", index, k);
-        begin_activity(sim, d, &step->activities[k], id);
-    }
-    for (uint32_t k = 0; k < step->timer_count; k++) {
-        snprintf(id, sizeof id, "t%u.%u", index, k);
-        struct fact *asked = fact_get(sim, "timer %s %s", view->run_id, id);
-        if (asked->first_ns == sim->now_ns)
-            asked->count = sim->opens;
-        begin_timer(sim, d, step->timer_ns[k], id);
-    }
-}
-
-static bool step_begun(const struct view *view, const struct script_step *step, uint32_t index)
-{
-    if (step->activity_count)
-        return view->scheduled[index * STEP_ACTIVITIES] != 0;
-    return step->timer_count == 0 || view->timer_started[index * STEP_TIMERS];
-}
-
-static bool step_over(const struct view *view, const struct script_step *step, uint32_t index)
-{
-    for (uint32_t k = 0; k < step->activity_count; k++)
-        if (!view->ended[index * STEP_ACTIVITIES + k])
-            return false;
-    for (uint32_t k = 0; k < step->timer_count; k++)
-        if (!view->timer_fired[index * STEP_TIMERS + k])
-            return false;
-    return view->carried + view->signals >= step->signals;
-}
-
-static void end_run(struct sim *sim, struct decision *d, const struct view *view,
-                    const struct sim_script *script)
-{
-    const uint32_t signals = view->carried + view->signals;
-
-    if (view->generation < script->generations) {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_CONTINUE_AS_NEW_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_continue_as_new_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_continue_as_new_workflow_execution_command_attributes__desc);
-
-        a->input =
-            sim_payloads(sim, arena_printf(&sim->arena, "%u %u", view->generation + 1, signals));
-        c->continue_as_new_workflow_execution_command_attributes = a;
-    } else if (script->fails) {
-        api_command *c = command(sim, d, COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
-                                 API_COMMAND_ATTRIBUTES_FAIL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_fail_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_fail_workflow_execution_command_attributes__desc);
-
-        a->failure = sim_message(sim, &api_failure_failure__desc);
-        a->failure->message = sim_str(sim, "scripted");
-        c->fail_workflow_execution_command_attributes = a;
-    } else {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_complete_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_complete_workflow_execution_command_attributes__desc);
-
-        a->result = sim_payloads(sim, arena_printf(&sim->arena, "ok %u", signals));
-        c->complete_workflow_execution_command_attributes = a;
-    }
-}
-
-static void decide(struct sim *sim, struct decision *d, const struct view *view,
-                   const struct sim_script *script)
-{
-    if (view->cancel_requested && script->obeys_cancel) {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_CANCEL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        c->cancel_workflow_execution_command_attributes =
-            sim_message(sim, &api_cancel_workflow_execution_command_attributes__desc);
-        return;
-    }
-    for (uint32_t i = 0; i < script->step_count; i++) {
-        const struct script_step *step = &script->steps[i];
-
-        const bool child = has_child(script, i);
-
-        if (child ? !view->child_initiated : !step_begun(view, step, i)) {
-            begin_step(sim, d, view, step, i);
-            if (child)
-                begin_child(sim, d, script);
-            return;
-        }
-        if (child && view->child_started && view->signals_initiated == 0)
-            signal_child(sim, d, script);
-        if (!step_over(view, step, i) || (child && !child_over(view, script)))
-            return;
-    }
-    end_run(sim, d, view, script);
 }
 
 /* -- workflow tasks ---------------------------------------------------------------------------- */
@@ -562,6 +196,72 @@ static void answer_queries(struct sim *sim, api_respond_workflow_task_completed_
     }
 }
 
+/* -- a history of several pages ---------------------------------------------------------------- */
+
+static void on_workflow_task(struct poll *poll, struct slice body);
+
+struct paging {
+    struct poll *poll;
+    struct slice body; /* of the task, so far */
+};
+
+/* The task with the events of one more page. */
+static struct slice merge_page(struct sim *sim, struct slice task, struct slice page)
+{
+    struct wire_reader reader = wire_reader(task);
+    struct wire_field field;
+    struct buf body, events;
+
+    buf_init(&body, 0);
+    buf_init(&events, 0);
+    while (wire_next(&reader, &field))
+        if (field.number != 8 && field.number != 9)
+            buf_append_slice(&body, field.raw);
+    buf_append_slice(&events, wire_find_bytes(task, 8));
+    buf_append_slice(&events, wire_find_bytes(page, 1));
+    wire_put_bytes(&body, 8, buf_slice(&events));       /* history */
+    wire_put_bytes(&body, 9, wire_find_bytes(page, 3)); /* next_page_token */
+    const struct slice merged = arena_copy(&sim->arena, buf_slice(&body));
+    buf_release(&body);
+    buf_release(&events);
+    return merged;
+}
+
+static void page_answered(void *arg, enum err err, const char *text, struct slice page)
+{
+    struct paging *paging = arg;
+
+    UNUSED(text);
+    if (err != ERR_OK) /* the task is another's by now */
+        poll_later(paging->poll, 0);
+    else
+        on_workflow_task(paging->poll, merge_page(paging->poll->worker->sim, paging->body, page));
+}
+
+static void ask_page(struct poll *poll, struct slice body,
+                     const api_poll_workflow_task_queue_response *task)
+{
+    struct sim_worker *worker = poll->worker;
+    struct sim *sim = worker->sim;
+    struct paging *paging = ARENA_NEW(&sim->arena, struct paging);
+    api_get_workflow_execution_history_request *request =
+        sim_message(sim, &api_get_workflow_execution_history_request__desc);
+
+    paging->poll = poll;
+    paging->body = arena_copy(&sim->arena, body);
+    request->execution =
+        sim_execution(sim, task->workflow_execution->workflow_id, task->workflow_execution->run_id);
+    const struct slice token =
+        arena_copy(&sim->arena, slice_of(task->next_page_token.data, task->next_page_token.len));
+    request->next_page_token.data = (uint8_t *)(uintptr_t)token.ptr;
+    request->next_page_token.len = token.len;
+    user_ask(sim, &worker->alive,
+             &(struct sim_ask){.method = METHOD_HISTORY_GET_HISTORY,
+                               .workflow_id = request->execution->workflow_id,
+                               .message = request},
+             page_answered, paging);
+}
+
 static void on_workflow_task(struct poll *poll, struct slice body)
 {
     struct sim_worker *worker = poll->worker;
@@ -575,8 +275,10 @@ static void on_workflow_task(struct poll *poll, struct slice body)
     must(script != NULL);
     sim_note_text(sim, "%s: workflow task %s attempt %d, started event %lld", worker->identity,
                   workflow_id, task->attempt, (long long)task->started_event_id);
-    if (task->next_page_token.len)
-        sim_fail(sim, "scripts are short", "%s has more than one page", workflow_id);
+    if (task->next_page_token.len) {
+        ask_page(poll, body, task);
+        return;
+    }
     if (sim_faulty(sim, sim->faults.vanish_ppm)) { /* the worker's thread hangs */
         poll_later(poll, NS_PER_S);
         return;
@@ -594,7 +296,7 @@ static void on_workflow_task(struct poll *poll, struct slice body)
     } else if (sim_faulty(sim, sim->faults.worker_slow_ppm / 4)) {
         fail_task(answer, WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE);
     } else {
-        decide(sim, &d, view, script);
+        play_decide(sim, &d, view, script);
         answer->view = view;
         complete_task(answer, &d, task);
         sim_note_text(sim, "  %zu commands, first of type %d; knows event %lld, %u signals",
@@ -675,7 +377,7 @@ static void on_activity_task(struct poll *poll, struct slice body)
     const char *workflow_id = task->workflow_execution->workflow_id;
     const char *run_id = task->workflow_execution->run_id;
     const struct sim_script *script = script_find(sim, workflow_id);
-    const int bit = activity_bit(task->activity_id);
+    const int bit = play_activity_bit(task->activity_id);
 
     must(script != NULL && bit >= 0);
     const struct script_activity *what =
