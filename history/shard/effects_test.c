@@ -687,12 +687,18 @@ static void tell(const struct weather *weather, uint64_t seed)
     free(s);
 }
 
+#ifdef __SANITIZE_THREAD__
+enum { FEWER = 6 }; /* one thread tells them all: the checker of races has little to see */
+#else
+enum { FEWER = 1 };
+#endif
+
 /* EFFECTS_STORIES in the environment: so many times as many. */
 static void tell_many(const struct weather *weather, uint64_t first, uint32_t stories)
 {
     const char *times = getenv("EFFECTS_STORIES");
 
-    stories *= times ? (uint32_t)strtoul(times, NULL, 10) : 1;
+    stories = (stories + FEWER - 1) / FEWER * (times ? (uint32_t)strtoul(times, NULL, 10) : 1);
     for (uint32_t i = 0; i < stories; i++)
         tell(weather, first + i);
 }
