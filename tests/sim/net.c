@@ -530,10 +530,14 @@ void net_leave(struct sim_proc *proc)
         link->dead_number = link->received + rng_below(&sim->rng, link->sent - link->received + 1);
         post(proc, peer, message_new(sim, DOWN));
     }
-    for (struct map_node *n = map_next(&proc->calls, NULL); n; n = map_next(&proc->calls, n))
-        sim_stop(sim, &CONTAINER_OF(n, struct sim_call, node)->deadline);
-    map_release(&proc->calls);
     sim_stop(sim, &proc->wake);
+}
+
+void net_forget(struct sim_proc *proc)
+{
+    for (struct map_node *n = map_next(&proc->calls, NULL); n; n = map_next(&proc->calls, n))
+        sim_stop(proc->sim, &CONTAINER_OF(n, struct sim_call, node)->deadline);
+    map_release(&proc->calls);
 }
 
 void net_cut(struct sim *sim, uint32_t a, uint32_t b, int64_t for_ns)

@@ -117,6 +117,7 @@ static void gone(struct sim_proc *proc)
 
     net_leave(proc);
     proc->handlers->die(proc);
+    net_forget(proc);
     sim->procs[proc->slot] = NULL;
     procs_assign(sim, proc->role);
 }

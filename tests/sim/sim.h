@@ -148,6 +148,7 @@ void net_init(struct sim *sim);
 void net_join(struct sim_proc *proc);
 /* It is gone, at once; what it sent may arrive or not, then the others learn of it. */
 void net_leave(struct sim_proc *proc);
+void net_forget(struct sim_proc *proc); /* its calls, once it has freed what waits for them */
 uint64_t net_call(struct sim_proc *proc, struct mesh_target to, enum mesh_method method,
                   struct slice body, int64_t timeout_ms, mesh_reply_fn reply, void *arg);
 void net_cancel(struct sim_proc *proc, uint64_t call);
