@@ -47,7 +47,9 @@ TRANSIENT = ("UNAVAILABLE", "CANCELLED", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTE
 
 @pytest.fixture
 def cluster():
-    cluster = harness.Cluster(replicas={role: REPLICAS for role in SERVICES})
+    cluster = harness.Cluster(
+        environment={"GNOMON_WATCHDOG": "true"}, replicas={role: REPLICAS for role in SERVICES}
+    )
     yield cluster
     if SOAK_LOG:
         shutil.copy(cluster.log_path, SOAK_LOG)
@@ -261,11 +263,18 @@ async def test_500_workflows_outlive_every_process(cluster, beside, tmp_path):
 # -- the watchdog -------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def watched():
+    cluster = harness.Cluster(environment={"GNOMON_WATCHDOG": "true"})
+    yield cluster
+    cluster.stop()
+
+
 @pytest.mark.parametrize("service", SERVICES)
-def test_a_stopped_process_dies_and_is_started_again(own_server, service):
-    pid = own_server.kill(service, signal.SIGSTOP)
+def test_a_stopped_process_dies_and_is_started_again(watched, service):
+    pid = watched.kill(service, signal.SIGSTOP)
     wait_until(lambda: not is_alive(pid), chaos.DIES_WITHIN, "it is dead")
-    own_server.wait_restarted(service, pid)
+    watched.wait_restarted(service, pid)
 
 
 def test_the_watchdog_can_be_turned_off():
