@@ -238,6 +238,13 @@ int64_t run_expiry_ns(const struct run *run)
     return execution ? min_ns(expiry, execution) : expiry;
 }
 
+/* Does the first workflow task go with the response? */
+static bool is_eager(const struct run *run, const struct engine_start *start)
+{
+    return start->request->request_eager_execution && !start->parent && !start->signal &&
+           run->first_task_due_ns == 0;
+}
+
 static void write_started(struct transition *t, const struct engine_start *start,
                           const struct timeouts *timeouts)
 {
@@ -273,6 +280,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->original_execution_run_id = a->first_execution_run_id;
     a->memo = request->memo;
     a->search_attributes = request->search_attributes;
+    a->eager_execution_accepted = is_eager(t->run, start);
     a->workflow_id = request->workflow_id;
     a->priority = request->priority;
     run_started_relations(t, a);
@@ -320,7 +328,7 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
     if (start->signal && (err = engine_signal(t, start->signal)) != ERR_OK)
         return err;
     if (run->first_task_due_ns == 0) {
-        if (start->request->request_eager_execution && !start->parent && !start->signal)
+        if (is_eager(run, start))
             start_eagerly(t, start->request);
         else
             transition_need_workflow_task(t);
