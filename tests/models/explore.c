@@ -114,3 +114,44 @@ struct explore_result explore_run(const struct explore_model *model, FILE *trace
     free(s.slots);
     return result;
 }
+
+/* -- a suite --------------------------------------------------------------------------------- */
+
+static bool config_is_fine(const struct explore_suite *suite, size_t config)
+{
+    const struct explore_result r = suite->search(config, 0, stdout);
+
+    printf("  %s: %zu states, %zu steps, depth %u%s%s\n", suite->config_name(config), r.states,
+           r.transitions, r.depth, r.broken ? ": " : "",
+           r.broken ? r.broken : (r.cut ? " (cut)" : ""));
+    return !r.broken && !r.cut;
+}
+
+static bool law_is_needed(const struct explore_suite *suite, uint32_t law)
+{
+    for (size_t i = 0; i < suite->config_count; i++) {
+        const struct explore_result r = suite->search(i, 1u << law, NULL);
+
+        if (r.cut)
+            return false;
+        if (r.broken) {
+            printf("  without \"%s\": %s, after %u steps (%s)\n", suite->law_names[law], r.broken,
+                   r.depth, suite->config_name(i));
+            return true;
+        }
+    }
+    printf("  without \"%s\": no counter-example\n", suite->law_names[law]);
+    return false;
+}
+
+int explore_main(const struct explore_suite *suite)
+{
+    int passed = 0, failed = 0;
+
+    for (size_t i = 0; i < suite->config_count; i++)
+        *(config_is_fine(suite, i) ? &passed : &failed) += 1;
+    for (uint32_t law = 0; law < suite->law_count; law++)
+        *(law_is_needed(suite, law) ? &passed : &failed) += 1;
+    printf("%s: %d passed, %d failed\n", suite->name, passed, failed);
+    return failed != 0;
+}

@@ -38,4 +38,19 @@ void explore_emit(struct explore *search, const void *state, const char *label);
 /* Searches everything; on a broken state writes its trace to `trace` unless that is NULL. */
 struct explore_result explore_run(const struct explore_model *model, FILE *trace);
 
+/* A protocol's test: every configuration is fine with all laws on, and each law is needed: some
+ * configuration breaks without it. */
+struct explore_suite {
+    const char *name;
+    size_t config_count;
+    const char *(*config_name)(size_t config);
+    uint32_t law_count;
+    const char *const *law_names;
+    /* Search the configuration with the laws of the set `laws_off` (1u << law) switched off. */
+    struct explore_result (*search)(size_t config, uint32_t laws_off, FILE *trace);
+};
+
+/* Runs it and prints a line for each configuration and law; what main() returns. */
+int explore_main(const struct explore_suite *suite);
+
 #endif

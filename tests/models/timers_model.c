@@ -701,8 +701,16 @@ static const struct config configs[] = {
     {.name = "drops during a pull", .rows = 3, .due = {6, 6, 6}, .drops = 1},
 };
 
-static struct explore_result search(const struct config *config, FILE *trace)
+static const char *config_name(size_t config)
 {
+    return configs[config].name;
+}
+
+static struct explore_result search(size_t index, uint32_t laws_off, FILE *trace)
+{
+    struct config config = configs[index];
+
+    config.laws_off = laws_off;
     struct state initial = {.epoch = 1, .look = 1, .assign_due = 1};
 
     for (unsigned p = 0; p < PROCESSES; p++)
@@ -713,46 +721,20 @@ static struct explore_result search(const struct config *config, FILE *trace)
                                         .initial = &initial,
                                         .next = next,
                                         .broken = broken,
-                                        .arg = config,
+                                        .arg = &config,
                                         .states_max = 3 * 1000 * 1000};
 
     return explore_run(&model, trace);
 }
 
-static bool law_is_needed(enum law law)
-{
-    for (size_t i = 0; i < COUNT_OF(configs); i++) {
-        struct config config = configs[i];
-
-        config.laws_off = 1u << law;
-        const struct explore_result r = search(&config, NULL);
-        if (r.cut)
-            return false;
-        if (r.broken) {
-            printf("  without \"%s\": %s, after %u steps (%s)\n", law_names[law], r.broken, r.depth,
-                   config.name);
-            return true;
-        }
-    }
-    printf("  without \"%s\": no counter-example\n", law_names[law]);
-    return false;
-}
-
 int main(void)
 {
-    int passed = 0, failed = 0;
+    const struct explore_suite suite = {.name = "timers_model",
+                                        .config_count = COUNT_OF(configs),
+                                        .config_name = config_name,
+                                        .law_count = LAW_COUNT,
+                                        .law_names = law_names,
+                                        .search = search};
 
-    for (size_t i = 0; i < COUNT_OF(configs); i++) {
-        const struct explore_result r = search(&configs[i], stdout);
-        const bool ok = !r.broken && !r.cut;
-
-        printf("  %s: %zu states, %zu steps, depth %u%s%s\n", configs[i].name, r.states,
-               r.transitions, r.depth, r.broken ? ": " : "",
-               r.broken ? r.broken : (r.cut ? " (cut)" : ""));
-        *(ok ? &passed : &failed) += 1;
-    }
-    for (enum law law = 0; law < LAW_COUNT; law++)
-        *(law_is_needed(law) ? &passed : &failed) += 1;
-    printf("timers_model: %d passed, %d failed\n", passed, failed);
-    return failed != 0;
+    return explore_main(&suite);
 }
