@@ -137,8 +137,8 @@ static int choose_run_dir(struct service *s)
     }
     if (written < 0 || (size_t)written >= sizeof s->run_dir - 40)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG,
-                              "run.dir %s is too long: at most %zu characters",
-                              s->config.run_dir, sizeof s->run_dir - 41);
+                              "run.dir %s is too long: at most %zu characters", s->config.run_dir,
+                              sizeof s->run_dir - 41);
     return make_dir(s, s->run_dir, 0700);
 }
 
