@@ -69,6 +69,8 @@ struct started_workflow_task {
                                          field 1 of History */
 };
 
+struct update_change; /* update.h */
+
 struct transition {
     /* in */
     struct run *run;
@@ -90,6 +92,8 @@ struct transition {
     size_t change_count, change_cap;
     struct outgoing_change *outgoing;
     size_t outgoing_count, outgoing_cap;
+    struct update_change *updates; /* updates that moved, or ended without an outcome */
+    size_t update_count, update_cap;
     bool visibility_changed; /* started, closed, or an attribute that List shows */
     bool closed;
     struct slice reply; /* the encoded API response */

@@ -132,7 +132,7 @@ struct hs_current {
     uint8_t key[];
 };
 
-enum { HS_OPERATIONS_MAX = 48 };
+enum { HS_OPERATIONS_MAX = 96 };
 
 struct hs_metrics {
     struct counter *requests[HS_OPERATIONS_MAX], *errors[HS_OPERATIONS_MAX];
