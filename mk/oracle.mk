@@ -1,7 +1,17 @@
-# Conformance: the same scenarios on this server and on a reference server that runs already.
-oracle: all ## answers compared with a reference server: REFERENCE=host:port (ORACLE="--only timeout")
+# Conformance: the same scenarios here and on the reference server, and what that answered when it was recorded.
+ORACLE_RUN = PYTHONDONTWRITEBYTECODE=1 $(BUILD)/venv/bin/python tests/oracle/run.py
+
+expectations: $(EXES) ## our answers compared with the reference's recorded ones (NAMES="timer query_idle")
+	@scripts/setup test $(BUILD)
+	@$(ORACLE_RUN) --ours $(OUT) $(NAMES)
+
+oracle-test: $(EXES) ## our answers compared with the reference server's, which it builds and starts (NAMES=..., RECORD=1)
+	@scripts/setup oracle $(BUILD)
+	@$(ORACLE_RUN) $(if $(RECORD),--record,--ours $(OUT)) --reference $(BUILD)/tools/oracle $(NAMES)
+
+oracle: $(EXES) ## the same with a reference server that runs: REFERENCE=host:port (NAMES=..., RECORD=1)
 	@$(if $(REFERENCE),,echo "oracle: say REFERENCE=host:port of a running reference server" >&2; exit 2)
 	@scripts/setup test $(BUILD)
-	@$(BUILD)/venv/bin/python tests/oracle/run.py --bin $(OUT) --reference $(REFERENCE) -- $(ORACLE)
+	@$(ORACLE_RUN) $(if $(RECORD),--record,--ours $(OUT)) --reference $(REFERENCE) $(NAMES)
 
-.PHONY: oracle
+.PHONY: expectations oracle-test oracle

@@ -4,6 +4,7 @@ A scenario gets a `Lab`, plays client and worker by hand and thereby fills `lab.
 servers of equal behaviour gives equal lines. What differs by nature is masked (ids, tokens, clock times, sizes);
 expiration times are written relative to the event that carries them.
 """
+import math
 import re
 import threading
 import time
@@ -65,6 +66,9 @@ class Lab:
         self.run_id = ""
         self.quiet = False
 
+    def close(self):
+        self.channel.close()
+
     # -- writing down -------------------------------------------------------------------------
     def mask(self, text):
         return UUID.sub(lambda m: self.ids.setdefault(m.group(), f"<id{len(self.ids)}>"), text)
@@ -120,7 +124,7 @@ class Lab:
         elif field.message_type.full_name == "google.protobuf.Timestamp":
             text = "<time>"
             if "expiration" in field.name and base_ns:
-                text = f"start + {round((value.ToNanoseconds() - base_ns) / NANOS)} s"
+                text = f"start + {math.ceil((value.ToNanoseconds() - base_ns) / NANOS - 0.1)} s"  # a chain goes on late
             if value.ToNanoseconds() <= 0:
                 text = f"{value.ToNanoseconds()}"
             self.say(f"{pad}{label}: {text}")
@@ -314,12 +318,12 @@ class Lab:
             time.sleep(0.03)
         self.say("== TIMED OUT waiting for a pending activity")
 
-    def listed(self, label="list", status=None, timeout=15.0):
-        """The visibility record, once it is there (with that status)."""
+    def listed(self, label="list", status=None, timeout=15.0, test=lambda info: True):
+        """The visibility record, once it is there (with that status, and as `test` wants it)."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             found = [e for e in self._all_listed() if e.execution.run_id == self.run_id]
-            if found and (status is None or found[0].status == status):
+            if found and (status is None or found[0].status == status) and test(found[0]):
                 self.show(label, found[0])
                 return
             time.sleep(0.3)

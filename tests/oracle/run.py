@@ -1,57 +1,112 @@
 #!/usr/bin/env python3
-"""run.py - a fresh cluster of ours, then compare.py with a reference server that runs already."""
+"""run.py - plays the scenarios and compares: with the recorded expectations, and with the reference itself.
+
+    run.py --ours SERVER [NAME ...]                       ours with what is recorded, without the slow scenarios
+    run.py --ours SERVER --reference SERVER [NAME ...]    ours with the reference, and that with what is recorded
+    run.py --record --reference SERVER [NAME ...]         write down what the reference answers
+
+SERVER is HOST:PORT of one that runs, or what starts one: a folder of executables for ours, a program for the
+reference. NAME is a part of scenarios' names; without it all are played. --dump FOLDER keeps what was answered.
+The last line is `oracle: N passed, N failed`; status 1 when anything failed.
+"""
 import argparse
-import os
+import concurrent.futures
+import contextlib
+import logging
 import pathlib
-import signal
-import socket
-import subprocess
+import re
 import sys
-import tempfile
-import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+import servers
+import stage
+from differences import Differences
 
 
-def wait_for(port, process, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    sys.exit("oracle: the cluster did not start, see oracle.log")
+def server(text, start):
+    """A context of the address meant by `text`."""
+    if re.fullmatch(r"[\w.\-\[\]:]+:\d+", text):
+        return contextlib.nullcontext(text)
+    return start(pathlib.Path(text))
+
+
+def diff_recorded(name, now):
+    """What the reference answers today against what it answered when it was recorded."""
+    return Differences.compare(NOTHING, name, stage.expected(name), now)
+
+
+NOTHING = Differences(pathlib.Path("/dev/null"))
+
+
+def judge(name, sides, differences, options):
+    """What is wrong with one scenario, as lines."""
+    wrong = []
+    for side, (lines, _) in sides.items():
+        if stage.is_broken(lines):
+            wrong += [f"on {side}: {line}" for line in lines if stage.is_broken([line])]
+        if options.dump:
+            options.dump.mkdir(parents=True, exist_ok=True)
+            (options.dump / f"{name}.{side}").write_text("\n".join(lines) + "\n")
+    theirs = sides["reference"][0] if "reference" in sides else stage.expected(name)
+    if options.record:
+        if not wrong:
+            stage.record(name, theirs)
+        return wrong
+    if "reference" in sides:
+        changed = diff_recorded(name, theirs)
+        wrong += ["the recorded expectation is not what the reference answers:"] * bool(changed) + changed
+    if "ours" in sides:
+        wrong += differences.compare(name, theirs, sides["ours"][0])
+    return wrong
+
+
+def play_all(names, addresses, differences, options):
+    failed, took = 0, {}
+    with concurrent.futures.ThreadPoolExecutor(options.jobs * len(addresses)) as pool:
+        played = {name: {side: pool.submit(stage.play, address, name) for side, address in addresses.items()}
+                  for name in names}
+        for name, futures in played.items():
+            sides = {side: future.result() for side, future in futures.items()}
+            took[name] = max(seconds for _, seconds in sides.values())
+            wrong = judge(name, sides, differences, options)
+            failed += bool(wrong)
+            if wrong or options.verbose:
+                print(f"{'FAILED' if wrong else 'passed'} {name} ({took[name]:.1f} s)", flush=True)
+                print("".join(f"    {line}\n" for line in wrong), end="", flush=True)
+    return failed, took
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--bin", required=True, type=pathlib.Path)
-    parser.add_argument("--reference", required=True)
-    parser.add_argument("rest", nargs="*")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours")
+    parser.add_argument("--reference")
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--jobs", type=int, default=24)
+    parser.add_argument("--dump", type=pathlib.Path)
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("names", nargs="*")
     options = parser.parse_args()
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="gnomon-oracle-") as data:
-        environment = dict(os.environ, GNOMON_DATA_DIR=data, GNOMON_FRONTEND_PORT=str(port))
-        for service in ("FRONTEND", "HISTORY", "MATCHING", "TIMERS"):
-            environment[f"GNOMON_{service}_METRICS_PORT"] = "0"
-        log = pathlib.Path(options.bin, "oracle.log").open("w")
-        cluster = subprocess.Popen([options.bin / "gnomon-run"], env=environment, stdout=log, stderr=log)
-        try:
-            wait_for(port, cluster)
-            return subprocess.run([sys.executable, HERE / "compare.py", options.reference, f"127.0.0.1:{port}",
-                                   *options.rest]).returncode
-        finally:
-            cluster.send_signal(signal.SIGINT)
-            try:
-                cluster.wait(20)
-            except subprocess.TimeoutExpired:
-                cluster.kill()
+    if not (options.reference if options.record else options.ours):
+        parser.error("--record needs --reference; a comparison needs --ours")
+    logging.disable(logging.CRITICAL)  # failing activities and workflows are what is played
+    names = stage.names(options.names)
+    if not names:
+        parser.error("no scenario has such a name")
+    if not options.reference and not options.names:
+        names = [name for name in names if not stage.is_slow(name)]
+    differences = Differences()
+    with contextlib.ExitStack() as stack:
+        addresses = {}
+        if options.reference:
+            addresses["reference"] = stack.enter_context(server(options.reference, servers.reference))
+        if options.ours and not options.record:
+            addresses["ours"] = stack.enter_context(server(options.ours, servers.cluster))
+        failed, took = play_all(names, addresses, differences, options)
+    unused = [] if options.record else differences.unused(names)
+    print("".join(f"FAILED differences.txt: nothing needs {text}\n" for text in unused), end="")
+    slowest = sorted(took, key=took.get)[-3:]
+    print("slowest: " + ", ".join(f"{name} {took[name]:.1f} s" for name in reversed(slowest)))
+    print(f"oracle: {len(names) - failed} passed, {failed + len(unused)} failed")
+    return 1 if failed or unused else 0
 
 
 if __name__ == "__main__":
