@@ -10,6 +10,7 @@
 #include "common/base/list.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
+#include "common/dynconf/dynconf.h"
 #include "common/grpc/call.h"
 #include "common/grpc/router.h"
 #include "common/mesh/mesh.h"
@@ -38,6 +39,7 @@ struct fe_loop {
 
 struct frontend {
     const struct config *config;
+    const struct dynconf *dynconf;
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;

@@ -49,6 +49,7 @@ static void make_frontend(struct process *p)
     struct service *s = &p->service;
 
     p->frontend = (struct frontend){.config = &s->config,
+                                    .dynconf = s->dynconf,
                                     .clock = s->clock,
                                     .log = &s->log,
                                     .metrics = s->metrics,

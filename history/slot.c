@@ -167,6 +167,7 @@ static void slot_load(void *arg)
         .log = &service->log,
         .metrics = service->metrics,
         .loop = env->loop,
+        .dynconf = service->dynconf,
         .limits = &engine_limits_default,
         .namespaces = env->namespaces,
         .cache_bytes = (size_t)service->config.history_cache_bytes / env->shard_count,

@@ -5,6 +5,7 @@ usage: check_rules.py FILE...
 """
 import pathlib
 import re
+import subprocess
 import sys
 
 # The tools of admin/ are no services: they may look into one (gnomon-check reads history's rows).
@@ -13,6 +14,7 @@ SERVICES = ("frontend", "history", "matching", "timers")
 LEVELS = {
     "base": 0,
     "log": 1, "metrics": 1, "config": 1, "loop": 1, "pack": 1, "placement": 1, "cron": 1,
+    "dynconf": 1,
     "grpc": 2, "mesh": 2, "proto": 2, "store": 2, "cluster": 2, "rpc": 2,
     "service": 3,
 }
@@ -76,6 +78,9 @@ for path in sys.argv[1:]:
 keys = re.findall(r'CONFIG_\w+\(\w+, "([a-z.]+)"', pathlib.Path("common/config/config.def").read_text())
 documented = pathlib.Path("docs/configuration.md").read_text()
 problems += [f"docs/configuration.md: `{key}` is missing" for key in keys if f"`{key}`" not in documented]
+
+result = subprocess.run(["scripts/gen_dynconf_doc.py", "--check"], stderr=subprocess.PIPE, text=True)
+problems += result.stderr.split("\n")[:-1]
 
 print("\n".join(problems) or f"{len(sys.argv) - 1} files keep the rules")
 sys.exit(bool(problems))

@@ -3,6 +3,7 @@
 #include "common/base/hash.h"
 #include "common/config/ready.h"
 #include "common/rpc/rpc.h"
+#include "common/service/dynfile.h"
 #include "common/service/health.h"
 
 #include <errno.h>
@@ -177,6 +178,36 @@ static int check_shard_count(struct service *s)
     return -1;
 }
 
+/* The reference's variable is heeded too, so that its deployments work as they are. */
+static const char *dynamic_file(const struct service *s)
+{
+    const char *path = getenv("DYNAMIC_CONFIG_FILE_PATH");
+
+    if (s->config.dynamic_config_file[0] != '\0')
+        return s->config.dynamic_config_file;
+    return path ? path : "";
+}
+
+static int open_dynamic(struct service *s)
+{
+    struct err_detail detail = {0};
+    const struct dynfile_options options = {.dynconf = s->dynconf,
+                                            .path = dynamic_file(s),
+                                            .poll_ms = s->config.dynamic_config_poll_ms,
+                                            .loop = s->loop,
+                                            .log = &s->log,
+                                            .metrics = s->metrics};
+
+    if (options.path[0] == '\0')
+        return -1;
+    if (dynfile_open(&options, &s->dynfile, &detail) != ERR_OK)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG,
+                              "%s (mend the file, or unset dynamic.config.file and "
+                              "DYNAMIC_CONFIG_FILE_PATH to run with the defaults)",
+                              detail.text);
+    return -1;
+}
+
 static int open_parts(struct service *s, enum mesh_role role)
 {
     struct err_detail detail = {0};
@@ -184,6 +215,10 @@ static int open_parts(struct service *s, enum mesh_role role)
 
     s->loop = loop_new("main");
     s->metrics = metrics_new();
+    s->dynconf = dynconf_new();
+    const int bad = open_dynamic(s);
+    if (bad >= 0)
+        return bad;
     if (port != 0 && metrics_http_open(s->metrics, s->config.bind_ip, (uint16_t)port,
                                        &s->metrics_http, &detail) != ERR_OK)
         return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
@@ -345,6 +380,8 @@ int service_release(struct service *s)
         close_mesh(s);
     if (s->cluster)
         cluster_close(s->cluster);
+    dynfile_close(s->dynfile);
+    dynconf_free(s->dynconf);
     if (s->metrics_http)
         metrics_http_close(s->metrics_http);
     if (s->metrics)

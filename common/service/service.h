@@ -18,6 +18,7 @@
 
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
+#include "common/dynconf/dynconf.h"
 #include "common/mesh/mesh.h"
 #include "common/metrics/metrics_http.h"
 #include "common/service/watchdog.h"
@@ -31,6 +32,8 @@ struct service {
     const struct clock *clock;
     struct metrics *metrics;
     struct metrics_http *metrics_http; /* NULL: no port asked for */
+    struct dynconf *dynconf;           /* settings that change while we run; never NULL */
+    struct dynfile *dynfile;           /* NULL: no file is named */
     struct cluster *cluster;
     struct mesh *mesh;
     struct loop *loop;         /* of the main thread */

@@ -15,7 +15,7 @@ void hs_begin(struct history_shard *shard, struct hs_request *req, struct run *r
         shard->row_seq = now_us;
     t->row_seq = &shard->row_seq;
     t->history_shard = shard->options.shard_id;
-    t->limits = shard->options.limits;
+    t->limits = hs_limits_of(shard, run->namespace_name);
     t->namespaces = shard->options.namespaces ? &shard->options.namespaces->engine : NULL;
     t->detail = &req->detail;
 }

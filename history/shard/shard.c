@@ -202,6 +202,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     map_init(&shard->queries, rng_u64(&shard->rng));
     map_init(&shard->run_queries, rng_u64(&shard->rng));
     hs_cache_init(shard);
+    hs_limits_init(shard);
     hs_deliveries_init(shard);
     hs_deadlines_init(shard);
     hs_outgoing_init(shard);
@@ -228,6 +229,7 @@ static void shard_free(struct history_shard *shard)
     hs_waiters_release(shard);
     hs_offers_release(shard);
     hs_deliveries_release(shard);
+    hs_limits_release(shard);
     hs_deadlines_release(shard);
     hs_outgoing_release(shard);
     hs_effects_release(shard);

@@ -10,6 +10,7 @@
 #define GNOMON_HISTORY_SHARD_H
 
 #include "common/base/clock.h"
+#include "common/dynconf/dynconf.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
 #include "common/mesh/mesh.h"
@@ -52,7 +53,8 @@ struct history_shard_options {
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;
-    struct loop *loop; /* NULL: manual mode */
+    struct loop *loop;             /* NULL: manual mode */
+    const struct dynconf *dynconf; /* NULL: `limits` for every namespace */
     const struct engine_limits *limits;
     const struct history_namespaces *namespaces; /* may be NULL in tests */
     size_t cache_bytes; /* bound of the runs kept in memory between requests */

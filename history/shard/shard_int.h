@@ -231,6 +231,7 @@ struct history_shard {
     struct map waiters;     /* struct hs_waiters by run id */
     struct map queries;     /* struct hs_query by id */
     struct map run_queries; /* struct hs_run_queries by run id */
+    struct map limits;      /* by name of the namespace: limits.c */
 
     struct hs_deliveries deliveries;
     struct hs_deadlines deadlines;
@@ -328,6 +329,13 @@ MUST_USE enum err hs_commit_step(struct history_shard *shard, struct hs_request 
 /* The end of a plain step: commit (when err is ERR_OK), answer, release the transition. */
 void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
             struct transition *t, enum err err);
+
+/* -- limits (limits.c) ----------------------------------------------------------------------- */
+
+void hs_limits_init(struct history_shard *shard);
+void hs_limits_release(struct history_shard *shard);
+/* Those of a namespace as the dynamic configuration has them; the shard's. */
+const struct engine_limits *hs_limits_of(struct history_shard *shard, struct slice namespace_name);
 
 /* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
 

@@ -1,0 +1,42 @@
+/* limits.c - see limits.h; one line a limit. */
+#include "history/engine/limits.h"
+
+/* Nobody can exceed a limit that does not fit, and nothing is within a negative one. */
+static uint32_t clip_u32(int64_t value)
+{
+    return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static size_t clip_size(int64_t value)
+{
+    return value < 0 ? 0 : (size_t)value;
+}
+
+void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, struct slice ns)
+{
+#define U32(member, key) limits->member = clip_u32(dynconf_int(dc, DYNCONF_##key, ns))
+#define SIZE(member, key) limits->member = clip_size(dynconf_int(dc, DYNCONF_##key, ns))
+#define I64(member, key) limits->member = dynconf_int(dc, DYNCONF_##key, ns)
+#define NS(member, key) limits->member = dynconf_duration(dc, DYNCONF_##key, ns)
+#define BOOL(member, key) limits->member = dynconf_bool(dc, DYNCONF_##key, ns)
+    *limits = engine_limits_default;
+    U32(id_bytes_max, LIMIT_MAX_ID_LENGTH);
+    SIZE(blob_bytes_max, LIMIT_BLOB_SIZE_ERROR);
+    SIZE(memo_bytes_max, LIMIT_MEMO_SIZE_ERROR);
+    U32(pending_activities_max, LIMIT_PENDING_ACTIVITIES);
+    U32(pending_children_max, LIMIT_PENDING_CHILDREN);
+    U32(pending_signals_max, LIMIT_PENDING_SIGNALS);
+    U32(pending_cancel_requests_max, LIMIT_PENDING_CANCEL_REQUESTS);
+    I64(signals_max, HISTORY_MAXIMUM_SIGNALS);
+    I64(history_events_max, LIMIT_HISTORY_COUNT_ERROR);
+    I64(history_bytes_max, LIMIT_HISTORY_SIZE_ERROR);
+    I64(suggest_events, LIMIT_HISTORY_COUNT_SUGGEST);
+    I64(suggest_bytes, LIMIT_HISTORY_SIZE_SUGGEST);
+    NS(wft_heartbeat_timeout_ns, HISTORY_WFT_HEARTBEAT_TIMEOUT);
+    BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
+#undef U32
+#undef SIZE
+#undef I64
+#undef NS
+#undef BOOL
+}
