@@ -1,11 +1,14 @@
 /* bench.c - load generator: one-activity workflows against any compatible server.
  *
  *     gnomon-bench --address HOST:PORT [--namespace N] [--count N] [--concurrency N] [--alone N]
- *                  [--pollers N] [--connections N] [--payload BYTES] [--pids P,.. | --tree PID]
+ *                  [--pollers N] [--connections N] [--payload BYTES] [--growth]
+ *                  [--pids P,.. | --tree PID]
  *
  * Runs a few to warm up, then some alone (one at a time), then all the rest under load, and
  * prints `name value` lines. Every result is compared. With the server's process ids it adds CPU
- * time, memory and bytes written. Exit: 0 all results right, 1 not, 2 bad arguments. */
+ * time, memory and bytes written. --growth: large workflows instead, see growth.h. Exit: 0 all
+ * results right, 1 not, 2 bad arguments. */
+#include "tests/bench/growth.h"
 #include "tests/bench/link.h"
 #include "tests/bench/load.h"
 #include "tests/bench/procs.h"
@@ -24,6 +27,7 @@ struct bench {
     const char *address, *namespace_name;
     uint32_t count, concurrency, alone, pollers, connections, payload;
     struct procs procs;
+    bool growth;
     int tree;
     int64_t rss_peak;
 };
@@ -117,10 +121,13 @@ static bool run(struct bench *bench, struct links *links, uint64_t seed)
                                          .payload_bytes = bench->payload,
                                          .seed = seed};
     struct load_result warm_up;
-    struct load *load = load_new(&options);
 
     if (bench->tree)
         procs_add_tree(&bench->procs, bench->tree);
+    if (bench->growth)
+        return growth_run(links, &bench->procs, bench->namespace_name, seed);
+    struct load *load = load_new(&options);
+
     if (bench->procs.count)
         print("idle", "rss_mb", (double)procs_usage(&bench->procs).rss_bytes / (1 << 20));
     bool good = load_run(load, WARM_UP, 1, tick, bench, &warm_up) && warm_up.count == WARM_UP;
@@ -174,6 +181,9 @@ static bool set_option(struct bench *bench, int option, const char *value)
         return number(value, 2, 1000, &bench->connections);
     case 'b':
         return number(value, 0, 1000000, &bench->payload);
+    case 'g':
+        bench->growth = true;
+        return true;
     case 'p':
         return procs_parse(&bench->procs, value);
     case 't':
@@ -196,6 +206,7 @@ int main(int argc, char **argv)
                                             {"pollers", required_argument, NULL, 'P'},
                                             {"connections", required_argument, NULL, 'k'},
                                             {"payload", required_argument, NULL, 'b'},
+                                            {"growth", no_argument, NULL, 'g'},
                                             {"pids", required_argument, NULL, 'p'},
                                             {"tree", required_argument, NULL, 't'},
                                             {NULL, 0, NULL, 0}};

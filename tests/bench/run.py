@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 
+WIDTH = 64
 READY_S = 60
 STOP_S = 20
 
@@ -38,6 +39,18 @@ ROWS = [
     ("alone.p99_ms", "  p99, ms", 2, False),
     ("alone.server_cpu_ms_each", "  server CPU, ms per workflow", 3, False),
     ("idle.rss_mb", "memory idle, MB", 1, False),
+    ("growth.signals.first_cpu_ms", "10,000 signals to one workflow, each of the first tenth: CPU, ms", 3, False),
+    ("growth.signals.first_ms", "  latency, ms", 3, False),
+    ("growth.signals.last_cpu_ms", "10,000 signals to one workflow, each of the last tenth: CPU, ms", 3, False),
+    ("growth.signals.last_ms", "  latency, ms", 3, False),
+    ("growth.events.first_cpu_ms", "100 events to one of 50,000, each of the first tenth: CPU, ms", 3, False),
+    ("growth.events.first_ms", "  latency, ms", 3, False),
+    ("growth.events.last_cpu_ms", "100 events to one of 50,000, each of the last tenth: CPU, ms", 3, False),
+    ("growth.events.last_ms", "  latency, ms", 3, False),
+    ("growth.activities.first_cpu_ms", "an activity of one with 2,000, each of the first tenth: CPU, ms", 3, False),
+    ("growth.activities.first_ms", "  latency, ms", 3, False),
+    ("growth.activities.last_cpu_ms", "an activity of one with 2,000, each of the last tenth: CPU, ms", 3, False),
+    ("growth.activities.last_ms", "  latency, ms", 3, False),
 ]
 
 
@@ -142,11 +155,11 @@ def measure_reference(out, reference, options):
 
 
 def show(ours, reference):
-    print(f"{'':40} {'ours':>12}" + (f" {'reference':>12} {'better by':>10}" if reference else ""))
+    print(f"{'':{WIDTH}} {'ours':>12}" + (f" {'reference':>12} {'better by':>10}" if reference else ""))
     for name, text, digits, more_is_better in ROWS:
         if name not in ours:
             continue
-        line = f"{text:40} {ours[name]:12.{digits}f}"
+        line = f"{text:{WIDTH}} {ours[name]:12.{digits}f}"
         if reference and name in reference:
             a, b = ours[name], reference[name]
             ratio = (a / b if more_is_better else b / a) if a and b else 0

@@ -1,0 +1,300 @@
+/* growth.c - see growth.h. */
+#include "tests/bench/growth.h"
+
+#include "common/base/clock.h"
+#include "common/base/rng.h"
+#include "common/proto/wire.h"
+#include "api.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SERVICE "/temporal.api.workflowservice.v1.WorkflowService/"
+
+enum {
+    SIGNALS = 10000,     /* history.maximumSignalsPerExecution */
+    EVENTS = 50000,      /* below limit.historyCount.error */
+    ACTIVITIES = 2000,   /* limit.numPendingActivities.error */
+    MARKERS_A_STEP = 97, /* with the task's own three events, a hundred */
+    PARTS = 10,
+    CALL_TIMEOUT_S = 30,
+    NAME_BYTES = 96,
+};
+
+struct growth {
+    struct links *links;
+    const struct procs *procs;
+    char *namespace_name, *identity;
+    struct arena arena; /* of one step */
+    struct rng rng;
+    char workflow_id[NAME_BYTES], queue[NAME_BYTES];
+    /* of the call in hand */
+    bool answered;
+    enum grpc_status status;
+    struct buf reply;
+    struct slice workflow_task_token; /* in token_bytes */
+    uint8_t token_bytes[1024];
+};
+
+/* -- calls ---------------------------------------------------------------------------------- */
+
+static void on_reply(void *arg, const struct grpc_client_reply *reply)
+{
+    struct growth *growth = arg;
+
+    growth->answered = true;
+    growth->status = reply->status;
+    buf_clear(&growth->reply);
+    buf_append(&growth->reply, reply->message.ptr, reply->message.len);
+    if (reply->status != GRPC_STATUS_OK)
+        fprintf(stderr, "bench: status %d " SLICE_FMT "\n", (int)reply->status,
+                SLICE_ARG(reply->text));
+}
+
+/* One call and its answer, which is in growth->reply until the next one. */
+static bool call(struct growth *growth, const char *path, const void *message)
+{
+    const struct grpc_client_request request = {
+        .path = path, .message = proto_encode(&growth->arena, message), .timeout = "30S"};
+    const int64_t end_ns = clock_mono_ns(&clock_real) + CALL_TIMEOUT_S * NS_PER_S;
+
+    growth->answered = false;
+    link_call(links_get(growth->links, 0), &request, on_reply, growth);
+    while (!growth->answered && clock_mono_ns(&clock_real) < end_ns)
+        if (!links_turn(growth->links, 100))
+            return false;
+    return growth->answered && growth->status == GRPC_STATUS_OK;
+}
+
+static void keep_token(struct growth *growth, struct slice task)
+{
+    const struct slice token = wire_find_bytes(task, 1);
+
+    must(token.len <= sizeof growth->token_bytes);
+    if (token.len > 0)
+        memcpy(growth->token_bytes, token.ptr, token.len);
+    growth->workflow_task_token = slice_of(growth->token_bytes, token.len);
+}
+
+static api_task_queue *queue_of(struct growth *growth)
+{
+    api_task_queue *queue = ARENA_ARRAY(&growth->arena, api_task_queue, 1);
+
+    *queue = (api_task_queue)API_TASK_QUEUE_INIT;
+    queue->name = growth->queue;
+    return queue;
+}
+
+static bool start(struct growth *growth, const char *name)
+{
+    api_start_workflow_execution_request request = API_START_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_workflow_type type = API_WORKFLOW_TYPE_INIT;
+    Google__Protobuf__Duration task_timeout = GOOGLE__PROTOBUF__DURATION__INIT;
+    char request_id[UUID_TEXT_LEN + 1], type_name[] = "growth";
+
+    arena_reset(&growth->arena);
+    uuid_v4(&growth->rng, request_id);
+    snprintf(growth->workflow_id, sizeof growth->workflow_id, "bench-%s-%s", name, request_id);
+    snprintf(growth->queue, sizeof growth->queue, "bench-%s-%s", name, request_id);
+    type.name = type_name;
+    task_timeout.seconds = 120;
+    request.namespace_ = growth->namespace_name;
+    request.workflow_id = growth->workflow_id;
+    request.workflow_type = &type;
+    request.task_queue = queue_of(growth);
+    request.workflow_task_timeout = &task_timeout;
+    request.identity = growth->identity;
+    request.request_id = request_id;
+    return call(growth, SERVICE "StartWorkflowExecution", &request);
+}
+
+static bool poll_workflow_task(struct growth *growth)
+{
+    api_poll_workflow_task_queue_request request = API_POLL_WORKFLOW_TASK_QUEUE_REQUEST_INIT;
+
+    arena_reset(&growth->arena);
+    request.namespace_ = growth->namespace_name;
+    request.task_queue = queue_of(growth);
+    request.identity = growth->identity;
+    if (!call(growth, SERVICE "PollWorkflowTaskQueue", &request))
+        return false;
+    keep_token(growth, buf_slice(&growth->reply));
+    return growth->workflow_task_token.len > 0;
+}
+
+static bool complete_task(struct growth *growth, size_t count, api_command **commands, bool another)
+{
+    api_respond_workflow_task_completed_request request =
+        API_RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST_INIT;
+
+    request.namespace_ = growth->namespace_name;
+    request.identity = growth->identity;
+    request.task_token.data = growth->token_bytes;
+    request.task_token.len = growth->workflow_task_token.len;
+    request.commands = commands;
+    request.n_commands = count;
+    request.force_create_new_workflow_task = another;
+    request.return_new_workflow_task = another;
+    if (!call(growth, SERVICE "RespondWorkflowTaskCompleted", &request))
+        return false;
+    keep_token(growth, wire_find_bytes(buf_slice(&growth->reply), 1));
+    return !another || growth->workflow_task_token.len > 0;
+}
+
+static bool terminate(struct growth *growth)
+{
+    api_terminate_workflow_execution_request request =
+        API_TERMINATE_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_common_workflow_execution execution = API_COMMON_WORKFLOW_EXECUTION_INIT;
+
+    arena_reset(&growth->arena);
+    execution.workflow_id = growth->workflow_id;
+    request.namespace_ = growth->namespace_name;
+    request.workflow_execution = &execution;
+    request.identity = growth->identity;
+    return call(growth, SERVICE "TerminateWorkflowExecution", &request);
+}
+
+/* -- one step of each ----------------------------------------------------------------------- */
+
+static bool signal_once(struct growth *growth)
+{
+    api_signal_workflow_execution_request request = API_SIGNAL_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_common_workflow_execution execution = API_COMMON_WORKFLOW_EXECUTION_INIT;
+    char request_id[UUID_TEXT_LEN + 1], name[] = "more";
+
+    uuid_v4(&growth->rng, request_id);
+    execution.workflow_id = growth->workflow_id;
+    request.namespace_ = growth->namespace_name;
+    request.workflow_execution = &execution;
+    request.signal_name = name;
+    request.identity = growth->identity;
+    request.request_id = request_id;
+    return call(growth, SERVICE "SignalWorkflowExecution", &request);
+}
+
+static bool record_markers(struct growth *growth)
+{
+    static api_record_marker_command_attributes marker = API_RECORD_MARKER_COMMAND_ATTRIBUTES_INIT;
+    static char name[] = "mark";
+    api_command command = API_COMMAND_INIT, *commands[MARKERS_A_STEP];
+
+    marker.marker_name = name;
+    command.command_type = COMMAND_TYPE_RECORD_MARKER;
+    command.attributes_case = API_COMMAND_ATTRIBUTES_RECORD_MARKER_COMMAND_ATTRIBUTES;
+    command.record_marker_command_attributes = &marker;
+    for (unsigned i = 0; i < MARKERS_A_STEP; i++)
+        commands[i] = &command;
+    return complete_task(growth, MARKERS_A_STEP, commands, true);
+}
+
+static bool schedule_activities(struct growth *growth)
+{
+    api_command **commands = ARENA_ARRAY(&growth->arena, api_command *, ACTIVITIES);
+    static api_activity_type type = API_ACTIVITY_TYPE_INIT;
+    static Google__Protobuf__Duration timeout = GOOGLE__PROTOBUF__DURATION__INIT;
+    static char type_name[] = "one";
+
+    type.name = type_name;
+    timeout.seconds = 3600;
+    for (unsigned i = 0; i < ACTIVITIES; i++) {
+        api_schedule_activity_task_command_attributes *schedule =
+            ARENA_ARRAY(&growth->arena, api_schedule_activity_task_command_attributes, 1);
+        commands[i] = ARENA_ARRAY(&growth->arena, api_command, 1);
+        *schedule = (api_schedule_activity_task_command_attributes)
+            API_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES_INIT;
+        *commands[i] = (api_command)API_COMMAND_INIT;
+        schedule->activity_id = arena_printf(&growth->arena, "%u", i);
+        schedule->activity_type = &type;
+        schedule->task_queue = queue_of(growth);
+        schedule->start_to_close_timeout = &timeout;
+        commands[i]->command_type = COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK;
+        commands[i]->attributes_case =
+            API_COMMAND_ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES;
+        commands[i]->schedule_activity_task_command_attributes = schedule;
+    }
+    return complete_task(growth, ACTIVITIES, commands, false);
+}
+
+/* Take one of the pending activities, and complete it. */
+static bool run_activity(struct growth *growth)
+{
+    api_poll_activity_task_queue_request poll = API_POLL_ACTIVITY_TASK_QUEUE_REQUEST_INIT;
+    api_respond_activity_task_completed_request respond =
+        API_RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST_INIT;
+
+    poll.namespace_ = growth->namespace_name;
+    poll.task_queue = queue_of(growth);
+    poll.identity = growth->identity;
+    if (!call(growth, SERVICE "PollActivityTaskQueue", &poll))
+        return false;
+    const struct slice token =
+        arena_copy(&growth->arena, wire_find_bytes(buf_slice(&growth->reply), 1));
+    respond.namespace_ = growth->namespace_name;
+    respond.identity = growth->identity;
+    respond.task_token.len = token.len;
+    memcpy(&respond.task_token.data, &token.ptr, sizeof token.ptr);
+    return token.len > 0 && call(growth, SERVICE "RespondActivityTaskCompleted", &respond);
+}
+
+/* -- measuring ------------------------------------------------------------------------------ */
+
+static void print(const char *what, const char *part, const char *figure, double value)
+{
+    printf("growth.%s.%s_%-20s %12.3f\n", what, part, figure, value);
+    fflush(stdout);
+}
+
+/* `count` steps in ten parts; the first and the last are told. */
+static bool measure(struct growth *growth, const char *what, unsigned count,
+                    bool (*step)(struct growth *growth))
+{
+    const unsigned part = count / PARTS;
+
+    for (unsigned i = 0; i < PARTS; i++) {
+        const int64_t cpu_ms = procs_usage(growth->procs).cpu_ms;
+        const int64_t start_ns = clock_mono_ns(&clock_real);
+
+        for (unsigned j = 0; j < part; j++) {
+            arena_reset(&growth->arena);
+            if (!step(growth)) {
+                fprintf(stderr, "bench: %s: step %u of %u failed\n", what, i * part + j, count);
+                return false;
+            }
+        }
+        if (i != 0 && i != PARTS - 1)
+            continue;
+        const char *name = i == 0 ? "first" : "last";
+        print(what, name, "ms", (double)(clock_mono_ns(&clock_real) - start_ns) / 1e6 / part);
+        if (growth->procs->count > 0)
+            print(what, name, "cpu_ms",
+                  (double)(procs_usage(growth->procs).cpu_ms - cpu_ms) / part);
+    }
+    return true;
+}
+
+bool growth_run(struct links *links, const struct procs *procs, const char *namespace_name,
+                uint64_t seed)
+{
+    char identity[] = "bench-worker";
+    struct growth growth = {.links = links, .procs = procs, .identity = identity};
+    struct arena names;
+
+    arena_init(&names);
+    arena_init(&growth.arena);
+    buf_init(&growth.reply, 0);
+    rng_seed(&growth.rng, seed);
+    growth.namespace_name = arena_str(&names, slice_str(namespace_name));
+    const bool good =
+        start(&growth, "signals") && measure(&growth, "signals", SIGNALS, signal_once) &&
+        terminate(&growth) && start(&growth, "events") && poll_workflow_task(&growth) &&
+        measure(&growth, "events", EVENTS / (MARKERS_A_STEP + 3), record_markers) &&
+        terminate(&growth) && start(&growth, "activities") && poll_workflow_task(&growth) &&
+        schedule_activities(&growth) && measure(&growth, "activities", ACTIVITIES, run_activity) &&
+        terminate(&growth);
+    buf_release(&growth.reply);
+    arena_release(&growth.arena);
+    arena_release(&names);
+    return good;
+}
