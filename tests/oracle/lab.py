@@ -129,7 +129,8 @@ class Lab:
                 text = f"{value.ToNanoseconds()}"
             self.say(f"{pad}{label}: {text}")
         elif field.message_type.full_name == "google.protobuf.Duration":
-            jittered = value.seconds >= 10 and value.nanos % 1000000  # of a task that fails again and again
+            # Of a task that fails again and again; what is left of the least interval between two runs.
+            jittered = (value.seconds >= 10 or field.name == "first_workflow_task_backoff") and value.nanos % 1000000
             self.say(f"{pad}{label}: {'<jittered>' if jittered else value.ToJsonString()}")
         else:
             self.say(f"{pad}{label}:")
