@@ -107,6 +107,7 @@ enum err fe_start_workflow(struct fe_call *fc)
     if (err != ERR_OK || (err = check_start(fc, req)) != ERR_OK ||
         (err = check_id_policies(fc, req)) != ERR_OK ||
         (err = check_search_attributes(fc, req)) != ERR_OK ||
+        (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
     if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)
@@ -169,6 +170,7 @@ enum err fe_signal_with_start(struct fe_call *fc)
                         "Invalid WorkflowIDConflictPolicy: WORKFLOW_ID_CONFLICT_POLICY_FAIL is not "
                         "supported for this operation.");
     if ((err = check_search_attributes(fc, start)) != ERR_OK ||
+        (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK ||
         (err = fe_check_blob(fc, req->signal_input)) != ERR_OK)
         return err;
@@ -195,7 +197,8 @@ enum err fe_signal_workflow(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID, "SignalName is not set on request.");
     if ((err = fe_check_length(fc, "SignalName", req->signal_name)) != ERR_OK ||
         (err = fe_check_length(fc, "RequestId", req->request_id)) != ERR_OK ||
-        (err = fe_check_blob(fc, req->input)) != ERR_OK)
+        (err = fe_check_blob(fc, req->input)) != ERR_OK ||
+        (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_SIGNAL_WORKFLOW,
@@ -209,7 +212,7 @@ enum err fe_request_cancel(struct fe_call *fc)
     const api_request_cancel_workflow_execution_request *req = fc->request;
     enum err err = fe_check_execution(fc, req->workflow_execution);
 
-    if (err != ERR_OK || (err = fe_check_length(fc, "RequestId", req->request_id)) != ERR_OK)
+    if (err != ERR_OK || (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_REQUEST_CANCEL,
@@ -223,7 +226,8 @@ enum err fe_terminate_workflow(struct fe_call *fc)
     const api_terminate_workflow_execution_request *req = fc->request;
     enum err err = fe_check_execution(fc, req->workflow_execution);
 
-    if (err != ERR_OK || (err = fe_check_blob(fc, req->details)) != ERR_OK)
+    if (err != ERR_OK || (err = fe_check_blob(fc, req->details)) != ERR_OK ||
+        (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK)
         return err;
     /* Not repeatable: it carries no request id, and a second one is an error. */
     return fe_forward_history(

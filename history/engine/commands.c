@@ -24,7 +24,7 @@ static const char *command_name(struct transition *t, int32_t type)
 enum err command_bad(struct transition *t, struct command_context *ctx, int32_t cause,
                      const char *format, ...)
 {
-    char text[400];
+    char text[1400]; /* an id of 1000 fits */
     va_list args;
 
     va_start(args, format);

@@ -172,7 +172,9 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
     start->key = arena_str(arena, slice_str(run->start_request_id));
     start->value = engine_message(arena, &api_request_id_info__desc);
     start->value->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_STARTED;
-    start->value->event_id = 1;
+    /* Spec: a signal that comes with the start has its request id, and the reference its event. */
+    start->value->event_id =
+        map_get(&run->signal_request_ids, slice_str(run->start_request_id)) ? 2 : 1;
     extended->n_request_id_infos = 1;
     extended->request_id_infos = ARENA_ARRAY(arena, entry *, 1);
     extended->request_id_infos[0] = start;

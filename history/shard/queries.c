@@ -441,14 +441,16 @@ static void answer_result(struct hs_query *query, const struct run *run, int64_t
     api_query_workflow_response response = API_QUERY_WORKFLOW_RESPONSE_INIT;
     enum err err;
 
-    if (result->result_type == QUERY_RESULT_TYPE_ANSWERED) {
+    if (result->answer && protobuf_c_message_get_packed_size(&result->answer->base) >
+                              shard->options.limits->blob_bytes_max) {
+        err = err_fail(&req->detail, ERR_INVALID, "Blob data size exceeds limit.");
+    } else if (result->result_type == QUERY_RESULT_TYPE_ANSWERED) {
         response.query_result = result->answer;
         if (run)
             add_link(req, run, &response, "Query processed");
         hs_answer(shard, req, ERR_OK, proto_encode(&req->arena, &response), seq);
         return;
-    }
-    if (result->result_type == QUERY_RESULT_TYPE_FAILED)
+    } else if (result->result_type == QUERY_RESULT_TYPE_FAILED)
         err = errdetail_query_failed(&req->arena, &req->detail,
                                      result->failure ? proto_encode(&req->arena, result->failure)
                                                      : SLICE_EMPTY,

@@ -1,0 +1,87 @@
+/* links.c - the links that a request attaches. Spec: the reference's link validator, its texts. */
+#include "frontend/validate.h"
+
+/* frontend.maxlinksPerRequest, frontend.linkMaxSize */
+enum { LINKS_MAX = 10, LINK_BYTES_MAX = 4000 };
+
+static enum err invalid(struct fe_call *fc, const char *text)
+{
+    return err_fail(&fc->detail, ERR_INVALID, "%s", text);
+}
+
+/* What a link of this kind must name: texts end with what is missing. */
+static enum err check_named(struct fe_call *fc, const char *kind, const char *const names[][2],
+                            size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (names[i][0][0] == '\0')
+            return err_fail(&fc->detail, ERR_INVALID, "%s link must not have an empty %s", kind,
+                            names[i][1]);
+    return ERR_OK;
+}
+
+static enum err check_workflow_event(struct fe_call *fc, const api_link_workflow_event *link)
+{
+    const char *const names[][2] = {{link->namespace_, "namespace field"},
+                                    {link->workflow_id, "workflow ID field"},
+                                    {link->run_id, "run ID field"}};
+    const enum err err = check_named(fc, "workflow event", names, COUNT_OF(names));
+
+    if (err != ERR_OK)
+        return err;
+    if (link->reference_case ==
+            TEMPORAL__API__COMMON__V1__LINK__WORKFLOW_EVENT__REFERENCE_EVENT_REF &&
+        link->event_ref->event_type == EVENT_TYPE_UNSPECIFIED && link->event_ref->event_id != 0)
+        return invalid(fc, "workflow event link ref cannot have an unspecified event type and a "
+                           "non-zero event ID");
+    return ERR_OK;
+}
+
+static enum err check_link(struct fe_call *fc, const api_common_link *link)
+{
+    switch ((int)link->variant_case) {
+    case TEMPORAL__API__COMMON__V1__LINK__VARIANT_WORKFLOW_EVENT:
+        return check_workflow_event(fc, link->workflow_event);
+    case TEMPORAL__API__COMMON__V1__LINK__VARIANT_BATCH_JOB:
+        return check_named(fc, "batch job",
+                           (const char *const[][2]){{link->batch_job->job_id, "job ID"}}, 1);
+    case TEMPORAL__API__COMMON__V1__LINK__VARIANT_NEXUS_OPERATION: {
+        const char *const names[][2] = {{link->nexus_operation->namespace_, "namespace field"},
+                                        {link->nexus_operation->operation_id, "operation ID field"},
+                                        {link->nexus_operation->run_id, "run ID field"}};
+        return check_named(fc, "nexus operation", names, COUNT_OF(names));
+    }
+    case TEMPORAL__API__COMMON__V1__LINK__VARIANT_ACTIVITY: {
+        const char *const names[][2] = {{link->activity->namespace_, "namespace field"},
+                                        {link->activity->activity_id, "activity ID field"},
+                                        {link->activity->run_id, "run ID field"}};
+        return check_named(fc, "activity", names, COUNT_OF(names));
+    }
+    case TEMPORAL__API__COMMON__V1__LINK__VARIANT_WORKFLOW: {
+        const char *const names[][2] = {{link->workflow->namespace_, "namespace field"},
+                                        {link->workflow->workflow_id, "workflow ID field"},
+                                        {link->workflow->run_id, "run ID field"}};
+        return check_named(fc, "workflow", names, COUNT_OF(names));
+    }
+    default:
+        return invalid(fc, "unsupported link variant");
+    }
+}
+
+enum err fe_check_links(struct fe_call *fc, size_t count, api_common_link *const *links)
+{
+    if (count > LINKS_MAX)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "cannot attach more than %d links per request, got %zu", LINKS_MAX, count);
+    for (size_t i = 0; i < count; i++) {
+        const size_t bytes = protobuf_c_message_get_packed_size(&links[i]->base);
+
+        if (bytes > LINK_BYTES_MAX)
+            return err_fail(&fc->detail, ERR_INVALID, "link exceeds allowed size of %d, got %zu",
+                            LINK_BYTES_MAX, bytes);
+        const enum err err = check_link(fc, links[i]);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
