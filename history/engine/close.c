@@ -3,6 +3,7 @@
 
 #include "history/engine/failure.h"
 #include "history/engine/rows.h"
+#include "history/engine/update_int.h"
 
 void run_close(struct transition *t, int32_t status)
 {
@@ -31,6 +32,8 @@ void run_close(struct transition *t, int32_t status)
     run->dirty = true;
     t->closed = true;
     t->visibility_changed = true;
+    if (!t->commands_running) /* else when the messages of the answer are carried out, too */
+        updates_close(t);
 }
 
 /* A worker that has the task learns that it is gone: its task fails first. */
@@ -39,6 +42,7 @@ static void fail_started_task(struct transition *t)
     const struct wft_failure failure = {.cause = WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
                                         .identity = ENGINE_IDENTITY};
 
+    wft_forget_unstarted_speculative(t);
     if (t->run->wft.state != WFT_STARTED)
         return;
     wft_fail(t, &failure);

@@ -102,11 +102,14 @@ MUST_USE enum err engine_query_task(struct transition *t, const struct rpc_poll 
  * and timer_commands.c, the rest in commands.c. A bad command: ERR_INVALID, *cause (a
  * WORKFLOW_TASK_FAILED_CAUSE_*) and t->detail->text "BadXAttributes: ..." without side effect.
  * `command_task_id`: id of the WorkflowTaskCompleted event. */
+struct update_messages; /* update_int.h */
 struct command_context {
     int64_t completed_event_id;
     int32_t cause;
     bool terminate; /* with an error: past a size limit, the run is terminated */
+    bool refuse;    /* with an error: the answer is malformed, the task stays with the worker */
     const char *identity;
+    struct update_messages *messages; /* of the answer; NULL: none */
 };
 typedef enum err (*engine_command_fn)(struct transition *t, struct command_context *ctx,
                                       const api_command *command);
@@ -130,9 +133,11 @@ enum err command_modify_properties(struct transition *t, struct command_context 
                                    const api_command *command);
 enum err command_record_marker(struct transition *t, struct command_context *ctx,
                                const api_command *command);
+enum err command_protocol_message(struct transition *t, struct command_context *ctx,
+                                  const api_command *command);
 
-/* The events of a pending task of a further attempt, which are not in the history: Scheduled and,
- * when it is started, Started, as repeated field 1 of History. Empty: there are none. Changes
+/* The events of a pending task of a further attempt, or of a speculative one, which are not in the
+ * history: Scheduled and, when it is started, Started, as repeated field 1 of History. Empty: there are none. Changes
  * nothing; needs no more of `t` than run, arena and limits. */
 struct slice engine_transient_events(struct transition *t);
 /* The started task reached no worker (NOT_DELIVERED): offer it again, without spending an attempt.
@@ -184,7 +189,8 @@ MUST_USE enum err engine_effect_answered(struct transition *t, const struct rpc_
 
 /* -- time ----------------------------------------------------------------------------------- */
 
-/* The next moment at which anything of this run is due; 0: never. */
+/* The next moment at which anything of this run is due; 0: never. It may be earlier than what the
+ * deadline row can say (run->deadline_row_ns): a speculative task's time-out lives in memory only. */
 int64_t engine_deadline_ns(const struct run *run);
 /* Carry out everything that is due at t->now_ns (possibly nothing). Order: workflow time-out
  * first, then workflow task, activities, timers, each by due time. */

@@ -146,7 +146,24 @@ void wft_flush_buffered(struct transition *t);
 void wft_clear_sticky(struct run *run);
 /* When the pending task is due to time out; 0: never. */
 int64_t wft_deadline_ns(const struct run *run);
-/* Events of a task that has none in the history: Scheduled and Started. */
+/* As engine_deadline_ns(), but for a speculative task: what the deadline row says. */
+int64_t run_stored_deadline_ns(const struct run *run);
+
+/* -- speculative workflow tasks (wft_speculative.c) ------------------------------------------- */
+
+/* As wft_schedule(), in memory only; of attempt 1, and nothing may be buffered. */
+void wft_schedule_speculative(struct transition *t, bool offer);
+/* It was offered, and is to be offered once more: its answer reached nobody. */
+void wft_offer_speculative_anew(struct transition *t);
+/* Something is written: a speculative task is from now on a normal one. */
+void wft_make_normal(struct transition *t);
+/* The run ends: a speculative task that nobody started goes without a trace. */
+void wft_forget_unstarted_speculative(struct transition *t);
+/* The answer to a speculative task brings nothing that must be written. */
+bool wft_is_droppable(const struct transition *t,
+                      const api_respond_workflow_task_completed_request *request);
+/* Events of a task that has none in the history: Scheduled; and with Started. */
+void wft_write_scheduled(struct transition *t);
 void wft_write_transient(struct transition *t, const char *identity,
                          api_worker_version_stamp *stamp);
 /* The two events by themselves, of the task as it is. */

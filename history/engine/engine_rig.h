@@ -16,6 +16,7 @@
  *   unstart, oldunstart            the last start (the one before) reached nobody
  *   apoll  adone  afail            activities, oldest task first
  *   answer, closed, xsignal, ...   other executions: see engine_rig_effects.h
+ *   upd, reapply                   updates: see engine_rig_updates.h
  *   wait=SEC                       the clock moves on, stopping at every deadline
  *   a word ends with !CODE         the caller gets that error: !NOT_FOUND
  */
@@ -27,6 +28,7 @@
 #include "history/engine/rebuild.h"
 #include "history/engine/rows.h"
 #include "history/engine/run_codec.h"
+#include "history/engine/update.h"
 #include "tests/lib/test.h"
 
 #include <stdio.h>
@@ -69,6 +71,10 @@ struct rig {
     struct err_detail detail;
     uint64_t poll_id;
     int64_t now_ns;
+    const char *told; /* what became of updates, so far */
+    char *pending[64]; /* ids of updates that are not over */
+    size_t pending_count;
+    struct update_answer answer; /* to the last request for an update */
     /* of the last step */
     struct started_workflow_task *started;
     struct slice reply;
@@ -96,6 +102,7 @@ static void rig_init(struct rig *rig, const char *name)
 
     memset(rig, 0, sizeof(*rig));
     rig->name = name;
+    rig->told = "";
     rig->now_ns = 1700000000 * NS_PER_S + 123456789;
     fake_clock_init(&rig->clock, NS_PER_S);
     rig->log = (struct log){.level = LOG_ERROR + 1, .fd = 2};
@@ -240,6 +247,16 @@ static void rig_check_current(struct store_snapshot *snapshot, struct rig *rig)
     check_i64(current.close_ns, rig->run->close_ns);
 }
 
+/* A speculative task has none. */
+static size_t rig_row_count(const struct rig *rig)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < rig->task_count; i++)
+        count += !rig->tasks[i].speculative;
+    return count;
+}
+
 static enum err rig_read(struct store_snapshot *snapshot, void *arg)
 {
     struct rig_load *load = arg;
@@ -250,7 +267,7 @@ static enum err rig_read(struct store_snapshot *snapshot, void *arg)
     check_i64((int64_t)load->outgoing_rows, (int64_t)load->rig->out_count);
     check_ok(store_scan(snapshot, STORE_VISIBILITY, SLICE_EMPTY, SLICE_EMPTY, false,
                         rig_visit_visible, load));
-    check_i64((int64_t)load->task_rows, (int64_t)load->rig->task_count);
+    check_i64((int64_t)load->task_rows, (int64_t)rig_row_count(load->rig));
     check_i64((int64_t)load->deadline_rows, load->rig->run->deadline_row_ns ? 1 : 0);
     check_i64((int64_t)load->visible_rows, (int64_t)load->rig->runs_ended + 1);
     rig_check_current(snapshot, load->rig);
@@ -299,8 +316,27 @@ static void rig_check_rebuilt(struct rig *rig, const char *word)
     arena_release(&arena);
 }
 
+static void rig_remove_task(struct rig *rig, size_t at)
+{
+    memmove(&rig->tasks[at], &rig->tasks[at + 1],
+            (rig->task_count - at - 1) * sizeof(rig->tasks[0]));
+    rig->task_count--;
+}
+
+/* Offers of speculative tasks that are void, or were replaced by one with a row. */
+static void rig_forget_speculative(struct rig *rig)
+{
+    const struct workflow_task *wft = &rig->run->wft;
+
+    for (size_t i = rig->task_count; i-- > 0;)
+        if (rig->tasks[i].speculative &&
+            (!wft->speculative || rig->tasks[i].row_seq != wft->row_seq))
+            rig_remove_task(rig, i);
+}
+
 static void rig_keep_tasks(struct rig *rig, const struct transition *t)
 {
+    rig_forget_speculative(rig);
     for (size_t i = 0; i < t->change_count; i++) {
         const struct task_change *change = &t->changes[i];
         if (change->add) {
@@ -318,9 +354,7 @@ static void rig_keep_tasks(struct rig *rig, const struct transition *t)
         check_slice(change->task_queue, rig->tasks[at].task_queue);
         check_i64(change->sticky, rig->tasks[at].sticky);
         check_i64(change->priority, rig->tasks[at].priority);
-        memmove(&rig->tasks[at], &rig->tasks[at + 1],
-                (rig->task_count - at - 1) * sizeof(rig->tasks[0]));
-        rig->task_count--;
+        rig_remove_task(rig, at);
     }
 }
 
@@ -382,6 +416,9 @@ static void rig_follow(struct rig *rig, struct transition *t, const char *word,
     *count += more_count;
 }
 
+static void rig_keep_updates(struct rig *rig, const struct transition *t);
+static void rig_check_updates(struct rig *rig, const char *word);
+
 static void rig_end(struct rig *rig, struct transition *t, const char *word, enum err err)
 {
     struct store_op *ops;
@@ -399,11 +436,12 @@ static void rig_end(struct rig *rig, struct transition *t, const char *word, enu
         transition_release(t);
         return;
     }
+    rows_of_transition(t, t->first_event_id == 1, &ops, &count);
     rig_keep_tasks(rig, t);
     rig_keep_outgoing(rig, t);
     rig_keep_started(rig, t);
     buf_append_slice(&rig->history, buf_slice(&t->events));
-    rows_of_transition(t, t->first_event_id == 1, &ops, &count);
+    rig_keep_updates(rig, t);
     if (t->next)
         rig_follow(rig, t, word, &ops, &count);
     if (count > 0) {
@@ -414,6 +452,7 @@ static void rig_end(struct rig *rig, struct transition *t, const char *word, enu
     transition_release(t);
     rig_check_stored(rig, word);
     rig_check_rebuilt(rig, word);
+    rig_check_updates(rig, word);
 }
 
 /* -- steps ----------------------------------------------------------------------------------- */
@@ -566,6 +605,8 @@ static void rig_poll(struct rig *rig, const char *word, bool sticky, bool repeat
     rig_end(rig, &t, word, engine_start_workflow_task(&t, &task, &poll, request));
 }
 
+#include "history/engine/engine_rig_updates.h"
+
 /* A search attribute with its name as its value; "[]" unsets it. */
 static api_search_attributes *rig_attribute(struct arena *a, char *name, bool set)
 {
@@ -667,6 +708,8 @@ static void rig_commands(struct rig *rig, api_respond_workflow_task_completed_re
 
     for (char *it = strtok_r(list, ",", &save); it; it = strtok_r(NULL, ",", &save)) {
         must(request->n_commands < 256);
+        if (rig_update_message(rig, request, it))
+            continue;
         request->commands[request->n_commands++] = rig_command(rig, it);
     }
 }
@@ -803,18 +846,26 @@ static void rig_activity_failed(struct rig *rig, const char *word)
     rig_end(rig, &t, word, engine_respond_activity_failed(&t, &rig->activity_token, request));
 }
 
+/* What its row says, or earlier, what only its memory knows. */
+static int64_t rig_due_ns(const struct rig *rig)
+{
+    const int64_t row = rig->run->deadline_row_ns, memory = engine_deadline_ns(rig->run);
+
+    return memory != 0 && (row == 0 || memory < row) ? memory : row;
+}
+
 static void rig_wait(struct rig *rig, const char *word, int64_t seconds)
 {
     const int64_t until_ns = rig->now_ns + seconds * NS_PER_S;
 
-    for (int i = 0; rig->run->deadline_row_ns != 0 && rig->run->deadline_row_ns <= until_ns; i++) {
+    for (int i = 0; rig_due_ns(rig) != 0 && rig_due_ns(rig) <= until_ns; i++) {
         struct transition t;
         must(i < 1000);
-        if (rig->run->deadline_row_ns > rig->now_ns)
-            rig->now_ns = rig->run->deadline_row_ns;
+        if (rig_due_ns(rig) > rig->now_ns)
+            rig->now_ns = rig_due_ns(rig);
         rig_begin(rig, &t);
         rig_end(rig, &t, word, engine_fire(&t));
-        if (rig->run->deadline_row_ns != 0 && rig->run->deadline_row_ns <= rig->now_ns) {
+        if (rig_due_ns(rig) != 0 && rig_due_ns(rig) <= rig->now_ns) {
             rig_failed(rig, word, "a deadline that firing does not settle", "");
             break;
         }
@@ -838,6 +889,14 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
         }
     if (rig_effect_step(rig, word, verb, args))
         return;
+    if (strcmp(verb, "upd") == 0) {
+        rig_update(rig, word, args);
+        return;
+    }
+    if (strcmp(verb, "reapply") == 0) {
+        rig_reapply(rig, word, args);
+        return;
+    }
     if (strcmp(verb, "start") == 0)
         rig_start(rig, word, args);
     else if (strcmp(verb, "poll") == 0 || strcmp(verb, "spoll") == 0)

@@ -54,6 +54,21 @@ api_failure_failure *failure_timeout(struct arena *arena, const char *message, i
     return failure;
 }
 
+api_failure_failure *failure_application(struct arena *arena, const char *message,
+                                         const char *type)
+{
+    api_failure_failure *failure = failure_new(arena, message);
+    api_application_failure_info *info = ARENA_NEW(arena, api_application_failure_info);
+
+    *info = (api_application_failure_info)API_APPLICATION_FAILURE_INFO_INIT;
+    info->type = arena_str(arena, slice_str(type));
+    info->non_retryable = true;
+    failure->source = arena_str(arena, SLICE_LIT("Server"));
+    failure->failure_info_case = API_FAILURE_FAILURE_INFO_APPLICATION_FAILURE_INFO;
+    failure->application_failure_info = info;
+    return failure;
+}
+
 api_failure_failure *failure_server(struct arena *arena, const char *message, bool non_retryable)
 {
     api_failure_failure *failure = failure_new(arena, message);

@@ -12,6 +12,9 @@ enum { FAILURE_STORED_BYTES_MAX = 4096 };
 /* All in `arena`. `message` is borrowed as long as the failure. */
 api_failure_failure *failure_timeout(struct arena *arena, const char *message,
                                      int32_t timeout_type);
+/* Of the server's own, never to be tried again. */
+api_failure_failure *failure_application(struct arena *arena, const char *message,
+                                         const char *type);
 api_failure_failure *failure_server(struct arena *arena, const char *message, bool non_retryable);
 
 /* The name that retry policies and messages use: "StartToClose", "" when unknown. */

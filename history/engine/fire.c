@@ -13,13 +13,21 @@ static int64_t earlier(int64_t a, int64_t b)
 
 int64_t engine_deadline_ns(const struct run *run)
 {
+    return run_is_open(run) && run->wft.speculative
+               ? earlier(run_stored_deadline_ns(run), wft_deadline_ns(run))
+               : run_stored_deadline_ns(run);
+}
+
+int64_t run_stored_deadline_ns(const struct run *run)
+{
     int64_t due = 0;
 
     if (!run_is_open(run))
         return 0;
     due = earlier(due, run->run_expires_ns);
     due = earlier(due, run->first_task_due_ns);
-    due = earlier(due, wft_deadline_ns(run));
+    if (!run->wft.speculative)
+        due = earlier(due, wft_deadline_ns(run));
     for (struct map_node *it = map_next(&run->activities, NULL); it;
          it = map_next(&run->activities, it))
         due = earlier(due, activity_deadline_ns(CONTAINER_OF(it, struct activity, node)));
@@ -48,8 +56,10 @@ enum err engine_fire(struct transition *t)
                                                       : TIMEOUT_TYPE_SCHEDULE_TO_START);
         transition_need_workflow_task(t);
     }
-    if (due(t, run->first_task_due_ns))
+    if (due(t, run->first_task_due_ns)) {
+        wft_make_normal(t); /* an update was first: its task is the first one */
         transition_need_workflow_task(t);
+    }
     engine_fire_activities(t);
     if (run_is_open(run))
         engine_fire_timers(t);

@@ -6,6 +6,7 @@
 #include "history/engine/engine_int.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
+#include "history/engine/update_item.h"
 
 struct loading {
     struct run *run;
@@ -76,6 +77,21 @@ static enum err load_external(struct loading *loading, struct slice id, struct s
     return ERR_OK;
 }
 
+static enum err load_update(struct loading *loading, struct slice id, struct slice value)
+{
+    struct update *update;
+    const enum err err = update_decode(&loading->scratch, value, &update);
+
+    if (err != ERR_OK)
+        return err;
+    if (!slice_eq(id, bytes_slice(update->id))) {
+        update_free(update);
+        return ERR_CORRUPT;
+    }
+    run_update_put(loading->run, update);
+    return ERR_OK;
+}
+
 static bool visit_item(void *arg, struct slice key, struct slice value)
 {
     struct loading *loading = arg;
@@ -99,6 +115,9 @@ static bool visit_item(void *arg, struct slice key, struct slice value)
         break;
     case ITEM_EXTERNAL:
         loading->err = load_external(loading, id, value);
+        break;
+    case ITEM_UPDATE:
+        loading->err = load_update(loading, id, value);
         break;
     case ITEM_SIGNAL_REQUEST:
         run_signal_request_add(loading->run, id,

@@ -11,6 +11,7 @@
 #include "history/engine/activity.h"
 #include "history/engine/child.h"
 #include "history/engine/timer.h"
+#include "history/engine/update_int.h"
 
 struct saved_item {
     struct saved_item *next;
@@ -174,6 +175,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     struct run *run = t->run;
 
     must(run_is_open(run));
+    update_messages_undo(t);
     forget_added(run, mark->run.next_event_id);
     restore_items(t, mark->items);
 
@@ -194,6 +196,9 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.children = run->children;
     plain.externals = run->externals;
     plain.signal_request_ids = run->signal_request_ids;
+    plain.updates = run->updates;
+    plain.active_updates = run->active_updates;
+    plain.dirty_updates = run->dirty_updates;
     plain.cancel_request_id = run->cancel_request_id;
     plain.sticky_queue = run->sticky_queue;
     plain.worker_identity = run->worker_identity;

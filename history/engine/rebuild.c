@@ -9,6 +9,7 @@
 #include "history/engine/child.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/timer.h"
+#include "history/engine/update_item.h"
 
 /* A timer whose id came into use again while its TimerFired was in the buffer: that event is yet to
  * come. (Activities have ids of their own: two of one activity id can stand side by side.) */
@@ -440,6 +441,62 @@ static bool apply_relation(struct rebuilding *r)
 #undef ENDED
 #undef ANSWERED
 
+/* -- updates ---------------------------------------------------------------------------------- */
+
+static bool apply_update_admitted(struct rebuilding *r)
+{
+    const api_workflow_execution_update_admitted_event_attributes *a =
+        engine_event_attributes(r->event);
+
+    if (!a->request || !a->request->meta || !a->request->meta->update_id[0])
+        return wrong(r, "an update without id");
+    if (run_update(r->run, slice_str(a->request->meta->update_id)))
+        return wrong(r, "an update is admitted twice");
+    struct update *update = update_new(slice_str(a->request->meta->update_id));
+    update->admitted_event_id = r->event->event_id;
+    run_update_put(r->run, update);
+    run_update_dirty(r->run, update);
+    return true;
+}
+
+static bool apply_update_accepted(struct rebuilding *r)
+{
+    const api_workflow_execution_update_accepted_event_attributes *a =
+        engine_event_attributes(r->event);
+    const struct slice id = slice_str(a->protocol_instance_id);
+
+    if (id.len == 0)
+        return wrong(r, "an update without id");
+    struct update *update = run_update(r->run, id);
+    if (!update) {
+        update = update_new(id);
+        run_update_put(r->run, update);
+    }
+    if (update->accepted_event_id != 0)
+        return wrong(r, "an update is accepted twice");
+    update->accepted_event_id = r->event->event_id;
+    update->state = UPDATE_ACCEPTED;
+    run_update_dirty(r->run, update);
+    return true;
+}
+
+static bool apply_update_completed(struct rebuilding *r)
+{
+    const api_workflow_execution_update_completed_event_attributes *a =
+        engine_event_attributes(r->event);
+    struct update *update = a->meta ? run_update(r->run, slice_str(a->meta->update_id)) : NULL;
+
+    if (!update || update->accepted_event_id == 0 || update->completed_event_id != 0 ||
+        update->accepted_event_id != a->accepted_event_id || !a->outcome)
+        return wrong(r, "no such update is accepted");
+    update->completed_event_id = r->event->event_id;
+    update->state = UPDATE_COMPLETED;
+    r->run->updates_completed++;
+    run_update_deactivate(r->run, update);
+    run_update_dirty(r->run, update);
+    return true;
+}
+
 /* -- dispatch -------------------------------------------------------------------------------- */
 
 static bool apply_run_event(struct rebuilding *r)
@@ -477,6 +534,12 @@ static bool apply_run_event(struct rebuilding *r)
         return apply_task_timed_out(r);
     case EVENT_TYPE_MARKER_RECORDED:
         return true;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+        return apply_update_admitted(r);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+        return apply_update_accepted(r);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+        return apply_update_completed(r);
     case EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
         run_merge_search_attributes(
             r->run, r->arena,

@@ -8,6 +8,7 @@
 #include "history/engine/engine_int.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
+#include "history/engine/update_item.h"
 
 #define RETENTION_DEFAULT_NS (INT64_C(86400) * NS_PER_S) /* of a namespace that says nothing */
 
@@ -428,6 +429,21 @@ static void add_items(struct op_list *list, struct buf *buf)
     }
 }
 
+static void add_updates(struct op_list *list, struct buf *buf)
+{
+    struct run *run = list->t->run;
+    struct row_key key;
+
+    LIST_EACH_SAFE(it, tmp, &run->dirty_updates)
+    {
+        struct update *update = CONTAINER_OF(it, struct update, dirty);
+        row_key_item(&key, run, ITEM_UPDATE, bytes_slice(update->id));
+        update_encode(update, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        run_update_clean(update);
+    }
+}
+
 static void add_tasks(struct op_list *list, struct buf *buf)
 {
     const struct transition *t = list->t;
@@ -435,6 +451,8 @@ static void add_tasks(struct op_list *list, struct buf *buf)
 
     for (size_t i = 0; i < t->change_count; i++) {
         const struct task_change *change = &t->changes[i];
+        if (change->speculative)
+            continue;
         row_key_task(&key, t->run->tablet, t->run->namespace_id, change->task_queue, change->kind,
                      change->sticky, change->priority, change->row_seq);
         if (change->add) {
@@ -469,7 +487,7 @@ static void add_outgoing(struct op_list *list, struct buf *buf)
 static void move_deadline(struct op_list *list)
 {
     struct run *run = list->t->run;
-    const int64_t due = engine_deadline_ns(run), row = run->deadline_row_ns;
+    const int64_t due = run_stored_deadline_ns(run), row = run->deadline_row_ns;
     static const uint8_t present[] = {ROW_VERSION};
     struct row_key key;
 
@@ -516,6 +534,20 @@ static void add_visibility(struct op_list *list, struct buf *buf)
     run->dirty = true;
 }
 
+/* Is there anything to write? Then a speculative workflow task must not stay one. */
+static bool has_to_write(const struct op_list *list)
+{
+    const struct transition *t = list->t;
+
+    if (list->count > 0 || t->run->dirty || t->event_count > 0 || t->outgoing_count > 0 ||
+        t->visibility_changed)
+        return true;
+    for (size_t i = 0; i < t->change_count; i++)
+        if (!t->changes[i].speculative)
+            return true;
+    return false;
+}
+
 void rows_of_transition(struct transition *t, bool make_current, struct store_op **ops,
                         size_t *count)
 {
@@ -525,12 +557,15 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
     struct buf buf;
 
     buf_init(&buf, 0);
+    add_items(&list, &buf);
+    add_relations(&list, &buf);
+    add_updates(&list, &buf);
+    if (run->wft.speculative && !t->keeps_speculative && has_to_write(&list))
+        wft_make_normal(t);
     if (t->event_count > 0) {
         row_key_node(&key, run->tablet, run->run_id, t->first_event_id);
         add_op(&list, STORE_INSERT, STORE_MAIN, &key, arena_copy(t->arena, buf_slice(&t->events)));
     }
-    add_items(&list, &buf);
-    add_relations(&list, &buf);
     add_tasks(&list, &buf);
     add_outgoing(&list, &buf);
     move_deadline(&list);

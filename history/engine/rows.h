@@ -5,7 +5,7 @@
  *   X  tablet 'X' run-id(16)                         execution: the mutable state
  *   P  tablet 'P' run-id(16) item-kind id            pending item; its id is for an activity the
  *      scheduled event id (8), for a timer the timer id, for a signal request the request id,
- *      for a child or another execution the initiated event id (8)
+ *      for a child or another execution the initiated event id (8), for an update its id
  *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
@@ -28,7 +28,8 @@ enum row_item {
     ITEM_TIMER = 2,
     ITEM_SIGNAL_REQUEST = 3,
     ITEM_CHILD = 4,
-    ITEM_EXTERNAL = 5
+    ITEM_EXTERNAL = 5,
+    ITEM_UPDATE = 6,
 };
 
 /* A row that ended in this transition. */

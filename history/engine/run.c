@@ -5,6 +5,7 @@
 #include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/timer.h"
+#include "history/engine/update_item.h"
 
 #include <stdlib.h>
 
@@ -22,8 +23,11 @@ struct run *run_new(void)
     map_init(&run->timers, MAP_SEED);
     map_init(&run->children, MAP_SEED);
     map_init(&run->externals, MAP_SEED);
+    map_init(&run->updates, MAP_SEED);
     map_init(&run->signal_request_ids, MAP_SEED);
     list_init(&run->dropped_items);
+    list_init(&run->active_updates);
+    list_init(&run->dirty_updates);
     run->next_event_id = 1;
     run->wft.attempt = 1;
     return run;
@@ -62,6 +66,7 @@ void run_free(struct run *run)
     map_release(&run->timers);
     map_release(&run->children);
     map_release(&run->externals);
+    run_updates_free(run);
     map_release(&run->signal_request_ids);
     bytes_clear(&run->wft.identity);
     bytes_clear(&run->cancel_request_id);
@@ -89,6 +94,7 @@ size_t run_bytes(const struct run *run)
     for (struct map_node *it = map_next(&run->children, NULL); it;
          it = map_next(&run->children, it))
         bytes += child_bytes(CONTAINER_OF(it, struct child, node));
+    bytes += run_updates_bytes(run);
     bytes += run->externals.count * (sizeof(struct external) + 64);
     bytes += run->timers.count * (sizeof(struct timer) + 64);
     bytes += run->signal_request_ids.count * (sizeof(struct signal_request) + 64);

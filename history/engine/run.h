@@ -4,7 +4,8 @@
  * Every field is of one of three sorts, named by the comment that groups it:
  *   derived       rebuilt from the events; engine/rebuild.c does it and the tests compare
  *   durable-only  not in the events (attempts, start ids, buffered events, ...): kept in rows
- *   volatile      lost with the process (none here: the shard keeps queries and waiters)
+ *   volatile      lost with the process: a speculative workflow task, updates not yet accepted
+ *                 (the shard keeps queries and waiters)
  *
  * A run is owned by its shard's thread. Identity lives in the run's arena; what changes during
  * its life is heap memory of its own (struct bytes), so that a long run does not grow.
@@ -56,11 +57,21 @@ struct workflow_task {
     struct bytes identity; /* of the worker that has it */
     int64_t history_size_bytes; /* as written into Started */
     bool suggest_continue_as_new;
+    uint32_t suggest_reasons; /* enum suggest_reason */
+    int64_t start_due_ns; /* of a task that was scheduled for updates: it times out unless started;
+                             0: only a sticky one does */
+    /* volatile */
+    bool speculative; /* scheduled for updates only: neither its events nor a row are written, see
+                         wft_speculative.c */
+    bool heartbeat;   /* carries only what has come since the task before: that one goes on */
 };
+
+enum suggest_reason { SUGGEST_BY_SIZE = 1, SUGGEST_BY_COUNT = 2, SUGGEST_BY_UPDATES = 4 };
 
 enum { COMPLETED_RING = 16, RUN_TYPE_MAX = 1000 };
 
 struct activity; /* activity.h */
+struct update;   /* update_item.h */
 struct child;    /* child.h */
 struct timer;    /* timer.h */
 
@@ -113,6 +124,8 @@ struct run {
     struct map timers;              /* struct timer by timer id */
     struct map children;  /* struct child by initiated event id; a closed run keeps them */
     struct map externals; /* struct external by initiated event id */
+    struct map updates;   /* struct update by update id, see update_item.h */
+    int64_t updates_completed; /* of them */
 
     /* durable-only */
     int64_t history_size_bytes;
@@ -132,9 +145,16 @@ struct run {
     int64_t visibility_order_ns[2]; /* close and start time in the key of its visibility row; both
                                        0: it has none */
 
+    /* volatile, or follows from the above */
+    struct list active_updates; /* struct update: in flight, oldest first */
+    uint32_t active_update_count;
+    size_t active_update_bytes; /* ids and requests of these */
+    uint64_t dropped_start_id;  /* of the last speculative task that left no trace */
+
     /* bookkeeping of one transition, empty between two */
     bool dirty;                /* the execution row must be written */
     struct list dropped_items; /* struct dropped_item: rows of ended activities, timers */
+    struct list dirty_updates; /* struct update */
 };
 
 struct signal_request {

@@ -51,9 +51,20 @@ static void put_ring(struct rec_writer *w, uint32_t key, const uint64_t ids[COMP
 #define PUT_TEXT(key, member) put_bytes(&w, key, slice_str(run->member))
 #define PUT_RING(key, member) put_ring(&w, key, run->member)
 
-void run_encode(const struct run *run, struct buf *out)
+const struct run *run_as_stored(const struct run *run, struct run *copy)
+{
+    if (!run->wft.speculative)
+        return run;
+    *copy = *run;
+    copy->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
+    return copy;
+}
+
+void run_encode(const struct run *whole, struct buf *out)
 {
     struct rec_writer w;
+    struct run copy;
+    const struct run *run = run_as_stored(whole, &copy);
 
     rec_begin(&w, out);
     rec_put_u64(&w, KEY_VERSION, RUN_ROW_VERSION);

@@ -8,6 +8,10 @@
 
 enum { RUN_ROW_VERSION = 1 };
 
+/* The plain fields as rows and history have them: without a speculative workflow task. `copy` is
+ * room for it; it owns nothing. */
+const struct run *run_as_stored(const struct run *run, struct run *copy);
+
 void run_encode(const struct run *run, struct buf *out);
 /* Into a fresh run_new(), all but the items. ERR_CORRUPT. */
 MUST_USE enum err run_decode(struct arena *scratch, struct slice row, struct run *run);

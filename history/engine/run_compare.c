@@ -3,6 +3,7 @@
 #include "history/engine/child.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
+#include "history/engine/update_item.h"
 
 enum sort { DERIVED, WFT, DURABLE, OTHER };
 
@@ -149,6 +150,39 @@ static void compare_relations(struct comparing *c)
     }
 }
 
+/* Those that events tell of. */
+static size_t stored_updates(const struct run *run)
+{
+    size_t count = 0;
+
+    for (struct map_node *it = map_next(&run->updates, NULL); it;
+         it = map_next(&run->updates, it)) {
+        const struct update *update = CONTAINER_OF(it, struct update, node);
+        count += update->admitted_event_id != 0 || update->accepted_event_id != 0;
+    }
+    return count;
+}
+
+static void compare_updates(struct comparing *c)
+{
+    differ_i64(c, DERIVED, "updates.count", (int64_t)stored_updates(c->a),
+               (int64_t)stored_updates(c->b));
+    for (struct map_node *it = map_next(&c->a->updates, NULL); it;
+         it = map_next(&c->a->updates, it)) {
+        const struct update *a = CONTAINER_OF(it, struct update, node);
+        const struct update *b = run_update(c->b, bytes_slice(a->id));
+        if (a->admitted_event_id == 0 && a->accepted_event_id == 0)
+            continue;
+#define UPDATE_I64(sort, member)                                                                   \
+    differ_i64(c, sort, "update " #member, (int64_t)a->member, b ? (int64_t)b->member : -1)
+        UPDATE_I64(DERIVED, admitted_event_id);
+        UPDATE_I64(DERIVED, accepted_event_id);
+        UPDATE_I64(DERIVED, completed_event_id);
+        UPDATE_I64(DURABLE, rejected);
+#undef UPDATE_I64
+    }
+}
+
 static void compare_items(struct comparing *c)
 {
     differ_i64(c, DERIVED, "activities.count", (int64_t)c->a->activities.count,
@@ -183,10 +217,12 @@ static void compare_items(struct comparing *c)
 
 bool run_compare(const struct run *a, const struct run *b, enum run_fields which, struct buf *out)
 {
-    struct comparing c = {a, b, which, out, true};
+    struct run copy_a, copy_b;
+    struct comparing c = {run_as_stored(a, &copy_a), run_as_stored(b, &copy_b), which, out, true};
 
     compare_fields(&c);
     compare_items(&c);
     compare_relations(&c);
+    compare_updates(&c);
     return c.same;
 }

@@ -21,6 +21,11 @@ const struct engine_limits engine_limits_default = {
     .sticky_poller_ns = 10 * NS_PER_S,
     .wft_heartbeat_timeout_ns = 1800 * NS_PER_S,
     .wft_retry_backoff_after_attempt = 3,
+    .updates_in_flight_max = 10,
+    .updates_in_flight_bytes_max = 20 * 1024 * 1024,
+    .updates_max = 2000,
+    .updates_suggest_share = 0.9,
+    .discard_speculative_events_max = 10,
 };
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena)
@@ -173,6 +178,9 @@ static const uint8_t attributes_case[] = {
     CASE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
     CASE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED),
     CASE(EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED),
+    CASE(WORKFLOW_EXECUTION_UPDATE_ADMITTED),
+    CASE(WORKFLOW_EXECUTION_UPDATE_ACCEPTED),
+    CASE(WORKFLOW_EXECUTION_UPDATE_COMPLETED),
 };
 #undef CASE
 
@@ -218,6 +226,8 @@ int64_t transition_event(struct transition *t, api_history_event *event)
     struct run *run = t->run;
 
     must(run_is_open(run));
+    if (run->wft.speculative)
+        wft_make_normal(t);
     event->event_id = run->next_event_id++;
     if (!event->event_time)
         event->event_time = proto_timestamp(t->arena, t->now_ns);
@@ -260,6 +270,7 @@ int64_t transition_event_or_buffer(struct transition *t, api_history_event *even
     if (run->wft.state != WFT_STARTED && !t->commands_running)
         return transition_event(t, event);
     must(run_is_open(run));
+    wft_make_normal(t);
     event->event_id = 0;
     if (!event->event_time)
         event->event_time = proto_timestamp(t->arena, t->now_ns);
@@ -341,18 +352,30 @@ void transition_task_add(struct transition *t, const struct task_change *change)
         copy->priority = PRIORITY_DEFAULT;
 }
 
-void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
-                          uint64_t row_seq, struct slice task_queue, int32_t priority)
+/* A task that came in this very step leaves no trace. */
+static bool take_back(struct transition *t, uint64_t row_seq)
 {
-    /* A task that came in this very step leaves no trace. */
     for (size_t i = 0; i < t->change_count; i++) {
         if (t->changes[i].add && t->changes[i].row_seq == row_seq) {
             memmove(&t->changes[i], &t->changes[i + 1],
                     (t->change_count - i - 1) * sizeof(t->changes[0]));
             t->change_count--;
-            return;
+            return true;
         }
     }
+    return false;
+}
+
+void transition_task_withdraw(struct transition *t, uint64_t row_seq)
+{
+    (void)take_back(t, row_seq);
+}
+
+void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
+                          uint64_t row_seq, struct slice task_queue, int32_t priority)
+{
+    if (take_back(t, row_seq))
+        return;
     const struct task_change change = {.add = false,
                                        .kind = kind,
                                        .sticky = sticky,

@@ -29,6 +29,11 @@ struct engine_limits {
     int64_t wft_heartbeat_timeout_ns;        /* 30 min: history.workflowTaskHeartbeatTimeout */
     int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
     bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */
+    uint32_t updates_in_flight_max;          /* 10: history.maxInFlightUpdates; 0: no limit */
+    size_t updates_in_flight_bytes_max;      /* 20 MiB: history.maxInFlightUpdatePayloads; 0 */
+    uint32_t updates_max;                    /* 2000: history.maxTotalUpdates; 0: no limit */
+    double updates_suggest_share; /* 0.9: history.maxTotalUpdates.suggestContinueAsNewThreshold */
+    int64_t discard_speculative_events_max; /* 10: history.discardSpeculativeWorkflowTask... */
 };
 extern const struct engine_limits engine_limits_default;
 
@@ -43,6 +48,7 @@ struct engine_namespaces {
 /* A task that became dispatchable (row to be written, then offered) or ceased to be. */
 struct task_change {
     bool add;
+    bool speculative; /* has no row: only to be offered; may come again, with a row */
     enum rpc_task_kind kind;
     bool sticky;
     uint64_t row_seq;
@@ -70,6 +76,7 @@ struct started_workflow_task {
 };
 
 struct update_change; /* update.h */
+struct update_undo;   /* update_messages.c */
 
 struct transition {
     /* in */
@@ -94,6 +101,9 @@ struct transition {
     size_t outgoing_count, outgoing_cap;
     struct update_change *updates; /* updates that moved, or ended without an outcome */
     size_t update_count, update_cap;
+    struct update_undo *undo; /* updates that messages have moved, while the answer is tried */
+    bool keeps_speculative;   /* a speculative task stays one although something is written: what
+                                 this step did to it is all there is */
     bool visibility_changed; /* started, closed, or an attribute that List shows */
     bool closed;
     struct slice reply; /* the encoded API response */
@@ -136,6 +146,9 @@ api_history_event *transition_event_new(struct transition *t, int32_t type);
 void transition_task_add(struct transition *t, const struct task_change *change);
 void transition_task_drop(struct transition *t, enum rpc_task_kind kind, bool sticky,
                           uint64_t row_seq, struct slice task_queue, int32_t priority);
+
+/* The offer of a task without a row is void. */
+void transition_task_withdraw(struct transition *t, uint64_t row_seq);
 
 /* Another execution is asked for something: draws effect->row_seq, keeps what `effect` points to
  * (all in t->arena or longer). Gives the row_seq. */

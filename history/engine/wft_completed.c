@@ -10,6 +10,7 @@
 #include "history/engine/command_checks.h"
 #include "history/engine/failure.h"
 #include "history/engine/reset_points.h"
+#include "history/engine/update_int.h"
 
 static void empty_reply(struct transition *t, const ProtobufCMessageDescriptor *desc)
 {
@@ -31,9 +32,6 @@ static enum err check_answer(struct transition *t,
         return err_fail(t->detail, ERR_INVALID,
                         "versioning behavior cannot be specified without deployment options being "
                         "set with versioned mode");
-    if (request->n_messages > 0)
-        return err_fail(t->detail, ERR_INVALID,
-                        "this server does not support protocol messages yet");
     return commands_check_sequence(t, request->n_commands, request->commands);
 }
 
@@ -77,14 +75,21 @@ static void set_sticky(struct transition *t,
 {
     const api_sticky_execution_attributes *sticky = request->sticky_attributes;
     struct run *run = t->run;
+    int64_t timeout_ns;
 
     if (!sticky || !sticky->worker_task_queue || !sticky->worker_task_queue->name[0]) {
         wft_clear_sticky(run);
         return;
     }
-    bytes_set(&run->sticky_queue, slice_str(sticky->worker_task_queue->name));
-    if (check_duration(sticky->schedule_to_start_timeout, &run->sticky_schedule_to_start_ns))
-        run->sticky_schedule_to_start_ns = 0; /* no such span: no time-out */
+    const struct slice name = slice_str(sticky->worker_task_queue->name);
+    if (check_duration(sticky->schedule_to_start_timeout, &timeout_ns))
+        timeout_ns = 0; /* no such span: no time-out */
+    if (slice_eq(bytes_slice(run->sticky_queue), name) &&
+        run->sticky_schedule_to_start_ns == timeout_ns)
+        return;
+    bytes_set(&run->sticky_queue, name);
+    run->sticky_schedule_to_start_ns = timeout_ns;
+    run->dirty = true;
 }
 
 /* The task is over: its events are written, the run is between two tasks. Gives the id of the
@@ -96,7 +101,7 @@ static int64_t complete_task(struct transition *t,
     struct workflow_task *wft = &run->wft;
 
     wft_drop_row(t);
-    if (wft->attempt > 1)
+    if (wft->attempt > 1 || wft->speculative)
         wft_write_transient(t, request->identity, request->worker_version_stamp);
     const int64_t completed_id = run->next_event_id;
     write_completed(t, request);
@@ -112,6 +117,19 @@ static int64_t complete_task(struct transition *t,
                                               : SLICE_EMPTY);
     set_sticky(t, request);
     return completed_id;
+}
+
+/* A speculative task that changed nothing: as if it had not been. */
+static void drop_task(struct transition *t,
+                      const api_respond_workflow_task_completed_request *request)
+{
+    struct run *run = t->run;
+
+    t->keeps_speculative = true;
+    run->dropped_start_id = run->wft.start_id;
+    bytes_clear(&run->wft.identity);
+    run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
+    set_sticky(t, request);
 }
 
 static void fail_task(struct transition *t, const struct command_context *ctx,
@@ -157,6 +175,8 @@ static void completed_reply(struct transition *t, uint64_t start_id, struct slic
     api_respond_workflow_task_completed_response *response =
         engine_message(t->arena, &api_respond_workflow_task_completed_response__desc);
 
+    if (t->run->dropped_start_id == start_id) /* the worker goes back to what is written */
+        response->reset_history_event_id = t->run->last_started_event_id;
     if (run_is_open(t->run))
         engine_start_eager_activities(t, start_id, identity, response);
     t->reply = transition_pack(t, response);
@@ -172,10 +192,15 @@ static void next_task(struct transition *t,
 
     if (!run_is_open(run) || run->wft.state != WFT_NONE)
         return;
-    if (!failed && !request->force_create_new_workflow_task && run->buffered_count == 0 &&
-        !t->workflow_task_needed)
+    const bool normal = failed || request->force_create_new_workflow_task ||
+                        run->buffered_count > 0 || t->workflow_task_needed;
+    if (!normal && !updates_wait_for_task(run))
         return;
-    wft_schedule(t, !inline_start, heartbeat_since_ns);
+    if (normal || !inline_start)
+        wft_schedule(t, !inline_start, heartbeat_since_ns);
+    else
+        wft_schedule_speculative(t, false);
+    run->wft.heartbeat = inline_start && request->force_create_new_workflow_task;
     if (!inline_start)
         return;
     const struct wft_start start = {.identity = slice_str(request->identity),
@@ -196,6 +221,28 @@ static enum err repeat_reply(struct transition *t, const struct task_token *toke
         wft_drop_row(t); /* should it have been taken for lost */
         t->started = wft_response(t);
     }
+    return ERR_OK;
+}
+
+/* All that the worker asks for. With an error the caller returns to its mark. */
+static enum err carry_out(struct transition *t, struct command_context *ctx,
+                          const api_respond_workflow_task_completed_request *request)
+{
+    ctx->messages = update_messages_of(t, request->n_messages, request->messages);
+    if (wft_is_droppable(t, request))
+        drop_task(t, request);
+    else
+        ctx->completed_event_id = complete_task(t, request);
+    enum err err = commands_run(t, ctx, request->n_commands, request->commands);
+    if (err == ERR_OK)
+        err = update_messages_rest(t, ctx);
+    if (err != ERR_OK)
+        return err;
+    update_messages_apply(t);
+    if (!run_is_open(t->run))
+        updates_close(t);
+    else if (!request->force_create_new_workflow_task)
+        updates_reject_unprocessed(t);
     return ERR_OK;
 }
 
@@ -221,15 +268,17 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
 
     const struct run_mark *mark = run_mark(t, request);
     struct command_context ctx = {.identity = request->identity};
-    ctx.completed_event_id = complete_task(t, request);
-    err = commands_run(t, &ctx, request->n_commands, request->commands);
+    err = carry_out(t, &ctx, request);
     if (err != ERR_OK) {
         run_return_to(t, mark);
-        if (err != ERR_INVALID) /* Spec: not the worker's fault; the task stays with it */
+        if (err != ERR_INVALID || ctx.refuse) /* Spec: the task stays with the worker */
             return err;
+        updates_task_failed(t);
         /* A worker that fails again and again is left to its time-out. */
-        if (before.attempt > 1 && ctx.cause != WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND)
-            return err;
+        if (before.attempt > 1 && ctx.cause != WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) {
+            t->reply_err = err;
+            return ERR_OK;
+        }
         fail_task(t, &ctx, request);
     } else {
         t->wft_completed = true;

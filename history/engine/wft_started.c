@@ -2,6 +2,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/update_int.h"
 
 /* The stamp that old-style capabilities stand for; none for workers of a deployment version. */
 static api_worker_version_stamp *stamp_of_poll(struct transition *t,
@@ -103,8 +104,9 @@ struct started_workflow_task *wft_response(struct transition *t)
     out->history_from =
         run->sticky_queue.len > 0 || wft->inline_start ? run->last_started_event_id + 1 : 1;
     out->history_to = run->next_event_id;
-    if (wft->attempt > 1)
+    if (wft->attempt > 1 || wft->speculative)
         out->extra_events = transient_events(t, transition_str(t, bytes_slice(wft->identity)));
+    updates_send(t, out->response);
     return out;
 }
 
@@ -112,7 +114,8 @@ struct slice engine_transient_events(struct transition *t)
 {
     const struct run *run = t->run;
 
-    if (!run_is_open(run) || run->wft.state == WFT_NONE || run->wft.attempt == 1 ||
+    if (!run_is_open(run) || run->wft.state == WFT_NONE ||
+        (run->wft.attempt == 1 && !run->wft.speculative) ||
         run->wft.scheduled_event_id != run->next_event_id)
         return SLICE_EMPTY;
     return transient_events(t, "");
@@ -138,6 +141,7 @@ enum err engine_start_workflow_task(struct transition *t, const struct rpc_task 
     if (poll->sticky && !slice_eq(poll->task_queue, bytes_slice(run->sticky_queue)))
         return ERR_STALE; /* the run has left this worker's queue */
 
+    t->keeps_speculative = true;
     wft_drop_row(t);
     if (!poll->sticky)
         wft_clear_sticky(run); /* another worker takes over: it needs the whole history */
@@ -185,6 +189,8 @@ bool wft_token_answered(const struct run *run, const struct task_token *token)
 {
     if (token->start_id == 0)
         return false;
+    if (run->dropped_start_id == token->start_id)
+        return true;
     for (size_t i = 0; i < COMPLETED_RING; i++)
         if (run->completed_start_ids[i] == token->start_id)
             return true;

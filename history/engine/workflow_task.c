@@ -3,7 +3,8 @@
  *     NONE --schedule--> SCHEDULED --start--> STARTED --complete, fail, time out--> NONE
  *                            '-------schedule-to-start time-out (sticky)------------'
  *
- * A start whose answer reached nobody is taken back in unstart.c.
+ * A start whose answer reached nobody is taken back in unstart.c; tasks for updates alone, which
+ * are speculative, are in wft_speculative.c.
  *
  * 1. Attempt 1 writes its events at once. From attempt 2 on (transient) they are only shown to the
  *    worker, with the ids that they would get, and are written when the task completes.
@@ -15,6 +16,7 @@
 
 #include "common/proto/wire.h"
 #include "history/engine/child.h"
+#include "history/engine/update_int.h"
 
 static const int64_t RETRY_INITIAL_NS = 5 * NS_PER_S;
 static const int64_t RETRY_MAX_NS = 600 * NS_PER_S;
@@ -95,13 +97,16 @@ api_history_event *wft_started_event(struct transition *t, const char *identity,
     a->suggest_continue_as_new = wft->suggest_continue_as_new;
     if (wft->suggest_continue_as_new) {
         a->suggest_continue_as_new_reasons =
-            ARENA_ARRAY(t->arena, Temporal__Api__Enums__V1__SuggestContinueAsNewReason, 2);
-        if (wft->history_size_bytes >= t->limits->suggest_bytes)
+            ARENA_ARRAY(t->arena, Temporal__Api__Enums__V1__SuggestContinueAsNewReason, 3);
+        if (wft->suggest_reasons & SUGGEST_BY_SIZE)
             a->suggest_continue_as_new_reasons[a->n_suggest_continue_as_new_reasons++] =
                 SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE;
-        if (wft->started_event_id >= t->limits->suggest_events)
+        if (wft->suggest_reasons & SUGGEST_BY_COUNT)
             a->suggest_continue_as_new_reasons[a->n_suggest_continue_as_new_reasons++] =
                 SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS;
+        if (wft->suggest_reasons & SUGGEST_BY_UPDATES)
+            a->suggest_continue_as_new_reasons[a->n_suggest_continue_as_new_reasons++] =
+                SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_UPDATES;
     }
     a->history_size_bytes = wft->history_size_bytes;
     a->worker_version = stamp;
@@ -115,6 +120,7 @@ void wft_offer(struct transition *t, bool sticky)
     struct run *run = t->run;
     const struct task_change change = {
         .add = true,
+        .speculative = run->wft.speculative,
         .kind = TASK_WORKFLOW,
         .sticky = sticky,
         .row_seq = ++*t->row_seq,
@@ -126,7 +132,7 @@ void wft_offer(struct transition *t, bool sticky)
 
     run->wft.row_seq = change.row_seq;
     run->wft.row_sticky = sticky;
-    run->dirty = true;
+    run->dirty |= !run->wft.speculative;
     transition_task_add(t, &change);
 }
 
@@ -136,6 +142,12 @@ void wft_drop_row(struct transition *t)
 
     if (run->wft.row_seq == 0)
         return;
+    if (run->wft.speculative) {
+        transition_task_withdraw(t, run->wft.row_seq);
+        run->wft.row_seq = 0;
+        run->wft.row_sticky = false;
+        return;
+    }
     transition_task_drop(t, TASK_WORKFLOW, run->wft.row_sticky, run->wft.row_seq,
                          run->wft.row_sticky ? bytes_slice(run->sticky_queue) : run->task_queue,
                          run_priority(run));
@@ -306,6 +318,7 @@ void wft_start(struct transition *t, const struct wft_start *start)
     do {
         wft->start_id = rng_u64(t->rng);
     } while (wft->start_id == 0);
+    wft->start_due_ns = 0;
     /* Spec: of an eager start the reference does not know it yet. */
     wft->history_size_bytes =
         start->by_completion && run->last_completed_ns == 0 ? 0 : run->history_size_bytes;
@@ -314,24 +327,17 @@ void wft_start(struct transition *t, const struct wft_start *start)
         wft->scheduled_ns = t->now_ns;
         wft->scheduled_event_id = transition_event(t, wft_scheduled_event(t, t->now_ns));
     }
-    wft->started_event_id = wft->attempt == 1 ? run->next_event_id : wft->scheduled_event_id + 1;
-    wft->suggest_continue_as_new = run->history_size_bytes >= t->limits->suggest_bytes ||
-                                   wft->started_event_id >= t->limits->suggest_events;
-    if (wft->attempt == 1)
+    const bool written = wft->attempt == 1 && !wft->speculative;
+    wft->started_event_id = written ? run->next_event_id : wft->scheduled_event_id + 1;
+    wft->suggest_reasons =
+        (run->history_size_bytes >= t->limits->suggest_bytes ? SUGGEST_BY_SIZE : 0U) |
+        (run->next_event_id >= t->limits->suggest_events ? SUGGEST_BY_COUNT : 0U) |
+        (updates_suggest_continue(t) ? SUGGEST_BY_UPDATES : 0U);
+    wft->suggest_continue_as_new = wft->suggest_reasons != 0;
+    if (written)
         transition_event(t, wft_started_event(t, transition_str(t, start->identity), start->stamp));
     wft->state = WFT_STARTED;
-    run->dirty = true;
-}
-
-void wft_write_transient(struct transition *t, const char *identity,
-                         api_worker_version_stamp *stamp)
-{
-    struct workflow_task *wft = &t->run->wft;
-
-    must(wft->attempt > 1);
-    wft->scheduled_event_id = transition_event(t, wft_scheduled_event(t, wft->scheduled_ns));
-    wft->started_event_id = t->run->next_event_id;
-    transition_event(t, wft_started_event(t, identity, stamp));
+    run->dirty |= !wft->speculative;
 }
 
 /* -- the end without completion -------------------------------------------------------------- */
@@ -355,9 +361,11 @@ static void end_attempt(struct transition *t, bool next_attempt)
     wft->sticky = false;
     wft->start_id = wft->poll_id = 0;
     wft->again_ns = 0;
-    wft->inline_start = false;
+    wft->inline_start = wft->heartbeat = false;
     wft->history_size_bytes = 0;
     wft->suggest_continue_as_new = false;
+    wft->suggest_reasons = 0;
+    wft->start_due_ns = 0;
     bytes_clear(&wft->identity);
     run->close_attempted = false;
     run->dirty = true;
@@ -375,6 +383,8 @@ void wft_fail(struct transition *t, const struct wft_failure *failure)
     struct workflow_task *wft = &t->run->wft;
 
     must(wft->state == WFT_STARTED);
+    if (wft->speculative)
+        wft_write_transient(t, failure->identity ? failure->identity : "", NULL);
     if (wft->attempt == 1) {
         api_history_event *event;
         api_workflow_task_failed_event_attributes *a =
@@ -396,6 +406,12 @@ void wft_time_out(struct transition *t, int32_t timeout_type)
     const bool of_start = timeout_type == TIMEOUT_TYPE_SCHEDULE_TO_START;
 
     must(wft->state == (of_start ? WFT_SCHEDULED : WFT_STARTED));
+    if (wft->speculative && of_start) {
+        wft_drop_row(t);
+        wft_write_scheduled(t);
+    } else if (wft->speculative) {
+        wft_write_transient(t, "", NULL);
+    }
     if (of_start || wft->attempt == 1) {
         api_history_event *event;
         api_workflow_task_timed_out_event_attributes *a =
@@ -417,6 +433,8 @@ int64_t wft_deadline_ns(const struct run *run)
         return wft->again_ns + run->sticky_schedule_to_start_ns;
     if (wft->state == WFT_STARTED)
         return (wft->again_ns ? wft->again_ns : wft->started_ns) + wft->timeout_ns;
+    if (wft->state == WFT_SCHEDULED && wft->start_due_ns != 0)
+        return wft->start_due_ns;
     if (wft->state == WFT_SCHEDULED && wft->sticky && run->sticky_queue.len > 0 &&
         run->sticky_schedule_to_start_ns > 0)
         return wft->scheduled_ns + run->sticky_schedule_to_start_ns;
@@ -460,6 +478,7 @@ enum err engine_no_sticky_poller(struct transition *t, const struct rpc_task *ta
         wft->row_seq != task->row_seq)
         return ERR_STALE;
     /* The run stays sticky until somebody else starts the task: the worker may come back. */
+    t->keeps_speculative = true;
     wft_drop_row(t);
     wft_offer(t, false);
     return ERR_OK;
