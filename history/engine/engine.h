@@ -137,8 +137,8 @@ enum err command_protocol_message(struct transition *t, struct command_context *
                                   const api_command *command);
 
 /* The events of a pending task of a further attempt, or of a speculative one, which are not in the
- * history: Scheduled and, when it is started, Started, as repeated field 1 of History. Empty: there are none. Changes
- * nothing; needs no more of `t` than run, arena and limits. */
+ * history: Scheduled and, when it is started, Started, as repeated field 1 of History. Empty: there
+ * are none. Changes nothing; needs no more of `t` than run, arena and limits. */
 struct slice engine_transient_events(struct transition *t);
 /* The started task reached no worker (NOT_DELIVERED): offer it again, without spending an attempt.
  * ERR_STALE: `token` is not that of the present start, or it is taken back already. */
@@ -190,7 +190,8 @@ MUST_USE enum err engine_effect_answered(struct transition *t, const struct rpc_
 /* -- time ----------------------------------------------------------------------------------- */
 
 /* The next moment at which anything of this run is due; 0: never. It may be earlier than what the
- * deadline row can say (run->deadline_row_ns): a speculative task's time-out lives in memory only. */
+ * deadline row can say (run->deadline_row_ns): a speculative task's time-out lives in memory only.
+ */
 int64_t engine_deadline_ns(const struct run *run);
 /* Carry out everything that is due at t->now_ns (possibly nothing). Order: workflow time-out
  * first, then workflow task, activities, timers, each by due time. */

@@ -71,7 +71,7 @@ struct rig {
     struct err_detail detail;
     uint64_t poll_id;
     int64_t now_ns;
-    const char *told; /* what became of updates, so far */
+    const char *told;  /* what became of updates, so far */
     char *pending[64]; /* ids of updates that are not over */
     size_t pending_count;
     struct update_answer answer; /* to the last request for an update */

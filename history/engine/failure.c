@@ -54,8 +54,7 @@ api_failure_failure *failure_timeout(struct arena *arena, const char *message, i
     return failure;
 }
 
-api_failure_failure *failure_application(struct arena *arena, const char *message,
-                                         const char *type)
+api_failure_failure *failure_application(struct arena *arena, const char *message, const char *type)
 {
     api_failure_failure *failure = failure_new(arena, message);
     api_application_failure_info *info = ARENA_NEW(arena, api_application_failure_info);

@@ -122,9 +122,9 @@ struct run {
     struct workflow_task wft;       /* of a closed run: the task that was scheduled when it ended */
     struct map activities;          /* struct activity by scheduled event id */
     struct map timers;              /* struct timer by timer id */
-    struct map children;  /* struct child by initiated event id; a closed run keeps them */
-    struct map externals; /* struct external by initiated event id */
-    struct map updates;   /* struct update by update id, see update_item.h */
+    struct map children;       /* struct child by initiated event id; a closed run keeps them */
+    struct map externals;      /* struct external by initiated event id */
+    struct map updates;        /* struct update by update id, see update_item.h */
     int64_t updates_completed; /* of them */
 
     /* durable-only */

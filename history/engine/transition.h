@@ -104,7 +104,7 @@ struct transition {
     struct update_undo *undo; /* updates that messages have moved, while the answer is tried */
     bool keeps_speculative;   /* a speculative task stays one although something is written: what
                                  this step did to it is all there is */
-    bool visibility_changed; /* started, closed, or an attribute that List shows */
+    bool visibility_changed;  /* started, closed, or an attribute that List shows */
     bool closed;
     struct slice reply; /* the encoded API response */
     enum err reply_err; /* the step commits, and the caller gets this error (and *detail) */
