@@ -24,14 +24,12 @@ from rpc_status import Status
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService/"
 UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 NANOS = 1_000_000_000
-# Numbers and texts that are a server's own affair.
-MASKED = {"task_id", "history_size_bytes", "task_token", "next_page_token", "version", "current_retry_interval",
-          "execution_duration", "total_history_size", "state_transition_count",
-          "requests_per_second"}  # of a queue: the reference multiplies a setting by its partitions
-# Fields that are explained: no build id based versioning, no cluster-specific text.
-# last_attempt_complete_time: the reference has none after a time-out, and counts the retry interval from 1970 then.
-DROPPED = {"worker_version", "binary_checksum", "poller_scaling_decision", "last_attempt_complete_time"}
-TEXT_MAX = 300  # an error's text is cut at 511 bytes here
+# Numbers and texts that are a server's own affair: ids and tokens, bytes (they count the ids), and how long it took.
+MASKED = {"task_id", "history_size_bytes", "total_history_size", "task_token", "next_page_token", "version",
+          "execution_duration", "requests_per_second"}  # of a queue: the reference multiplies a setting by its partitions
+# A hint to pollers that depends on how long each poll had waited.
+DROPPED = {"poller_scaling_decision"}
+TEXT_MAX = 1500
 
 
 def seconds(n):
@@ -131,6 +129,8 @@ class Lab:
         elif field.message_type.full_name == "google.protobuf.Duration":
             # Of a task that fails again and again; what is left of the least interval between two runs.
             jittered = (value.seconds >= 10 or field.name == "first_workflow_task_backoff") and value.nanos % 1000000
+            if field.name == "current_retry_interval":  # between two moments: some microseconds longer
+                value = seconds(math.floor(value.ToNanoseconds() / 1e7) / 100)
             self.say(f"{pad}{label}: {'<jittered>' if jittered else value.ToJsonString()}")
         else:
             self.say(f"{pad}{label}:")

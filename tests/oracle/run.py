@@ -3,7 +3,7 @@
 
     run.py --ours SERVER [NAME ...]                       ours with what is recorded, without the slow scenarios
     run.py --ours SERVER --reference SERVER [NAME ...]    ours with the reference, and that with what is recorded
-    run.py --record --reference SERVER [NAME ...]         write down what the reference answers
+    run.py --record --reference SERVER [NAME ...]         write down what the reference answers (twice)
 
 SERVER is HOST:PORT of one that runs, or what starts one: a folder of executables for ours, a program for the
 reference. NAME is a part of scenarios' names; without it all are played. --dump FOLDER keeps what was answered.
@@ -59,10 +59,16 @@ def judge(name, sides, differences, options):
     return wrong
 
 
+def submit(pool, side, address, name, options):
+    if side == "ours":
+        return pool.submit(stage.play, address, name)
+    return pool.submit(stage.play_steadily, address, name, None if options.record else stage.expected(name))
+
+
 def play_all(names, addresses, differences, options):
     failed, took = 0, {}
     with concurrent.futures.ThreadPoolExecutor(options.jobs * len(addresses)) as pool:
-        played = {name: {side: pool.submit(stage.play, address, name) for side, address in addresses.items()}
+        played = {name: {side: submit(pool, side, address, name, options) for side, address in addresses.items()}
                   for name in names}
         for name, futures in played.items():
             sides = {side: future.result() for side, future in futures.items()}

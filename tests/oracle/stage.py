@@ -35,6 +35,17 @@ def play(address, name):
     return lab.lines, time.monotonic() - began
 
 
+def play_steadily(address, name, like=None):
+    """What a server answers twice, or what it answers `like` once: on a busy machine one play may be late."""
+    answers, began = [like], time.monotonic()
+    for _ in range(5):
+        lines, _ = play(address, name)
+        if lines in answers and not is_broken(lines):
+            break
+        answers.append(lines)
+    return lines, time.monotonic() - began
+
+
 def is_broken(lines):
     return any("== TIMED OUT" in line or "== the scenario broke" in line for line in lines)
 

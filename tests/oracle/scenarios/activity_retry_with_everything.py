@@ -9,7 +9,7 @@ from lab import payloads, seconds
 def play(x):
     x.start()
     x.complete(x.poll(), activity(x, heartbeat_timeout=seconds(5), schedule_to_close_timeout=seconds(60),
-                                  retry_policy=RetryPolicy(initial_interval=seconds(0.1), maximum_interval=seconds(0.2),
+                                  retry_policy=RetryPolicy(initial_interval=seconds(0.5), maximum_interval=seconds(0.6),
                                                            backoff_coefficient=3.0, maximum_attempts=5)))
     for i in range(4):
         task = x.poll_activity(show=True)
