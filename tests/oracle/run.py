@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--ours")
     parser.add_argument("--reference")
     parser.add_argument("--record", action="store_true")
-    parser.add_argument("--jobs", type=int, default=24)
+    parser.add_argument("--jobs", type=int, default=16)
     parser.add_argument("--dump", type=pathlib.Path)
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("names", nargs="*")

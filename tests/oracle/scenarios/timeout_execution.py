@@ -3,7 +3,7 @@ from lab import seconds
 
 
 def play(x):
-    x.start(workflow_execution_timeout=seconds(1))
+    x.start(workflow_execution_timeout=seconds(2))
     x.describe()
     x.complete(x.poll())
     x.await_close()
