@@ -1,7 +1,9 @@
 /* dispatch.c - from a gRPC call to its handler: decode, find the namespace, count; and the answer.
  */
+#include "frontend/admission.h"
 #include "frontend/frontend.h"
 #include "frontend/handlers.h"
+#include "frontend/validate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@ struct fe_route {
     enum fe_namespace where;
     fe_handler_fn handle; /* NULL: not built */
     struct frontend *fe;
+    struct quota_method quota;
     struct counter *requests, *errors;
     struct histogram *latency;
 };
@@ -42,6 +45,7 @@ static void finished(struct fe_call *fc, enum err err)
     if (err != ERR_OK)
         counter_add(fc->route->errors, 1);
     histogram_observe_ns(fc->route->latency, clock_mono_ns(fc->fe->clock) - fc->started_mono_ns);
+    fe_admission_end(fc);
     if (fc->ns)
         cluster_namespace_unref(fc->ns);
     fc->ns = NULL;
@@ -64,6 +68,7 @@ void fe_fail(struct fe_call *fc, enum err err, const struct err_detail *detail)
 
     must(err != ERR_OK);
     errdetail_complete(fc->arena, err, &complete);
+    fe_tell_exhausted(fc, fc->route->operation, &complete);
     finished(fc, err);
     grpc_call_fail(fc->call, err, &complete);
 }
@@ -103,7 +108,7 @@ static enum err namespace_of_name(struct fe_call *fc)
 
     if (name[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "Namespace is empty.");
-    if (strlen(name) > FE_ID_BYTES_MAX)
+    if (strlen(name) > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Namespace length exceeds limit.");
     return fe_namespace_by_name(fc, name, &fc->ns);
 }
@@ -113,7 +118,7 @@ static enum err namespace_of_token(struct fe_call *fc)
     const ProtobufCBinaryData *bytes = member_of(fc, "task_token");
     const char *name = request_namespace(fc);
 
-    if (strlen(name) > FE_ID_BYTES_MAX)
+    if (strlen(name) > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Namespace length exceeds limit.");
     if (bytes->len == 0)
         return err_fail(&fc->detail, ERR_INVALID, "Task token not set on request.");
@@ -187,6 +192,8 @@ static void dispatch(void *ctx, struct grpc_call *call)
     if (err == ERR_OK)
         err = find_namespace(fc);
     if (err == ERR_OK)
+        err = fe_admit(fc, route->operation, route->quota);
+    if (err == ERR_OK)
         err = route->handle(fc);
     if (err != ERR_OK)
         fe_fail(fc, err, &fc->detail);
@@ -219,6 +226,7 @@ void frontend_register(struct frontend *fe, struct grpc_router *router)
 
         *route = route_table[i];
         route->fe = fe;
+        route->quota = quota_method_of(route->operation);
         snprintf(labels, sizeof labels, "operation=\"%s\",service_name=\"frontend\"",
                  route->operation);
         route->requests = metrics_counter(fe->metrics, "service_requests", labels);

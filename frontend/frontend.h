@@ -19,9 +19,9 @@
 #include "common/proto/wire.h"
 #include "common/rpc/rpc.h"
 
+#include <stdatomic.h>
+
 enum {
-    FE_ID_BYTES_MAX = 1000,              /* limit.maxIDLength */
-    FE_BLOB_BYTES_MAX = 2 * 1024 * 1024, /* limit.blobSize.error, limit.memoSize.error */
     FE_LOOPS_MAX = 64,
 };
 
@@ -43,6 +43,7 @@ struct frontend {
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;
+    struct quotas *quotas; /* NULL: everybody is let in */
     struct cluster *cluster;
     struct mesh *mesh;
     struct fe_loop loops[FE_LOOPS_MAX];
@@ -71,6 +72,7 @@ struct fe_call {
     struct err_detail detail;
     int64_t started_mono_ns;
     struct fe_forward *forward;
+    atomic_int *held; /* counts this call while it is unanswered; may be NULL */
 };
 
 /* ERR_OK: the handler answered or has arranged for the answer. Otherwise fc->detail says why. */

@@ -4,6 +4,7 @@
 #include "common/service/service.h"
 #include "frontend/frontend.h"
 #include "frontend/handlers.h"
+#include "frontend/quotas.h"
 #include "frontend/server/server.h"
 
 #include <stdio.h>
@@ -43,6 +44,11 @@ static void ignore_request(void *arg, const struct mesh_request *request)
     UNUSED(request);
 }
 
+static uint32_t count_frontends(void *arg)
+{
+    return mesh_role_count(arg, ROLE_FRONTEND);
+}
+
 static void make_frontend(struct process *p)
 {
     static const struct mesh_handlers handlers = {.request = ignore_request};
@@ -56,6 +62,10 @@ static void make_frontend(struct process *p)
                                     .cluster = s->cluster,
                                     .mesh = s->mesh,
                                     .loop_count = (size_t)s->config.frontend_threads};
+    const struct quotas_options quotas = {
+        .dynconf = s->dynconf, .metrics = s->metrics, .frontends = count_frontends, .arg = s->mesh};
+
+    p->frontend.quotas = quotas_new(&quotas);
     for (size_t i = 0; i < p->frontend.loop_count; i++) {
         struct fe_loop *fl = &p->frontend.loops[i];
 
@@ -104,6 +114,7 @@ static void release(struct process *p)
     grpc_health_free(p->health);
     grpc_router_free(p->router);
     frontend_release(&p->frontend);
+    quotas_free(p->frontend.quotas);
 }
 
 int main(int argc, char **argv)

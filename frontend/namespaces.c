@@ -26,8 +26,9 @@ static int64_t retention_s_of(const pb_duration *retention)
 
 /* ---- showing ---- */
 
-static enum err show(struct arena *arena, const struct namespace_info *ns,
-                     api_describe_namespace_response *out, struct err_detail *detail)
+static enum err show(const struct dynconf *dynconf, struct arena *arena,
+                     const struct namespace_info *ns, api_describe_namespace_response *out,
+                     struct err_detail *detail)
 {
     typedef api_namespace_info_capabilities capabilities_type;
     typedef api_namespace_info_limits limits_type;
@@ -48,8 +49,9 @@ static enum err show(struct arena *arena, const struct namespace_info *ns,
     *info->capabilities = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
-    info->limits->blob_size_limit_error = FE_BLOB_BYTES_MAX;
-    info->limits->memo_size_limit_error = FE_BLOB_BYTES_MAX;
+    const struct slice name = slice_str(ns->name);
+    info->limits->blob_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_BLOB_SIZE_ERROR, name);
+    info->limits->memo_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_MEMO_SIZE_ERROR, name);
 
     member_type *member = ARENA_NEW(arena, member_type);
     *member = (member_type)API_CLUSTER_REPLICATION_CONFIG_INIT;
@@ -89,7 +91,7 @@ enum err fe_describe_namespace(struct fe_call *fc)
         err = fe_namespace_by_name(fc, req->namespace_, &fc->ns);
     }
     if (err == ERR_OK)
-        err = show(fc->arena, fc->ns, &response, &fc->detail);
+        err = show(fc->fe->dynconf, fc->arena, fc->ns, &response, &fc->detail);
     if (err == ERR_OK)
         fe_reply_message(fc, &response);
     return err;
@@ -108,7 +110,7 @@ static bool list_one(void *arg, const struct namespace_info *ns)
     struct arena *arena = list->fc->arena;
     api_describe_namespace_response *item = ARENA_NEW(arena, api_describe_namespace_response);
 
-    list->err = show(arena, ns, item, &list->fc->detail);
+    list->err = show(list->fc->fe->dynconf, arena, ns, item, &list->fc->detail);
     if (list->err == ERR_OK)
         list->items[list->count++] = item;
     return list->err == ERR_OK;
@@ -122,7 +124,7 @@ enum err fe_list_namespaces(struct fe_call *fc)
     api_list_namespaces_response response = API_LIST_NAMESPACES_RESPONSE_INIT;
     uint32_t limit = LIST_PAGE_DEFAULT;
 
-    if (after.len > FE_ID_BYTES_MAX)
+    if (after.len > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
     if (req->page_size > 0)
         limit = req->page_size < LIST_PAGE_MAX ? (uint32_t)req->page_size : LIST_PAGE_MAX;
@@ -292,7 +294,7 @@ static enum err update_once(struct fe_call *fc, const api_update_namespace_reque
                             api_describe_namespace_response *shown)
 {
     struct namespace_info changed = *fc->ns;
-    enum err err = show(fc->arena, fc->ns, shown, &fc->detail);
+    enum err err = show(fc->fe->dynconf, fc->arena, fc->ns, shown, &fc->detail);
 
     if (err == ERR_OK)
         err = apply_update(fc, req, shown->namespace_info, shown->config);

@@ -6,6 +6,29 @@ static enum err invalid(struct fe_call *fc, const char *text)
     return err_fail(&fc->detail, ERR_INVALID, "%s", text);
 }
 
+static size_t limit_of(const struct fe_call *fc, enum dynconf_key key)
+{
+    const struct slice ns = fc->ns ? slice_str(fc->ns->name) : SLICE_EMPTY;
+    const int64_t value = dynconf_int(fc->fe->dynconf, key, ns);
+
+    return value < 0 ? 0 : (size_t)value;
+}
+
+size_t fe_id_bytes_max(const struct fe_call *fc)
+{
+    return limit_of(fc, DYNCONF_LIMIT_MAX_ID_LENGTH);
+}
+
+size_t fe_blob_bytes_max(const struct fe_call *fc)
+{
+    return limit_of(fc, DYNCONF_LIMIT_BLOB_SIZE_ERROR);
+}
+
+size_t fe_memo_bytes_max(const struct fe_call *fc)
+{
+    return limit_of(fc, DYNCONF_LIMIT_MEMO_SIZE_ERROR);
+}
+
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution)
 {
     uint8_t uuid[16];
@@ -25,15 +48,16 @@ enum err fe_check_workflow_id(struct fe_call *fc, const char *workflow_id)
 
     if (len == 0)
         return invalid(fc, "WorkflowId is not set on request.");
-    if (len > FE_ID_BYTES_MAX)
+    if (len > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID,
-                        "WorkflowId exceeds maximum allowed length (%zu/%d)", len, FE_ID_BYTES_MAX);
+                        "WorkflowId exceeds maximum allowed length (%zu/%zu)", len,
+                        fe_id_bytes_max(fc));
     return ERR_OK;
 }
 
 enum err fe_check_length(struct fe_call *fc, const char *what, const char *text)
 {
-    if (strlen(text) > FE_ID_BYTES_MAX)
+    if (strlen(text) > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "%s length exceeds limit.", what);
     return ERR_OK;
 }
@@ -45,14 +69,14 @@ enum err fe_check_identity(struct fe_call *fc, const char *identity)
 
 enum err fe_check_blob(struct fe_call *fc, const void *message)
 {
-    if (message && protobuf_c_message_get_packed_size(message) > FE_BLOB_BYTES_MAX)
+    if (message && protobuf_c_message_get_packed_size(message) > fe_blob_bytes_max(fc))
         return invalid(fc, "Blob data size exceeds limit.");
     return ERR_OK;
 }
 
 static enum err check_queue_name(struct fe_call *fc, const char *name, bool root)
 {
-    if (strlen(name) > FE_ID_BYTES_MAX)
+    if (strlen(name) > fe_id_bytes_max(fc))
         return invalid(fc, "taskQueue length exceeds limit");
     if (root && slice_starts_with(slice_str(name), SLICE_LIT("/_sys/")))
         return invalid(fc, "task queue name cannot start with reserved prefix /_sys/");

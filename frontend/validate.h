@@ -6,6 +6,11 @@
 
 #include "frontend/frontend.h"
 
+size_t fe_id_bytes_max(const struct fe_call *fc); /* limit.maxIDLength */
+/* limit.blobSize.error, limit.memoSize.error of the call's namespace. */
+size_t fe_blob_bytes_max(const struct fe_call *fc);
+size_t fe_memo_bytes_max(const struct fe_call *fc);
+
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution);
 enum err fe_check_workflow_id(struct fe_call *fc, const char *workflow_id);
 enum err fe_check_identity(struct fe_call *fc, const char *identity);

@@ -110,7 +110,7 @@ enum err fe_start_workflow(struct fe_call *fc)
         (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
-    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)
+    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > fe_memo_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
     if ((err = check_start_supported(fc, req)) != ERR_OK)
         return err;
@@ -127,9 +127,9 @@ static enum err check_bounded(struct fe_call *fc, const char *what, const char *
 {
     const size_t len = strlen(text);
 
-    if (len > FE_ID_BYTES_MAX)
-        return err_fail(&fc->detail, ERR_INVALID, "%s exceeds maximum allowed length (%zu/%d)",
-                        what, len, FE_ID_BYTES_MAX);
+    if (len > fe_id_bytes_max(fc))
+        return err_fail(&fc->detail, ERR_INVALID, "%s exceeds maximum allowed length (%zu/%zu)",
+                        what, len, fe_id_bytes_max(fc));
     return ERR_OK;
 }
 
@@ -174,7 +174,7 @@ enum err fe_signal_with_start(struct fe_call *fc)
         (err = fe_check_blob(fc, req->input)) != ERR_OK ||
         (err = fe_check_blob(fc, req->signal_input)) != ERR_OK)
         return err;
-    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > FE_BLOB_BYTES_MAX)
+    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > fe_memo_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
     if ((err = check_start_supported(fc, start)) != ERR_OK ||
         (err = check_namespace_starts(fc)) != ERR_OK)

@@ -292,6 +292,8 @@ void grpc_call_fail_status(struct grpc_call *pub, enum grpc_status status,
     call->ended = true;
     if (call->headers_sent)
         reply_wake(call);
+    else if (call->header_count > 0)
+        reply_submit_headers(call); /* headers of the handler's come before, not among trailers */
     else
         reply_submit_failure(call, "200");
 }

@@ -299,6 +299,27 @@ static void fails_at_length(void *ctx, struct grpc_call *call)
     grpc_call_fail(call, ERR_INVALID, &detail);
 }
 
+static void fails_with_headers(void *ctx, struct grpc_call *call)
+{
+    const struct err_detail detail = {.text = "not so fast"};
+
+    UNUSED(ctx);
+    grpc_call_header(call, "x-why", SLICE_LIT("RpsLimit"));
+    grpc_call_fail(call, ERR_BUSY, &detail);
+}
+
+TEST(test_session_failures_may_have_headers)
+{
+    struct pair pair;
+
+    pair_open(&pair);
+    grpc_router_add(pair.router, "/t.S/Headers", GRPC_UNARY, fails_with_headers, NULL);
+    const struct got got = call(&pair, (struct grpc_client_request){.path = "/t.S/Headers"});
+    check_reply(&got, GRPC_STATUS_RESOURCE_EXHAUSTED, "not so fast");
+    check_i64(got.reply.message_count, 0);
+    pair_close(&pair);
+}
+
 TEST(test_session_long_details_arrive)
 {
     struct pair pair;

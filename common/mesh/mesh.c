@@ -173,7 +173,7 @@ static void place(struct mesh *mesh)
         for (size_t i = 0; i < mesh->peer_count; i++)
             if (mesh->peers[i]->member.role == role)
                 processes[count++] = mesh->peers[i]->member.process;
-        mesh->alive[role] = count > 0;
+        mesh->alive[role] = (uint32_t)count;
         if (mesh->placing)
             continue;
         for (uint32_t shard = 0; shard < mesh->options.shard_count[role]; shard++)
@@ -634,13 +634,18 @@ void mesh_want_map_above(struct mesh *mesh, int64_t version)
         mesh_placing_want(mesh->placing, version);
 }
 
-bool mesh_role_alive(struct mesh *mesh, enum mesh_role role)
+uint32_t mesh_role_count(struct mesh *mesh, enum mesh_role role)
 {
     must(role < ROLE_COUNT);
     pthread_mutex_lock(&mesh->mutex);
-    const bool alive = mesh->alive[role];
+    const uint32_t count = mesh->alive[role];
     pthread_mutex_unlock(&mesh->mutex);
-    return alive;
+    return count;
+}
+
+bool mesh_role_alive(struct mesh *mesh, enum mesh_role role)
+{
+    return mesh_role_count(mesh, role) > 0;
 }
 
 /* -- life ----------------------------------------------------------------------------------- */

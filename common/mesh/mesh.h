@@ -160,7 +160,9 @@ void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_a
 bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method method,
                const struct slice *parts, size_t count);
 
-/* Is any process of the role alive? */
+/* How many processes of the role are alive, our own counted? */
+uint32_t mesh_role_count(struct mesh *mesh, enum mesh_role role);
+/* Is any? */
 bool mesh_role_alive(struct mesh *mesh, enum mesh_role role);
 /* The process that owns the shard by the present assignment; 0: none. */
 uint64_t mesh_owner(struct mesh *mesh, enum mesh_role role, uint32_t shard);

@@ -36,6 +36,15 @@ EXTERNAL = os.environ.get("GNOMON_TEST_ADDRESS")
 SERVICES = ("history", "matching", "timers", "frontend")
 NAMESPACE = "default"
 PORT_STEP = 100  # run.port.step's default
+# The tests ask for more than a user's cluster gives by default: what is tested is not the rates.
+UNLIMITED_RATES = {
+    "frontend.rps": 1_000_000,
+    "frontend.rps.namespaceReplicationInducingAPIs": 1_000_000,
+    "frontend.namespaceRPS": 1_000_000,
+    "frontend.namespaceRPS.visibility": 1_000_000,
+    "frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs": 1_000_000,
+    "frontend.namespaceCount": 1_000_000,
+}
 
 
 def unique(prefix):
@@ -132,7 +141,8 @@ class Cluster:
 
     own = True
 
-    def __init__(self, bin_dir=BIN, environment=None, wait=True, replicas=None):
+    def __init__(self, bin_dir=BIN, environment=None, wait=True, replicas=None, dynamic=None):
+        """`dynamic`: settings of the dynamic configuration, over UNLIMITED_RATES."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-"))
         self.bin = pathlib.Path(bin_dir)
         self.replicas = replicas or {}
@@ -143,8 +153,12 @@ class Cluster:
         ]
         self.address = self.addresses[0]
         self.log_path = self.folder / "log"
+        self.dynamic_path = self.folder / "dynamic.yaml"
+        self.set_dynamic(dynamic or {})
         self.environment = {
             **os.environ,
+            "DYNAMIC_CONFIG_FILE_PATH": str(self.dynamic_path),
+            "GNOMON_DYNAMIC_CONFIG_POLL_MS": "50",
             "GNOMON_DATA_DIR": str(self.folder / "data"),
             "GNOMON_RUN_DIR": str(self.folder / "run"),
             "GNOMON_FRONTEND_PORT": str(ports[0]),
@@ -162,6 +176,15 @@ class Cluster:
         self.start()
         if wait:
             self.wait_ready()
+
+    def set_dynamic(self, settings):
+        """Write the file anew; the processes notice within some 50 ms. A value is that of all namespaces, or a
+        list of {"value": ..., "constraints": ...}."""
+        both = {**UNLIMITED_RATES, **settings}
+        entries = {key: v if isinstance(v, list) else [{"value": v}] for key, v in both.items()}
+        beside = self.dynamic_path.with_suffix(".new")
+        beside.write_text(json.dumps(entries))  # YAML has JSON within
+        beside.replace(self.dynamic_path)
 
     def start(self):
         self.ready_from = self.log_size()
