@@ -24,8 +24,10 @@ struct shard_check {
     struct store_snapshot *snapshot;
     struct run_ref *runs; /* sorted as the keys are */
     size_t run_count, run_cap;
-    struct run_ref *leaving; /* with a retention row; sorted likewise */
+    struct run_ref *leaving; /* with a retention row, or what it shared is looked at; sorted */
     size_t leaving_count, leaving_cap;
+    struct run_ref *sharing; /* whose nodes another run needs; sorted likewise */
+    size_t sharing_count, sharing_cap;
     uint64_t tasks_found, tasks_wanted; /* rows there, rows that runs name */
     uint64_t deadlines_found, deadlines_wanted;
     uint64_t visible_found, visible_wanted;
@@ -102,15 +104,23 @@ static void check_history(struct shard_check *sc, const struct run *run, struct 
     struct row_key from, to;
     struct buf history, diff;
     struct node_scan scan = {.history = &history};
+    struct branches branches;
     struct run *rebuilt = NULL;
     const char *why = "";
+    enum err err = ERR_OK;
 
     buf_init(&history, 0);
     buf_init(&diff, 0);
-    row_key_node(&from, run->tablet, run->run_id, 0);
-    row_key_node(&to, run->tablet, run->run_id, INT64_MAX);
-    const enum err err = store_scan(sc->snapshot, STORE_MAIN, row_key_slice(&from),
-                                    row_key_slice(&to), false, add_node, &scan);
+    const bool ok = branches_decode(run->branches, &branches);
+    must(ok); /* it was loaded */
+    for (int64_t at = 1, end; err == ERR_OK && at != INT64_MAX; at = end) {
+        const char *owner = branches_owner(&branches, run->run_id, at, &end);
+
+        row_key_node(&from, run->tablet, owner, at);
+        row_key_node(&to, run->tablet, owner, end);
+        err = store_scan(sc->snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
+                         add_node, &scan);
+    }
     sc->report->events += scan.events;
     if (err != ERR_OK || !buf_ok(&history)) {
         sc->err = err != ERR_OK ? err : ERR_NO_MEMORY;
@@ -189,11 +199,31 @@ static void check_children(struct shard_check *sc, const struct run *run, struct
         sc->externals_wanted += run->externals.count;
 }
 
+/* The nodes that it shares are kept for it. */
+static void check_branches(struct shard_check *sc, const struct run *run, struct arena *arena)
+{
+    struct branches branches;
+    struct row_key key;
+    struct slice value;
+
+    if (!branches_decode(run->branches, &branches))
+        return;
+    for (uint32_t i = 0; i < branches.count; i++) {
+        row_key_branch(&key, run->tablet, branches.list[i].run_id, run->run_id);
+        if (!has_row(sc, STORE_MAIN, &key, arena, &value) ||
+            row_branch_to(value) < branches.list[i].to)
+            problem(sc, run->run_id, "no row keeps the nodes that it shares with",
+                    branches.list[i].run_id);
+    }
+}
+
 static void check_rows(struct shard_check *sc, const struct run *run, struct arena *arena)
 {
     struct row_key key;
     struct slice value;
     struct current_run current;
+
+    check_branches(sc, run, arena);
 
     check_tasks(sc, run, arena);
     check_children(sc, run, arena);
@@ -373,8 +403,14 @@ static bool visit_main(void *arg, struct slice key, struct slice value)
             want_run_or_rest(sc, tablet, key.ptr + 2, "a pending item");
         break;
     case 'N':
-        if (key.len >= 18)
+        if (key.len >= 18 && !is_among(sc->sharing, sc->sharing_count, tablet, key.ptr + 2))
             want_run_or_rest(sc, tablet, key.ptr + 2, "a history node");
+        break;
+    case 'B':
+        if (key.len == 34)
+            want_run_or_rest(sc, tablet, key.ptr + 18, "nodes of another are kept for it");
+        else
+            problem(sc, "-", "the row of a branch can't be read", "");
         break;
     case 'D':
         sc->deadlines_found++;
@@ -433,7 +469,9 @@ static bool collect_run(void *arg, struct slice key, struct slice value)
     UNUSED(value);
     if (key.len == 18 && key.ptr[1] == 'X')
         collect(&sc->runs, &sc->run_count, &sc->run_cap, key.ptr[0], key.ptr + 2);
-    if (key.len == 26 && key.ptr[1] == 'R')
+    if (key.len == 34 && key.ptr[1] == 'B')
+        collect(&sc->sharing, &sc->sharing_count, &sc->sharing_cap, key.ptr[0], key.ptr + 2);
+    if ((key.len == 26 || key.len == 27) && key.ptr[1] == 'R')
         collect(&sc->leaving, &sc->leaving_count, &sc->leaving_cap, key.ptr[0], key.ptr + 10);
     return true;
 }
@@ -461,6 +499,8 @@ static enum err check_snapshot(struct store_snapshot *snapshot, void *arg)
         return err;
     if (sc->leaving_count)
         qsort(sc->leaving, sc->leaving_count, sizeof *sc->leaving, by_ref);
+    if (sc->sharing_count)
+        qsort(sc->sharing, sc->sharing_count, sizeof *sc->sharing, by_ref);
     for (size_t i = 0; i < sc->run_count && sc->err == ERR_OK; i++)
         check_run(sc, &sc->runs[i]);
     if (sc->err == ERR_OK)
@@ -487,5 +527,6 @@ enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
     arena_release(&sc.arena);
     free(sc.runs);
     free(sc.leaving);
+    free(sc.sharing);
     return err;
 }

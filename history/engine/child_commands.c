@@ -262,8 +262,7 @@ static int64_t write_initiated(struct transition *t, const struct command_contex
     return transition_event(t, event);
 }
 
-/* The parent's priority, but for what the command sets. */
-static api_priority *merged_priority(struct transition *t, const api_priority *given)
+api_priority *child_priority(struct transition *t, const api_priority *given)
 {
     api_priority *merged;
 
@@ -310,7 +309,7 @@ static api_start_workflow_execution_request *start_request(struct transition *t,
     request->cron_schedule = in->cron_schedule;
     request->memo = in->memo;
     request->search_attributes = in->search_attributes;
-    request->priority = merged_priority(t, in->priority);
+    request->priority = child_priority(t, in->priority);
     request->versioning_override = in->versioning_override;
     return request;
 }

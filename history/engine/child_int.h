@@ -13,6 +13,9 @@ void external_end(struct transition *t, struct external *external);
 struct rpc_effect effect_of_run(struct transition *t, enum rpc_effect_kind kind,
                                 int64_t initiated_event_id);
 
+/* The parent's priority, but for what the command sets; NULL: neither has one. */
+api_priority *child_priority(struct transition *t, const api_priority *given);
+
 /* The namespace that a command names; an empty name is the run's own. ERR_NOT_FOUND with detail. */
 enum err command_namespace(struct transition *t, const char *name, struct slice *id,
                            struct slice *full_name);

@@ -6,6 +6,7 @@
 #include "history/engine/child_int.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/reset.h"
 
 static char identity[] = ENGINE_IDENTITY;
 static char reason[] = "by parent close policy";
@@ -132,9 +133,23 @@ static void tell_parent(struct transition *t)
     (void)transition_outgoing_add(t, &effect);
 }
 
+/* Spec: the workflow goes on as the run of the reset, and its children with it. */
+static bool ended_by_reset(const struct transition *t)
+{
+    const api_history_event *event = t->last_event;
+
+    return event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED &&
+           strcmp(event->workflow_execution_terminated_event_attributes->identity,
+                  RESETTER_IDENTITY) == 0;
+}
+
 void run_close_relations(struct transition *t)
 {
-    tell_parent(t);
-    close_children(t);
+    const bool by_reset = ended_by_reset(t);
+
+    if (!by_reset)
+        tell_parent(t);
+    if (!by_reset || !t->run->reset_run_id[0] || !t->limits->reset_with_pending_children)
+        close_children(t);
     drop_externals(t);
 }

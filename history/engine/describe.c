@@ -103,7 +103,9 @@ struct slice engine_execution_info(const struct run *run, struct arena *arena)
 static bool starts_without_run_timeout(const struct run *run, struct arena *arena)
 {
     if (run->start_attributes.len == 0)
-        return strcmp(run->run_id, run->first_run_id) == 0 && run->parent_workflow_id.len == 0;
+        return strcmp(run->original_run_id[0] ? run->original_run_id : run->run_id,
+                      run->first_run_id) == 0 &&
+               run->parent_workflow_id.len == 0;
     const api_workflow_execution_started_event_attributes *start = engine_decode(
         arena, &api_workflow_execution_started_event_attributes__desc, run->start_attributes);
     must(start != NULL);
@@ -167,7 +169,11 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
     extended->execution_expiration_time = timestamp(arena, run->execution_expires_ns);
     extended->run_expiration_time =
         run->run_expires_ns ? timestamp(arena, run->run_expires_ns) : no_time(arena);
-    extended->original_start_time = timestamp(arena, run->start_ns);
+    extended->original_start_time =
+        timestamp(arena, run->original_start_ns ? run->original_start_ns : run->start_ns);
+    if (run->original_start_ns)
+        extended->last_reset_time = timestamp(arena, run->start_ns);
+    extended->reset_run_id = arena_str(arena, slice_str(run->reset_run_id));
     extended->cancel_requested = run->cancel_requested;
     start->key = arena_str(arena, slice_str(run->start_request_id));
     start->value = engine_message(arena, &api_request_id_info__desc);

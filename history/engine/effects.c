@@ -76,7 +76,7 @@ static enum err start_answered(struct transition *t, const struct rpc_effect *ef
             return err;
         transition_need_workflow_task(t);
         child = run_child(t->run, effect->initiated_event_id);
-    } else if (!outcome->failed) {
+    } else if (!outcome->failed && !t->run->reset_run_id[0]) {
         run_close_child(t, child, outcome->run_id);
     }
     if (child) {

@@ -66,6 +66,9 @@ void run_merge_memo(struct run *run, struct arena *arena, const api_memo *added)
 /* Into a Started event: the run's parent and root. */
 void run_started_relations(struct transition *t,
                            api_workflow_execution_started_event_attributes *started);
+/* A reset begins the run anew, whose events so far are those of another: its times count from now,
+ * and what was scheduled is scheduled now. */
+void run_begin_anew(struct run *run, int64_t now_ns);
 /* What no start may ask for yet; NULL: nothing. */
 const char *start_unsupported(const api_start_workflow_execution_request *request);
 /* What a run that another may follow (retry policy, cron) needs of its Started event. */
@@ -125,6 +128,7 @@ struct wft_failure {
     api_failure_failure *failure;
     const char *identity;
     const char *binary_checksum;
+    const char *base_run_id, *new_run_id; /* by a reset; NULL: it is none */
 };
 /* Schedule a task; none may be pending. `offer`: write its row (not when it starts at once).
  * `original_ns`: of the first of a chain of heartbeats; 0: it is the first. */

@@ -160,7 +160,8 @@ static enum err load_into(struct loading *loading, struct store_snapshot *snapsh
     run->tablet = tablet;
     if (namespace_id.len && !slice_eq(run->namespace_id, namespace_id))
         return ERR_NOT_FOUND; /* a run id of another namespace */
-    if (strcmp(run->run_id, run_id) != 0)
+    struct branches branches;
+    if (strcmp(run->run_id, run_id) != 0 || !branches_decode(run->branches, &branches))
         return ERR_CORRUPT;
     row_key_items(&from, tablet, run_id);
     loading->prefix_len = from.len;

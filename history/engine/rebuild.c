@@ -11,6 +11,10 @@
 #include "history/engine/timer.h"
 #include "history/engine/update_item.h"
 
+#include <stdlib.h>
+
+enum { INITIATED_SEED = 0x171 };
+
 /* A timer whose id came into use again while its TimerFired was in the buffer: that event is yet to
  * come. (Activities have ids of their own: two of one activity id can stand side by side.) */
 struct superseded {
@@ -18,9 +22,18 @@ struct superseded {
     int64_t started_event_id;
 };
 
+/* The event that asked another execution for something that is pending. */
+struct initiated {
+    struct map_node node; /* in `initiated`, by its id */
+    struct bytes event;   /* encoded HistoryEvent */
+};
+
 struct rebuilding {
-    struct superseded *superseded;
+    struct superseded *superseded; /* in the run's arena */
     struct run *run;
+    char run_id[UUID_TEXT_LEN + 1]; /* of the run to be made; "": that of the Started event */
+    bool keep_initiated;
+    struct map initiated;
     struct arena *arena;
     const api_history_event *event;
     int64_t now_ns; /* of the event */
@@ -93,6 +106,10 @@ static bool apply_started(struct rebuilding *r)
     if (!text_id(run->run_id, a->original_execution_run_id) ||
         !text_id(run->first_run_id, a->first_execution_run_id))
         return wrong(r, "no run id");
+    if (r->run_id[0] && strcmp(r->run_id, run->run_id) != 0) {
+        memcpy(run->original_run_id, run->run_id, sizeof run->original_run_id);
+        memcpy(run->run_id, r->run_id, sizeof run->run_id);
+    }
     run->workflow_id = keep(r, a->workflow_id);
     run->workflow_type = keep(r, a->workflow_type->name);
     run->task_queue = keep(r, a->task_queue->name);
@@ -206,6 +223,9 @@ static bool apply_task_completed(struct rebuilding *r)
     run->last_started_event_id = a->started_event_id;
     run->last_completed_ns = r->now_ns;
     (void)run_add_reset_point(run, r->arena, a, r->event->event_id, r->now_ns);
+    bytes_set(&run->worker_identity, slice_str(a->identity));
+    bytes_set(&run->worker_version_stamp,
+              a->worker_version ? proto_encode(r->arena, a->worker_version) : SLICE_EMPTY);
     clear_task(run, 1);
     return true;
 }
@@ -218,6 +238,8 @@ static bool apply_task_failed(struct rebuilding *r)
     if (run->wft.state != WFT_STARTED || a->started_event_id != run->wft.started_event_id)
         return wrong(r, "no such workflow task is started");
     clear_task(run, run->wft.sticky || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
+    if (a->new_run_id[0]) /* by a reset: a worker may give its cause, but names no run */
+        run_begin_anew(run, r->now_ns);
     return true;
 }
 
@@ -296,7 +318,7 @@ static bool apply_timer_started(struct rebuilding *r)
 
     struct timer *before = run_timer(r->run, slice_str(a->timer_id));
     if (before) {
-        struct superseded *superseded = ARENA_NEW(r->arena, struct superseded);
+        struct superseded *superseded = ARENA_NEW(&r->run->arena, struct superseded);
         superseded->started_event_id = before->started_event_id;
         superseded->next = r->superseded;
         r->superseded = superseded;
@@ -334,6 +356,33 @@ static bool apply_timer_ended(struct rebuilding *r, const char *timer_id, int64_
 
 /* -- other executions ------------------------------------------------------------------------- */
 
+static void keep_initiated(struct rebuilding *r)
+{
+    if (!r->keep_initiated)
+        return;
+    struct initiated *kept = calloc(1, sizeof *kept);
+    must(kept != NULL);
+    bytes_set(&kept->event, proto_encode(r->arena, r->event));
+    map_put_u64(&r->initiated, (uint64_t)r->event->event_id, &kept->node);
+}
+
+static void initiated_free(struct rebuilding *r, struct map_node *node)
+{
+    struct initiated *kept = CONTAINER_OF(node, struct initiated, node);
+
+    map_remove(&r->initiated, node);
+    bytes_clear(&kept->event);
+    free(kept);
+}
+
+static void drop_initiated(struct rebuilding *r, int64_t initiated_id)
+{
+    struct map_node *node = map_get_u64(&r->initiated, (uint64_t)initiated_id);
+
+    if (node)
+        initiated_free(r, node);
+}
+
 static bool apply_child_initiated(struct rebuilding *r)
 {
     const api_start_child_workflow_execution_initiated_event_attributes *a =
@@ -349,6 +398,7 @@ static bool apply_child_initiated(struct rebuilding *r)
     bytes_set(&child->control, slice_str(a->control));
     child->parent_close_policy = (int32_t)a->parent_close_policy;
     run_child_put(r->run, child);
+    keep_initiated(r);
     return true;
 }
 
@@ -374,6 +424,7 @@ static bool apply_child_ended(struct rebuilding *r, int64_t initiated_id, bool s
         return wrong(r, "no such child is pending");
     map_remove(&r->run->children, &child->node);
     child_free(child);
+    drop_initiated(r, initiated_id);
     return true;
 }
 
@@ -382,6 +433,7 @@ static bool apply_external_initiated(struct rebuilding *r, enum external_kind ki
     if (r->event->event_id <= 0)
         return wrong(r, "a command's event in the buffer");
     run_external_put(r->run, external_new(r->event->event_id, kind));
+    keep_initiated(r);
     return true;
 }
 
@@ -394,6 +446,7 @@ static bool apply_external_ended(struct rebuilding *r, int64_t initiated_id,
         return wrong(r, "no such request to another execution is pending");
     map_remove(&r->run->externals, &external->node);
     external_free(external);
+    drop_initiated(r, initiated_id);
     return true;
 }
 
@@ -619,19 +672,96 @@ static bool apply_all(struct rebuilding *r, struct slice bytes, bool buffered)
     return true;
 }
 
+struct rebuilding *rebuild_new(const char *run_id, bool keep_initiated)
+{
+    struct rebuilding *r = calloc(1, sizeof *r);
+
+    must(r != NULL);
+    r->run = run_new();
+    r->keep_initiated = keep_initiated;
+    map_init(&r->initiated, INITIATED_SEED);
+    if (run_id) {
+        must(strlen(run_id) == UUID_TEXT_LEN);
+        memcpy(r->run_id, run_id, sizeof r->run_id);
+    }
+    return r;
+}
+
+void rebuild_free(struct rebuilding *r)
+{
+    if (!r)
+        return;
+    for (struct map_node *it; (it = map_next(&r->initiated, NULL)) != NULL;)
+        initiated_free(r, it);
+    map_release(&r->initiated);
+    run_free(r->run);
+    free(r);
+}
+
+enum err rebuild_add(struct rebuilding *r, struct arena *scratch, struct slice events,
+                     const char **why)
+{
+    r->arena = scratch;
+    r->why = NULL;
+    const bool ok = apply_all(r, events, false);
+    *why = r->why;
+    return ok ? ERR_OK : ERR_CORRUPT;
+}
+
+struct run *rebuild_run(struct rebuilding *r)
+{
+    return r->run;
+}
+
+struct run *rebuild_take(struct rebuilding *r)
+{
+    struct run *run = r->run;
+
+    r->run = NULL;
+    return run;
+}
+
+struct slice rebuild_initiated(const struct rebuilding *r, int64_t initiated_event_id)
+{
+    struct map_node *node = map_get_u64(&r->initiated, (uint64_t)initiated_event_id);
+
+    return node ? bytes_slice(CONTAINER_OF(node, struct initiated, node)->event) : SLICE_EMPTY;
+}
+
+/* A reset run's id is in the event of its reset, the last one in its history. */
+static const char *reset_run_id(struct arena *arena, struct slice history)
+{
+    size_t count = 0;
+    api_history_event **events = engine_decode_events(arena, history, &count);
+
+    for (size_t i = events ? count : 0; i-- > 0;) {
+        if (events[i]->event_type != EVENT_TYPE_WORKFLOW_TASK_FAILED ||
+            !engine_event_attributes(events[i]))
+            continue;
+        const api_workflow_task_failed_event_attributes *a =
+            events[i]->workflow_task_failed_event_attributes;
+        if (strlen(a->new_run_id) == UUID_TEXT_LEN)
+            return a->new_run_id;
+    }
+    return NULL;
+}
+
 enum err run_rebuild(struct arena *arena, struct slice history, struct slice buffered,
                      struct run **out, const char **why)
 {
-    struct rebuilding r = {.run = run_new(), .arena = arena};
+    struct rebuilding *r = rebuild_new(reset_run_id(arena, history), false);
+    enum err err = ERR_OK;
 
     *out = NULL;
     *why = NULL;
-    if (!apply_all(&r, history, false) || !apply_all(&r, buffered, true) ||
-        (r.superseded && run_is_open(r.run) && !wrong(&r, "a timer id was used twice"))) {
-        *why = r.why;
-        run_free(r.run);
-        return ERR_CORRUPT;
+    r->arena = arena;
+    if (!apply_all(r, history, false) || !apply_all(r, buffered, true) ||
+        (r->superseded && run_is_open(r->run) && !wrong(r, "a timer id was used twice"))) {
+        *why = r->why;
+        err = ERR_CORRUPT;
+    } else {
+        *out = rebuild_take(r);
     }
-    *out = r.run;
-    return ERR_OK;
+    rebuild_free(r);
+    return err;
 }

@@ -125,6 +125,24 @@ void row_key_retention(struct row_key *key, uint8_t tablet, int64_t due_ns, cons
     add_uuid(key, slice_str(run_id));
 }
 
+void row_key_leftover(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id)
+{
+    row_key_retention(key, tablet, due_ns, run_id);
+    add_byte(key, 'b');
+}
+
+void row_key_branches(struct row_key *key, uint8_t tablet, const char *run_id)
+{
+    begin(key, tablet, 'B');
+    add_uuid(key, slice_str(run_id));
+}
+
+void row_key_branch(struct row_key *key, uint8_t tablet, const char *run_id, const char *heir_id)
+{
+    row_key_branches(key, tablet, run_id);
+    add_uuid(key, slice_str(heir_id));
+}
+
 int64_t run_retention_due_ns(const struct run *run)
 {
     const int64_t retention_ns = run->retention_ns > 0 ? run->retention_ns : RETENTION_DEFAULT_NS;
@@ -314,6 +332,27 @@ enum err row_visibility_decode(struct arena *arena, struct slice value, struct s
         return err;
     *info = rec_bytes(&r, VISIBILITY_INFO);
     return r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 ? ERR_CORRUPT : ERR_OK;
+}
+
+struct slice row_retention(const struct run *run, struct arena *arena)
+{
+    uint8_t *value = arena_alloc(arena, 1 + run->branches.len);
+
+    value[0] = ROW_VERSION;
+    if (run->branches.len > 0)
+        memcpy(value + 1, run->branches.ptr, run->branches.len);
+    return slice_of(value, 1 + run->branches.len);
+}
+
+bool row_retention_decode(struct slice value, struct branches *out)
+{
+    return value.len >= 1 && value.ptr[0] == ROW_VERSION &&
+           branches_decode(slice_of(value.ptr + 1, value.len - 1), out);
+}
+
+int64_t row_branch_to(struct slice value)
+{
+    return value.len == 1 + 8 && value.ptr[0] == ROW_VERSION ? (int64_t)be64_get(value.ptr + 1) : 0;
 }
 
 /* -- the operations of a transition ---------------------------------------------------------- */
@@ -507,12 +546,30 @@ static void move_deadline(struct op_list *list)
 
 static void add_retention(struct op_list *list)
 {
-    static const uint8_t present[] = {ROW_VERSION};
     const struct run *run = list->t->run;
     struct row_key key;
 
     row_key_retention(&key, run->tablet, run_retention_due_ns(run), run->run_id);
-    add_op(list, STORE_INSERT, STORE_MAIN, &key, slice_of(present, sizeof(present)));
+    add_op(list, STORE_INSERT, STORE_MAIN, &key, row_retention(run, list->t->arena));
+}
+
+/* The nodes that a new run shares stay for as long as it needs them. */
+static void add_branches(struct op_list *list)
+{
+    const struct run *run = list->t->run;
+    struct branches branches;
+    struct row_key key;
+
+    const bool ok = branches_decode(run->branches, &branches);
+    must(ok);
+    for (uint32_t i = 0; i < branches.count; i++) {
+        uint8_t value[1 + 8] = {ROW_VERSION};
+
+        be64_put(value + 1, (uint64_t)branches.list[i].to);
+        row_key_branch(&key, run->tablet, branches.list[i].run_id, run->run_id);
+        add_op(list, STORE_PUT, STORE_MAIN, &key,
+               arena_copy(list->t->arena, slice_of(value, sizeof(value))));
+    }
 }
 
 static void add_visibility(struct op_list *list, struct buf *buf)
@@ -575,6 +632,8 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
         add_visibility(&list, &buf);
     if (t->closed)
         add_retention(&list);
+    if (make_current)
+        add_branches(&list);
     if (make_current || t->closed) {
         row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
         current_row(run, &buf);

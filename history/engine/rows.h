@@ -9,7 +9,11 @@
  *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
- *   R  tablet 'R' due-ns(8) run-id(16)               closed run: when its retention passes
+ *   R  tablet 'R' due-ns(8) run-id(16)               closed run: when its retention passes; its
+ *      value names the branches of the run. With one byte more, 'b': a run that is gone and shared
+ *      its nodes with another that has ended: are any of them needed still?
+ *   B  tablet 'B' run-id(16) heir-run-id(16)         the heir's history goes on from that run's
+ *      nodes, of which it needs those before the event that the value names
  *   O  tablet 'O' target-tablet row-seq(8)           request to another execution, see effect.h
  *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect;
  *      of the workflow id at most its first EFFECT_ID_MAX bytes
@@ -19,6 +23,7 @@
 #define GNOMON_ROWS_H
 
 #include "common/store/store.h"
+#include "history/engine/branches.h"
 #include "history/engine/transition.h"
 #include "history/engine/engine.h"
 
@@ -62,6 +67,15 @@ void row_key_task(struct row_key *key, uint8_t tablet, struct slice namespace_id
                   uint64_t row_seq);
 void row_key_deadline(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
 void row_key_retention(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
+void row_key_branch(struct row_key *key, uint8_t tablet, const char *run_id, const char *heir_id);
+void row_key_branches(struct row_key *key, uint8_t tablet, const char *run_id); /* prefix of all */
+/* The row that has a run that is gone looked at again, see retention.c. */
+void row_key_leftover(struct row_key *key, uint8_t tablet, int64_t due_ns, const char *run_id);
+/* The value of a retention row, and the branches that it names. false: malformed. */
+struct slice row_retention(const struct run *run, struct arena *arena);
+MUST_USE bool row_retention_decode(struct slice value, struct branches *out);
+/* Up to which event the heir of a branch row needs the nodes. 0: malformed. */
+int64_t row_branch_to(struct slice value);
 /* Of a closed run: when its retention passes, and its retention row is due. */
 int64_t run_retention_due_ns(const struct run *run);
 void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namespace_id,

@@ -97,7 +97,11 @@ struct run {
     struct slice cron;
     struct slice start_attributes; /* of a run that another may follow: see run_keep_start() */
     struct slice priority, user_metadata; /* encoded */
-    int64_t retention_ns;                 /* of the namespace when the run started */
+    struct slice branches; /* whose nodes hold its history, see branches.h; empty: its own */
+    struct slice reset_request_id;           /* of the reset that made it; empty: none did */
+    char original_run_id[UUID_TEXT_LEN + 1]; /* of a reset run: that its Started event names */
+    int64_t original_start_ns;               /* of a reset run: when that one started */
+    int64_t retention_ns;                    /* of the namespace when the run started */
     char start_request_id[256];
     struct slice start_identity;
     struct slice parent_namespace_id, parent_namespace; /* empty: no parent; so the next three */
@@ -128,6 +132,7 @@ struct run {
     int64_t updates_completed; /* of them */
 
     /* durable-only */
+    char reset_run_id[UUID_TEXT_LEN + 1]; /* the newest run that was made of it by a reset */
     int64_t history_size_bytes;
     int64_t state_transition_count;
     struct bytes sticky_queue; /* empty: not sticky */

@@ -28,6 +28,7 @@ struct engine_limits {
     int64_t sticky_poller_ns;                /* 10 s */
     int64_t wft_heartbeat_timeout_ns;        /* 30 min: history.workflowTaskHeartbeatTimeout */
     int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
+    bool reset_with_pending_children;        /* true: history.allowResetWithPendingChildren */
     bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */
     uint32_t updates_in_flight_max;          /* 10: history.maxInFlightUpdates; 0: no limit */
     size_t updates_in_flight_bytes_max;      /* 20 MiB: history.maxInFlightUpdatePayloads; 0 */

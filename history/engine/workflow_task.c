@@ -395,6 +395,8 @@ void wft_fail(struct transition *t, const struct wft_failure *failure)
         a->failure = failure->failure;
         a->identity = transition_str(t, slice_str(failure->identity));
         a->binary_checksum = transition_str(t, slice_str(failure->binary_checksum));
+        a->base_run_id = transition_str(t, slice_str(failure->base_run_id));
+        a->new_run_id = transition_str(t, slice_str(failure->new_run_id));
         transition_event(t, event);
     }
     end_attempt(t, wft_cause_counts(failure->cause));

@@ -123,7 +123,7 @@ static enum err stage_failed(struct hs_request *req, enum err err)
     return err_fail(&req->detail, err, "the transition can't be stored: %s", err_text(err));
 }
 
-enum { CHANGES_MAX = 2 };
+enum { CHANGES_MAX = 3 };
 
 /* Spec: the retention of a run is that of its namespace when it closes. */
 static void note_retention(const struct hs_request *req, const struct hs_change *change)

@@ -384,6 +384,13 @@ static void step_effect(struct history_shard *shard, struct hs_request *req, str
 
     if (hs_effect_was_forgotten(shard, req) || moved_on(shard, req, entry))
         return;
+    if (work->effect.kind == EFFECT_CHILD_CLOSED && !run_is_open(entry->run) &&
+        entry->run
+            ->reset_run_id[0]) { /* the parent goes on as that run, and its children with it */
+        memcpy(req->run_id, entry->run->reset_run_id, sizeof req->run_id);
+        hs_with_run(shard, req);
+        return;
+    }
     hs_begin(shard, req, entry->run, &t);
     enum err err = engine_effect_apply(&t, &work->effect, &outcome);
     if (err == ERR_OK) {

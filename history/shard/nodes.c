@@ -39,72 +39,113 @@ static bool take_events(struct hs_events *events, int64_t first_event_id, struct
 
 /* -- rows ----------------------------------------------------------------------------------- */
 
-struct nodes_job {
-    struct hs_job job;
-    struct hs_events events;
-    hs_events_fn done;
-    int64_t rows_to; /* where the batches in memory begin */
-    char run_id[UUID_TEXT_LEN + 1];
-    uint8_t tablet;
-    struct buf rows; /* what was read */
+struct scan {
+    hs_node_fn visit;
+    void *arg;
+    int64_t first; /* first event id of the node where the scan begins; 0: not found */
+    int64_t to;    /* of this branch */
+    bool stopped;
     enum err err;
-    int64_t start; /* first event id of the node that holds `from`; 0: not found */
 };
 
 static bool first_node(void *arg, struct slice key, struct slice value)
 {
-    struct nodes_job *job = arg;
+    struct scan *scan = arg;
 
     UNUSED(value);
     if (key.len >= 8)
-        job->start = (int64_t)be64_get(key.ptr + key.len - 8);
+        scan->first = (int64_t)be64_get(key.ptr + key.len - 8);
     return false;
 }
 
 static bool visit_node(void *arg, struct slice key, struct slice value)
 {
-    struct nodes_job *job = arg;
+    struct scan *scan = arg;
 
     if (key.len < 8) {
-        job->err = ERR_CORRUPT;
+        scan->err = ERR_CORRUPT;
         return false;
     }
-    const int64_t first = (int64_t)be64_get(key.ptr + key.len - 8);
+    scan->stopped =
+        !scan->visit(scan->arg, (int64_t)be64_get(key.ptr + key.len - 8), scan->to, value);
+    return !scan->stopped;
+}
+
+/* The nodes of run `owner` that hold its events [from, scan->to). */
+static enum err scan_branch(struct store_snapshot *snapshot, uint8_t tablet, const char *owner,
+                            int64_t event_id, struct scan *scan)
+{
+    struct row_key from, to;
+
+    scan->first = 0;
+    row_key_node(&from, tablet, owner, 0);
+    row_key_node(&to, tablet, owner, event_id + 1);
+    enum err err = store_scan(snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), true,
+                              first_node, scan);
+    if (err != ERR_OK)
+        return err;
+    if (scan->first == 0)
+        return ERR_CORRUPT;
+    row_key_node(&from, tablet, owner, scan->first);
+    row_key_node(&to, tablet, owner, scan->to);
+    err = store_scan(snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
+                     visit_node, scan);
+    return err != ERR_OK ? err : scan->err;
+}
+
+enum err hs_nodes_scan(struct store_snapshot *snapshot, const struct hs_nodes *nodes,
+                       hs_node_fn visit, void *arg)
+{
+    struct scan scan = {.visit = visit, .arg = arg};
+
+    for (int64_t at = nodes->from; at < nodes->to && !scan.stopped; at = scan.to) {
+        const char *owner = branches_owner(&nodes->branches, nodes->run_id, at, &scan.to);
+
+        if (scan.to > nodes->to)
+            scan.to = nodes->to;
+        const enum err err = scan_branch(snapshot, nodes->tablet, owner, at, &scan);
+        if (err != ERR_OK)
+            return err;
+    }
+    return ERR_OK;
+}
+
+struct nodes_job {
+    struct hs_job job;
+    struct hs_events events;
+    hs_events_fn done;
+    struct hs_nodes nodes; /* up to where the batches in memory begin */
+    struct buf rows;       /* what was read */
+    enum err err;
+};
+
+static bool take_node(void *arg, int64_t first, int64_t to, struct slice batch)
+{
+    struct nodes_job *job = arg;
+    const int64_t end = job->events.to;
+
     if (first > job->events.next) {
         job->err = ERR_CORRUPT; /* a gap */
         return false;
     }
-    return take_events(&job->events, first, value, &job->rows, &job->err);
+    job->events.to = to;
+    const bool more = take_events(&job->events, first, batch, &job->rows, &job->err);
+    job->events.to = end;
+    /* The end of a branch ends a node, not the page. */
+    return more || (job->err == ERR_OK && job->events.next == to);
 }
 
 static enum err read_nodes(struct store_snapshot *snapshot, struct hs_job *arg)
 {
     struct nodes_job *job = CONTAINER_OF(arg, struct nodes_job, job);
-    struct row_key first, from, to;
-    const int64_t end = job->events.to;
+    const enum err err = hs_nodes_scan(snapshot, &job->nodes, take_node, job);
 
-    row_key_node(&first, job->tablet, job->run_id, 0);
-    row_key_node(&to, job->tablet, job->run_id, job->events.from + 1);
-    enum err err = store_scan(snapshot, STORE_MAIN, row_key_slice(&first), row_key_slice(&to), true,
-                              first_node, job);
-    if (err != ERR_OK)
-        return err;
-    if (job->start == 0)
-        return ERR_CORRUPT;
-    if (job->events.to > job->rows_to)
-        job->events.to = job->rows_to;
-    row_key_node(&from, job->tablet, job->run_id, job->start);
-    row_key_node(&to, job->tablet, job->run_id, job->events.to);
-    err = store_scan(snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
-                     visit_node, job);
-    job->events.to = end;
     return err != ERR_OK ? err : job->err;
 }
 
 /* -- memory --------------------------------------------------------------------------------- */
 
-/* The first event that is in memory; the run's next event when none is. */
-static int64_t memory_from(struct hs_entry *entry)
+int64_t hs_memory_from(struct hs_entry *entry)
 {
     if (list_empty(&entry->batches))
         return entry->run->next_event_id;
@@ -130,6 +171,17 @@ static enum err take_memory(struct hs_entry *entry, struct hs_events *events, st
     return err;
 }
 
+void hs_nodes_of(const struct hs_entry *entry, int64_t from, int64_t to, struct hs_nodes *out)
+{
+    const bool ok = branches_decode(entry->run->branches, &out->branches);
+
+    must(ok); /* checked when the run was loaded */
+    memcpy(out->run_id, entry->run_id, sizeof out->run_id);
+    out->tablet = entry->tablet;
+    out->from = from;
+    out->to = to;
+}
+
 static void add_part(struct hs_request *req, struct hs_events *events, const struct buf *bytes)
 {
     if (bytes->len)
@@ -143,10 +195,10 @@ static void nodes_done(struct history_shard *shard, struct hs_job *arg, enum err
     struct hs_events events = job->events;
     const hs_events_fn done = job->done;
 
-    if (err == ERR_OK && events.next < job->rows_to && events.next == events.from)
+    if (err == ERR_OK && events.next < job->nodes.to && events.next == events.from)
         err = ERR_CORRUPT; /* rows that must be there are not */
-    struct hs_entry *entry = hs_entry_find(shard, job->run_id);
-    if (err == ERR_OK && entry && events.next < events.to && events.next >= memory_from(entry))
+    struct hs_entry *entry = hs_entry_find(shard, job->nodes.run_id);
+    if (err == ERR_OK && entry && events.next < events.to && events.next >= hs_memory_from(entry))
         err = take_memory(entry, &events, &job->rows);
     if (err == ERR_OK)
         add_part(req, &events, &job->rows);
@@ -163,7 +215,7 @@ void hs_events_read(struct history_shard *shard, struct hs_request *req, struct 
                     const struct hs_events *want, hs_events_fn done)
 {
     struct hs_events events = *want;
-    const int64_t in_memory = memory_from(entry);
+    const int64_t in_memory = hs_memory_from(entry);
 
     events.next = events.from;
     events.part_count = 0;
@@ -182,9 +234,7 @@ void hs_events_read(struct history_shard *shard, struct hs_request *req, struct 
     must(job != NULL);
     job->events = events;
     job->done = done;
-    job->rows_to = in_memory;
-    memcpy(job->run_id, entry->run_id, sizeof job->run_id);
-    job->tablet = entry->tablet;
+    hs_nodes_of(entry, events.from, events.to < in_memory ? events.to : in_memory, &job->nodes);
     buf_init(&job->rows, 0);
     job->job.req = req;
     job->job.read = read_nodes;

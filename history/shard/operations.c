@@ -42,6 +42,7 @@ EXECUTION_OF(get_workflow_execution_history_request, execution)
 EXECUTION_OF(get_workflow_execution_history_reverse_request, execution)
 EXECUTION_OF(query_workflow_request, execution)
 EXECUTION_OF(reset_sticky_task_queue_request, execution)
+EXECUTION_OF(reset_workflow_execution_request, workflow_execution)
 
 /* -- plain steps ---------------------------------------------------------------------------- */
 
@@ -109,6 +110,8 @@ static const struct hs_operation operations[] = {
               request_cancel_workflow_execution_request, step_cancel, false),
     EXECUTION(TERMINATE, "TerminateWorkflowExecution", terminate_workflow_execution_request,
               step_terminate, false),
+    EXECUTION(RESET_WORKFLOW, "ResetWorkflowExecution", reset_workflow_execution_request,
+              hs_step_reset, true),
     EXECUTION(DELETE_WORKFLOW, "DeleteWorkflowExecution", delete_workflow_execution_request,
               hs_step_delete, false),
     EXECUTION(DESCRIBE, "DescribeWorkflowExecution", describe_workflow_execution_request,

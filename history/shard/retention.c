@@ -7,7 +7,12 @@
  *    row, the current-run row if it still names the run, the visibility row. When that is durable
  *    its history nodes and items go, at most BATCH_KEYS keys a record, and with the last of them
  *    the retention row. A crash between finds that row again: what is left is found by the run id.
- * 3. What the run did to others and their answers (O and E rows) end by themselves: see outgoing.c
+ * 3. Nodes that another run shares (engine/branches.h) stay, whole, for as long as a B row says so.
+ *    The last record of a deletion drops the rows by which the run kept alive what it shared, and
+ *    leaves a row in their place ("leftover") for each run that owned it: when that one is gone
+ *    by then, what nobody needs of it any more goes as well. An owner that is not gone yet is left
+ *    alone: its own deletion comes later, and finds no such row.
+ * 4. What the run did to others and their answers (O and E rows) end by themselves: see outgoing.c
  *    and effects.c; a run that is gone waits for no answer.
  *
  * Spec: the retention is that of the namespace when the run closed; to change the namespace later
@@ -21,6 +26,7 @@ enum {
     RUNNING_MAX = 32, /* deletions at a time that a look begins */
     ASKED_MAX = 1024, /* deletions at a time; beyond that a client's waits for a look */
     RETENTION_KEY_LEN = 26,
+    LEFTOVER_KEY_LEN = 27,
 };
 #define AGAIN_NS NS_PER_S /* after a full log or a failed read */
 
@@ -30,16 +36,20 @@ struct hs_deletion {
     struct hs_job job;
     char run_id[UUID_TEXT_LEN + 1];
     uint8_t tablet;
-    int64_t row_ns;   /* of its retention row */
+    int64_t row_ns;   /* of its retention row, or leftover row */
+    bool leftover;    /* of a run that is gone: what others shared with it */
     bool forgotten;   /* what it is found by is gone */
     bool over;        /* the last record is staged */
     bool busy;        /* a request or a read is under way */
     int64_t seq;      /* durable before it goes on */
     int64_t again_ns; /* monotonic: not before */
     struct arena arena;
-    struct slice keys[BATCH_KEYS - 1]; /* and the retention row */
+    struct slice keys[BATCH_KEYS]; /* and the rows of the end */
     uint32_t count;
     bool more;
+    struct branches branches; /* of the run: whose nodes it shared */
+    int64_t shared_to;        /* others need its nodes before this event */
+    enum err err;
 };
 
 void hs_retention_init(struct history_shard *shard)
@@ -123,7 +133,6 @@ static void drop(struct ops *ops, enum store_family family, const struct row_key
 static enum err forget(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
                        struct hs_current *current, int64_t *row_ns, int64_t *seq)
 {
-    static const uint8_t present[] = {1};
     const struct run *run = entry->run;
     const int64_t due_ns = run_retention_due_ns(run), now_ns = hs_now_ns(shard);
     const bool is_current = current->exists && strcmp(current->run.run_id, run->run_id) == 0;
@@ -135,7 +144,7 @@ static enum err forget(struct history_shard *shard, struct hs_request *req, stru
         row_key_retention(&key, run->tablet, due_ns, run->run_id);
         drop(&ops, STORE_MAIN, &key);
         row_key_retention(&key, run->tablet, *row_ns, run->run_id);
-        add(&ops, STORE_PUT, STORE_MAIN, &key, slice_of(present, sizeof present));
+        add(&ops, STORE_PUT, STORE_MAIN, &key, row_retention(run, &req->arena));
     }
     row_key_execution(&key, run->tablet, run->run_id);
     drop(&ops, STORE_MAIN, &key);
@@ -247,43 +256,133 @@ static bool visit_key(void *arg, struct slice key, struct slice value)
     return true;
 }
 
+static bool visit_branch(void *arg, struct slice key, struct slice value)
+{
+    struct hs_deletion *deletion = arg;
+    const int64_t to = row_branch_to(value);
+
+    UNUSED(key);
+    if (to <= 0)
+        deletion->err = ERR_CORRUPT;
+    else if (to > deletion->shared_to)
+        deletion->shared_to = to;
+    return deletion->err == ERR_OK;
+}
+
+/* Is the run still there, whose nodes were shared? */
+static enum err read_owner(struct store_snapshot *snapshot, struct hs_deletion *deletion,
+                           bool *there)
+{
+    struct row_key key;
+    struct slice value;
+
+    row_key_execution(&key, deletion->tablet, deletion->run_id);
+    return store_get(snapshot, STORE_MAIN, row_key_slice(&key), &deletion->arena, &value, there);
+}
+
+static enum err read_own_branches(struct store_snapshot *snapshot, struct hs_deletion *deletion)
+{
+    struct row_key key;
+    struct slice value;
+    bool found;
+
+    row_key_retention(&key, deletion->tablet, deletion->row_ns, deletion->run_id);
+    const enum err err =
+        store_get(snapshot, STORE_MAIN, row_key_slice(&key), &deletion->arena, &value, &found);
+    if (err != ERR_OK)
+        return err;
+    return found && row_retention_decode(value, &deletion->branches) ? ERR_OK : ERR_CORRUPT;
+}
+
+static enum err scan_keys(struct store_snapshot *snapshot, struct hs_deletion *deletion,
+                          const struct row_key *from, const struct row_key *prefix,
+                          store_visit_fn visit)
+{
+    struct row_key to = *prefix;
+
+    to.len = hs_prefix_end(to.bytes, to.len);
+    const enum err err = store_scan(snapshot, STORE_MAIN, row_key_slice(from), row_key_slice(&to),
+                                    false, visit, deletion);
+    return err != ERR_OK ? err : deletion->err;
+}
+
 static enum err read_rest(struct store_snapshot *snapshot, struct hs_job *arg)
 {
     struct hs_deletion *deletion = CONTAINER_OF(arg, struct hs_deletion, job);
-    enum err err = ERR_OK;
+    struct row_key from, prefix;
+    bool there = false;
+    enum err err = deletion->leftover ? read_owner(snapshot, deletion, &there)
+                                      : read_own_branches(snapshot, deletion);
 
-    for (int i = 0; i < 2 && err == ERR_OK && !deletion->more; i++) {
-        struct row_key from, to;
+    if (err != ERR_OK || there) /* its own deletion will come */
+        return err;
+    row_key_branches(&prefix, deletion->tablet, deletion->run_id);
+    err = scan_keys(snapshot, deletion, &prefix, &prefix, visit_branch);
+    if (err != ERR_OK)
+        return err;
+    row_key_items(&prefix, deletion->tablet, deletion->run_id);
+    err = scan_keys(snapshot, deletion, &prefix, &prefix, visit_key);
+    if (err != ERR_OK || deletion->more)
+        return err;
+    row_key_nodes(&prefix, deletion->tablet, deletion->run_id);
+    row_key_node(&from, deletion->tablet, deletion->run_id, deletion->shared_to);
+    return scan_keys(snapshot, deletion, &from, &prefix, visit_key);
+}
 
-        if (i == 0)
-            row_key_items(&from, deletion->tablet, deletion->run_id);
-        else
-            row_key_nodes(&from, deletion->tablet, deletion->run_id);
-        to = from;
-        to.len = hs_prefix_end(to.bytes, to.len);
-        err = store_scan(snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
-                         visit_key, deletion);
+static void drop_key(struct store_op *op, const struct row_key *key)
+{
+    *op = (struct store_op){.kind = STORE_DELETE, .family = STORE_MAIN, .key = row_key_slice(key)};
+}
+
+/* The rows that go with the last record, and those that come in their place. Gives their number. */
+static size_t last_ops(struct history_shard *shard, struct hs_deletion *deletion,
+                       struct row_key *keys, struct store_op *ops)
+{
+    static const uint8_t present[] = {1};
+    const int64_t now_ns = hs_now_ns(shard);
+    size_t count = 0;
+
+    for (uint32_t i = 0; i < deletion->branches.count; i++) {
+        const char *owner = deletion->branches.list[i].run_id;
+
+        row_key_branch(&keys[count], deletion->tablet, owner, deletion->run_id);
+        drop_key(&ops[count], &keys[count]);
+        count++;
+        row_key_leftover(&keys[count], deletion->tablet, now_ns, owner);
+        ops[count] = (struct store_op){.kind = STORE_PUT,
+                                       .family = STORE_MAIN,
+                                       .key = row_key_slice(&keys[count]),
+                                       .value = slice_of(present, sizeof present)};
+        count++;
     }
-    return err;
+    if (deletion->leftover)
+        row_key_leftover(&keys[count], deletion->tablet, deletion->row_ns, deletion->run_id);
+    else
+        row_key_retention(&keys[count], deletion->tablet, deletion->row_ns, deletion->run_id);
+    drop_key(&ops[count], &keys[count]);
+    if (deletion->branches.count > 0 && now_ns < shard->retention.look_ns)
+        shard->retention.look_ns = now_ns;
+    return count + 1;
 }
 
 static void rest_read(struct history_shard *shard, struct hs_job *arg, enum err err)
 {
+    enum { LAST_MAX = 2 * BRANCHES_MAX + 1 };
     struct hs_deletion *deletion = CONTAINER_OF(arg, struct hs_deletion, job);
-    struct store_op ops[BATCH_KEYS];
-    struct row_key key;
+    struct store_op *ops;
     size_t count = 0;
 
     deletion->busy = false;
     if (err == ERR_CANCELED)
         return;
+    ops = arena_alloc(&deletion->arena, (BATCH_KEYS + LAST_MAX) * sizeof *ops);
     for (uint32_t i = 0; err == ERR_OK && i < deletion->count; i++)
         ops[count++] =
             (struct store_op){.kind = STORE_DELETE, .family = STORE_MAIN, .key = deletion->keys[i]};
     if (err == ERR_OK && !deletion->more) {
-        row_key_retention(&key, deletion->tablet, deletion->row_ns, deletion->run_id);
-        ops[count++] = (struct store_op){
-            .kind = STORE_DELETE, .family = STORE_MAIN, .key = row_key_slice(&key)};
+        struct row_key *keys = arena_alloc(&deletion->arena, LAST_MAX * sizeof *keys);
+
+        count += last_ops(shard, deletion, keys, ops + count);
     }
     if (err == ERR_OK)
         err = store_stage(shard->store, ops, count, true, &deletion->seq);
@@ -299,6 +398,9 @@ static void read_more(struct history_shard *shard, struct hs_deletion *deletion)
     deletion->busy = true;
     deletion->count = 0;
     deletion->more = false;
+    deletion->branches.count = 0;
+    deletion->shared_to = 0;
+    deletion->err = ERR_OK;
     arena_reset(&deletion->arena);
     deletion->job = (struct hs_job){.read = read_rest, .done = rest_read};
     hs_read(shard, &deletion->job);
@@ -314,6 +416,7 @@ struct look_job {
     struct {
         int64_t row_ns;
         uint8_t tablet;
+        bool leftover;
         char run_id[UUID_TEXT_LEN + 1];
     } rows[RUNNING_MAX];
     uint32_t count;
@@ -325,7 +428,7 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     struct look_job *look = arg;
 
     UNUSED(value);
-    if (key.len != RETENTION_KEY_LEN)
+    if (key.len != RETENTION_KEY_LEN && key.len != LEFTOVER_KEY_LEN)
         return true;
     const int64_t row_ns = (int64_t)be64_get(key.ptr + 2);
     if (row_ns > look->until_ns || look->count == RUNNING_MAX) {
@@ -335,6 +438,7 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     }
     look->rows[look->count].row_ns = row_ns;
     look->rows[look->count].tablet = key.ptr[0];
+    look->rows[look->count].leftover = key.len == LEFTOVER_KEY_LEN;
     uuid_format(key.ptr + 10, look->rows[look->count++].run_id);
     return true;
 }
@@ -361,11 +465,23 @@ static void look_done(struct history_shard *shard, struct hs_job *arg, enum err 
     struct hs_retention *r = &shard->retention;
 
     r->looking = false;
-    for (uint32_t i = 0; err == ERR_OK && i < look->count; i++)
-        if (!deletion_find(shard, look->rows[i].run_id))
-            (void)deletion_new(shard, look->rows[i].run_id, look->rows[i].tablet,
-                               look->rows[i].row_ns);
-    const int64_t next_ns = err == ERR_OK ? look->next_ns : hs_now_ns(shard) + AGAIN_NS;
+    bool again = err != ERR_OK;
+    for (uint32_t i = 0; err == ERR_OK && i < look->count; i++) {
+        const struct hs_deletion *running = deletion_find(shard, look->rows[i].run_id);
+
+        if (!running) {
+            struct hs_deletion *deletion = deletion_new(shard, look->rows[i].run_id,
+                                                        look->rows[i].tablet, look->rows[i].row_ns);
+
+            deletion->leftover = deletion->forgotten = look->rows[i].leftover;
+        } else if (running->leftover != look->rows[i].leftover ||
+                   running->row_ns != look->rows[i].row_ns) {
+            again = true; /* two rows of a run: one after the other */
+        }
+    }
+    int64_t next_ns = look->next_ns;
+    if (again && hs_now_ns(shard) + AGAIN_NS < next_ns)
+        next_ns = hs_now_ns(shard) + AGAIN_NS;
     if (next_ns < r->look_ns)
         r->look_ns = next_ns;
     free(look);

@@ -208,6 +208,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_outgoing_init(shard);
     hs_effects_init(shard);
     hs_retention_init(shard);
+    hs_resets_init(shard);
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
     shard->timer_at_ns = INT64_MAX;
@@ -234,6 +235,7 @@ static void shard_free(struct history_shard *shard)
     hs_outgoing_release(shard);
     hs_effects_release(shard);
     hs_retention_release(shard);
+    hs_resets_release(shard);
     hs_cache_release(shard);
     heap_release(&shard->outputs);
     heap_release(&shard->expiries);

@@ -238,6 +238,7 @@ struct history_shard {
     struct hs_outgoing outgoing;
     struct hs_effects effects;
     struct hs_retention retention;
+    struct list resets; /* struct hs_reset: under way */
     struct hs_metrics metrics;
     struct loop_timer timer;
     int64_t timer_at_ns; /* monotonic; INT64_MAX: not armed */
@@ -395,6 +396,23 @@ typedef void (*hs_events_fn)(struct history_shard *shard, struct hs_request *req
 void hs_events_read(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
                     const struct hs_events *want, hs_events_fn done);
 
+/* Rows of a run's history, from its own nodes and those that it shares. */
+struct hs_nodes {
+    char run_id[UUID_TEXT_LEN + 1];
+    uint8_t tablet;
+    struct branches branches;
+    int64_t from, to; /* events */
+};
+void hs_nodes_of(const struct hs_entry *entry, int64_t from, int64_t to, struct hs_nodes *out);
+/* A node: its first event (it may come before `from`), and where its branch ends: its events from
+ * there on are none of the run's. false: enough. */
+typedef bool (*hs_node_fn)(void *arg, int64_t first, int64_t to, struct slice batch);
+/* On a reader thread. ERR_CORRUPT: nodes are missing. */
+MUST_USE enum err hs_nodes_scan(struct store_snapshot *snapshot, const struct hs_nodes *nodes,
+                                hs_node_fn visit, void *arg);
+/* The first event that is in memory; the run's next event when none is. */
+int64_t hs_memory_from(struct hs_entry *entry);
+
 void hs_get_history(struct history_shard *shard, struct hs_request *req);
 void hs_get_history_reverse(struct history_shard *shard, struct hs_request *req);
 /* The token that continues a poll's history in GetWorkflowExecutionHistory. */
@@ -498,6 +516,12 @@ void hs_retention_closed(struct history_shard *shard, const struct run *run);
 void hs_retention_run(struct history_shard *shard);
 int64_t hs_retention_next_mono_ns(struct history_shard *shard);
 void hs_step_delete(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
+
+/* -- reset (reset.c) ------------------------------------------------------------------------- */
+
+void hs_resets_init(struct history_shard *shard);
+void hs_resets_release(struct history_shard *shard);
+void hs_step_reset(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
 
 /* -- the rest ------------------------------------------------------------------------------- */
 

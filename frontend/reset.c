@@ -1,0 +1,24 @@
+/* reset.c - ResetWorkflowExecution: checked here, carried out by the workflow's history owner. */
+#include "frontend/handlers.h"
+#include "frontend/validate.h"
+
+enum err fe_reset_workflow(struct fe_call *fc)
+{
+    const api_reset_workflow_execution_request *req = fc->request;
+    enum err err;
+
+    if (req->request_id[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "RequestId is not set on request.");
+    if ((err = fe_check_length(fc, "RequestId", req->request_id)) != ERR_OK ||
+        (err = fe_check_execution(fc, req->workflow_execution)) != ERR_OK)
+        return err;
+    if ((int32_t)req->reset_reapply_type < RESET_REAPPLY_TYPE_UNSPECIFIED ||
+        (int32_t)req->reset_reapply_type > RESET_REAPPLY_TYPE_ALL_ELIGIBLE)
+        return err_fail(&fc->detail, ERR_INTERNAL, "unknown reset reapply type: %d",
+                        (int)req->reset_reapply_type);
+    return fe_forward_history(
+        fc, &(struct fe_to_history){.method = METHOD_HISTORY_RESET_WORKFLOW,
+                                    .workflow_id = req->workflow_execution->workflow_id,
+                                    .request = fc->call->request,
+                                    .repeatable = true});
+}
