@@ -16,6 +16,8 @@ struct activity *activity_new(int64_t scheduled_event_id)
     activity->scheduled_event_id = scheduled_event_id;
     activity->state = ACTIVITY_SCHEDULED;
     activity->attempt = 1;
+    list_init(&activity->changed);
+    list_init(&activity->due);
     return activity;
 }
 
@@ -31,7 +33,11 @@ struct activity *activity_new(int64_t scheduled_event_id)
     X(identity)                                                                                    \
     X(last_identity)                                                                               \
     X(heartbeat_details)                                                                           \
-    X(last_failure)
+    X(last_failure)                                                                                \
+    X(original_options)                                                                            \
+    X(pause_identity)                                                                              \
+    X(pause_reason)                                                                                \
+    X(pause_request_id)
 
 void activity_free(struct activity *activity)
 {
@@ -62,14 +68,55 @@ struct activity *run_activity(const struct run *run, int64_t scheduled_event_id)
 
 struct activity *run_activity_by_id(const struct run *run, struct slice activity_id)
 {
-    for (struct map_node *node = map_next(&run->activities, NULL); node;
-         node = map_next(&run->activities, node)) {
-        struct activity *activity = CONTAINER_OF(node, struct activity, node);
+    struct map_node *node = map_get(&run->activity_ids, activity_id);
 
-        if (slice_eq(bytes_slice(activity->activity_id), activity_id))
-            return activity;
-    }
-    return NULL;
+    return node ? CONTAINER_OF(node, struct activity, id_node) : NULL;
+}
+
+static void forget_id(struct run *run, struct activity *activity)
+{
+    if (activity->id_known)
+        map_remove(&run->activity_ids, &activity->id_node);
+    activity->id_known = false;
+}
+
+static void set_deadline(struct run *run, struct activity *activity)
+{
+    const int64_t due_ns = activity_deadline_ns(activity);
+
+    if (due_ns == activity->deadline.at && (due_ns == 0 || activity->deadline.index != 0))
+        return;
+    heap_remove(&run->activity_deadlines, &activity->deadline);
+    activity->deadline.at = 0;
+    if (due_ns != 0)
+        heap_add(&run->activity_deadlines, &activity->deadline, due_ns);
+}
+
+void run_activity_put(struct run *run, struct activity *activity)
+{
+    struct activity *before = run_activity_by_id(run, bytes_slice(activity->activity_id));
+
+    if (before) /* its end waits in the buffer: the id means the new one */
+        forget_id(run, before);
+    map_put(&run->activity_ids, bytes_slice(activity->activity_id), &activity->id_node);
+    activity->id_known = true;
+    map_put_u64(&run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
+    set_deadline(run, activity);
+}
+
+void run_activity_remove(struct run *run, struct activity *activity)
+{
+    forget_id(run, activity);
+    map_remove(&run->activities, &activity->node);
+    heap_remove(&run->activity_deadlines, &activity->deadline);
+    list_remove(&activity->changed);
+}
+
+void run_activity_changed(struct run *run, struct activity *activity)
+{
+    set_deadline(run, activity);
+    if (list_empty(&activity->changed))
+        list_push_back(&run->changed_activities, &activity->changed);
 }
 
 /* -- policy and priority -------------------------------------------------------------------- */
@@ -145,6 +192,8 @@ int64_t activity_timeout_due_ns(const struct activity *activity, int32_t timeout
 {
     const bool started = activity->state == ACTIVITY_STARTED;
 
+    if (activity->paused_ns != 0) /* Spec: no time-out of a paused activity runs */
+        return 0;
     switch (timeout_type) {
     case TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
         return due_after(activity->first_scheduled_ns, activity->schedule_to_close_ns);
@@ -163,9 +212,16 @@ int64_t activity_timeout_due_ns(const struct activity *activity, int32_t timeout
     }
 }
 
+int64_t activity_backoff_end_ns(const struct activity *activity)
+{
+    const bool waits = activity->state == ACTIVITY_BACKING_OFF && activity->paused_ns == 0;
+
+    return waits && !activity->held ? activity->scheduled_ns : 0;
+}
+
 int64_t activity_deadline_ns(const struct activity *activity)
 {
-    int64_t next_ns = activity->state == ACTIVITY_BACKING_OFF ? activity->scheduled_ns : 0;
+    int64_t next_ns = activity_backoff_end_ns(activity);
 
     for (int32_t type = TIMEOUT_TYPE_START_TO_CLOSE; type <= TIMEOUT_TYPE_HEARTBEAT; type++) {
         const int64_t due_ns = activity_timeout_due_ns(activity, type);
@@ -191,9 +247,11 @@ static int32_t task_priority(struct transition *t, const struct activity *activi
 void activity_task_add(struct transition *t, struct activity *activity)
 {
     must(activity->row_seq == 0 && activity->state != ACTIVITY_STARTED);
+    must(activity->paused_ns == 0);
     activity->state = ACTIVITY_SCHEDULED;
+    activity->held = false;
     activity->row_seq = ++*t->row_seq;
-    activity->dirty = true;
+    run_activity_changed(t->run, activity);
     transition_task_add(t,
                         &(struct task_change){
                             .add = true,
@@ -214,7 +272,7 @@ void activity_task_drop(struct transition *t, struct activity *activity)
                          arena_copy(t->arena, bytes_slice(activity->task_queue)),
                          task_priority(t, activity));
     activity->row_seq = 0;
-    activity->dirty = true;
+    run_activity_changed(t->run, activity);
 }
 
 void activity_end(struct transition *t, struct activity *activity)
@@ -224,7 +282,9 @@ void activity_end(struct transition *t, struct activity *activity)
     activity_task_drop(t, activity);
     be64_put(id, (uint64_t)activity->scheduled_event_id);
     run_drop_item(t, ITEM_ACTIVITY, slice_of(id, sizeof(uint64_t)));
-    map_remove(&t->run->activities, &activity->node);
+    if (activity_has_input(activity))
+        run_drop_item(t, ITEM_ACTIVITY_INPUT, slice_of(id, sizeof(uint64_t)));
+    run_activity_remove(t->run, activity);
     activity_free(activity);
 }
 
@@ -292,8 +352,8 @@ enum activity_key {
     KEY_START_TO_CLOSE = 7,
     KEY_HEARTBEAT = 8,
     KEY_RETRY_POLICY = 9,
-    KEY_INPUT = 10,
-    KEY_HEADER = 11,
+    KEY_INPUT = 10,  /* of the input's row, so is ... */
+    KEY_HEADER = 11, /* ... this one */
     KEY_PRIORITY = 12,
     KEY_FIRST_SCHEDULED = 13,
     KEY_CANCEL_REQUESTED_EVENT_ID = 14,
@@ -310,7 +370,15 @@ enum activity_key {
     KEY_LAST_IDENTITY = 25,
     KEY_HEARTBEAT_DETAILS = 26,
     KEY_LAST_FAILURE = 27,
-    KEY_STAMP = 28,
+    KEY_RETRY_EXPIRES = 29,
+    KEY_ORIGINAL_OPTIONS = 30,
+    KEY_PAUSED = 31,
+    KEY_PAUSE_IDENTITY = 32,
+    KEY_PAUSE_REASON = 33,
+    KEY_PAUSE_REQUEST_ID = 34,
+    KEY_HELD = 35,
+    KEY_RESET = 36,
+    KEY_RESET_HEARTBEAT = 37,
 };
 
 static const struct {
@@ -322,13 +390,15 @@ static const struct {
         {KEY_ACTIVITY_TYPE, offsetof(struct activity, activity_type)},
         {KEY_TASK_QUEUE, offsetof(struct activity, task_queue)},
         {KEY_RETRY_POLICY, offsetof(struct activity, retry_policy)},
-        {KEY_INPUT, offsetof(struct activity, input)},
-        {KEY_HEADER, offsetof(struct activity, header)},
         {KEY_PRIORITY, offsetof(struct activity, priority)},
         {KEY_IDENTITY, offsetof(struct activity, identity)},
         {KEY_LAST_IDENTITY, offsetof(struct activity, last_identity)},
         {KEY_HEARTBEAT_DETAILS, offsetof(struct activity, heartbeat_details)},
         {KEY_LAST_FAILURE, offsetof(struct activity, last_failure)},
+        {KEY_ORIGINAL_OPTIONS, offsetof(struct activity, original_options)},
+        {KEY_PAUSE_IDENTITY, offsetof(struct activity, pause_identity)},
+        {KEY_PAUSE_REASON, offsetof(struct activity, pause_reason)},
+        {KEY_PAUSE_REQUEST_ID, offsetof(struct activity, pause_request_id)},
 },
   i64_fields[] = {
       {KEY_SCHEDULED_EVENT_ID, offsetof(struct activity, scheduled_event_id)},
@@ -342,6 +412,16 @@ static const struct {
       {KEY_STARTED, offsetof(struct activity, started_ns)},
       {KEY_LAST_HEARTBEAT, offsetof(struct activity, last_heartbeat_ns)},
       {KEY_LAST_ATTEMPT_COMPLETE, offsetof(struct activity, last_attempt_complete_ns)},
+      {KEY_RETRY_EXPIRES, offsetof(struct activity, retry_expires_ns)},
+      {KEY_PAUSED, offsetof(struct activity, paused_ns)},
+};
+static const struct {
+    enum activity_key key;
+    size_t offset;
+} bool_fields[] = {
+    {KEY_HELD, offsetof(struct activity, held)},
+    {KEY_RESET, offsetof(struct activity, reset)},
+    {KEY_RESET_HEARTBEAT, offsetof(struct activity, reset_heartbeat)},
 };
 
 /* Fields that are empty or 0 are left out. */
@@ -372,9 +452,40 @@ void activity_encode(const struct activity *activity, struct buf *out)
         rec_put_u64(&w, KEY_START_ID, activity->start_id);
     if (activity->poll_id)
         rec_put_u64(&w, KEY_POLL_ID, activity->poll_id);
-    if (activity->stamp)
-        rec_put_u64(&w, KEY_STAMP, activity->stamp);
+    for (size_t i = 0; i < COUNT_OF(bool_fields); i++) {
+        const bool *value = (const void *)(base + bool_fields[i].offset);
+
+        if (*value)
+            rec_put_bool(&w, bool_fields[i].key, true);
+    }
     rec_end(&w);
+}
+
+bool activity_has_input(const struct activity *activity)
+{
+    return activity->input.len > 0 || activity->header.len > 0;
+}
+
+void activity_encode_input(const struct activity *activity, struct buf *out)
+{
+    struct rec_writer w;
+
+    rec_begin(&w, out);
+    rec_put_bytes(&w, KEY_INPUT, bytes_slice(activity->input));
+    rec_put_bytes(&w, KEY_HEADER, bytes_slice(activity->header));
+    rec_end(&w);
+}
+
+enum err activity_decode_input(struct arena *scratch, struct slice bytes, struct activity *activity)
+{
+    struct rec r;
+    const enum err err = rec_decode(scratch, bytes, &r);
+
+    if (err != ERR_OK)
+        return err;
+    bytes_set(&activity->input, rec_bytes(&r, KEY_INPUT));
+    bytes_set(&activity->header, rec_bytes(&r, KEY_HEADER));
+    return r.malformed ? ERR_CORRUPT : ERR_OK;
 }
 
 /* What later steps decode without asking must be well-formed. */
@@ -383,11 +494,14 @@ static bool decoded_ok(struct activity *activity, struct arena *scratch)
     const struct slice policy_bytes = bytes_slice(activity->retry_policy);
     api_retry_policy *policy = NULL;
     api_priority *priority = NULL;
+    api_activity_options *original = NULL;
 
     if (activity->scheduled_event_id <= 0 || activity->attempt < 1 ||
         proto_decode(scratch, &api_priority__desc, bytes_slice(activity->priority), &priority,
                      NULL) != ERR_OK ||
-        proto_decode(scratch, &api_retry_policy__desc, policy_bytes, &policy, NULL) != ERR_OK)
+        proto_decode(scratch, &api_retry_policy__desc, policy_bytes, &policy, NULL) != ERR_OK ||
+        proto_decode(scratch, &api_activity_options__desc, bytes_slice(activity->original_options),
+                     &original, NULL) != ERR_OK)
         return false;
     if (policy_bytes.len > 0)
         retry_policy_read(activity, policy);
@@ -410,16 +524,15 @@ enum err activity_decode(struct arena *scratch, struct slice bytes, struct activ
                   rec_bytes(&r, bytes_fields[i].key));
     const uint64_t state = rec_u64(&r, KEY_STATE, 0);
     const int64_t attempt = rec_i64(&r, KEY_ATTEMPT, 0);
-    const uint64_t stamp = rec_u64(&r, KEY_STAMP, 0);
+    for (size_t i = 0; i < COUNT_OF(bool_fields); i++)
+        *(bool *)(void *)(base + bool_fields[i].offset) = rec_bool(&r, bool_fields[i].key, false);
     activity->row_seq = rec_u64(&r, KEY_ROW_SEQ, 0);
     activity->start_id = rec_u64(&r, KEY_START_ID, 0);
     activity->poll_id = rec_u64(&r, KEY_POLL_ID, 0);
-    if (state < 1 || state > ACTIVITY_STARTED + 1 || attempt > INT32_MAX || stamp > UINT32_MAX ||
-        r.malformed)
+    if (state < 1 || state > ACTIVITY_STARTED + 1 || attempt > INT32_MAX || r.malformed)
         goto corrupt;
     activity->state = (enum activity_state)(state - 1);
     activity->attempt = (int32_t)attempt;
-    activity->stamp = (uint32_t)stamp;
     if (!decoded_ok(activity, scratch))
         goto corrupt;
     *out = activity;

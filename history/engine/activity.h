@@ -5,16 +5,23 @@
 #ifndef GNOMON_ACTIVITY_H
 #define GNOMON_ACTIVITY_H
 
+#include "common/base/heap.h"
 #include "common/pack/record.h"
 #include "history/engine/run.h"
 
 enum activity_state { ACTIVITY_SCHEDULED, ACTIVITY_BACKING_OFF, ACTIVITY_STARTED };
 
 struct activity {
-    struct map_node node; /* in run->activities, by scheduled_event_id */
-    bool dirty;
+    struct map_node node;      /* in run->activities, by scheduled_event_id */
+    struct map_node id_node;   /* in run->activity_ids, by activity_id */
+    struct heap_node deadline; /* in run->activity_deadlines, while anything of it is due once */
+    struct list changed;       /* in run->changed_activities: its row is to be written */
+    struct list due;           /* while a step collects what is due */
+    bool id_known;             /* id_node is in the map */
+    bool input_changed;        /* so is its input's row */
 
-    /* derived: from the ActivityTaskScheduled event */
+    /* derived: from the ActivityTaskScheduled event; those of the options (task queue, time-outs,
+     * policy, priority) until they are changed from outside, then `original_options` is */
     int64_t scheduled_event_id;
     struct bytes activity_id, activity_type, task_queue;
     int64_t schedule_to_close_ns, schedule_to_start_ns; /* 0: none; so with the next two */
@@ -27,6 +34,7 @@ struct activity {
     struct bytes input, header; /* encoded Payloads, Header: what a poll response needs */
     struct bytes priority;
     int64_t first_scheduled_ns;        /* event time */
+    int64_t retry_expires_ns;          /* no attempt begins after that; 0: no bound */
     int64_t cancel_requested_event_id; /* 0: not requested */
 
     /* durable-only */
@@ -34,17 +42,27 @@ struct activity {
     int32_t attempt;      /* from 1 */
     int64_t scheduled_ns; /* of this attempt (end of its back-off) */
     int64_t started_ns, last_heartbeat_ns, last_attempt_complete_ns;
-    uint64_t row_seq;           /* of its task row while dispatchable; 0: none */
+    uint64_t row_seq; /* of its task row while dispatchable; 0: none. A task of another is stale */
     uint64_t start_id, poll_id; /* of the present start */
     struct bytes identity;      /* of the worker that has it */
     struct bytes last_identity;
     struct bytes heartbeat_details; /* encoded Payloads */
     struct bytes last_failure;      /* encoded Failure */
-    uint32_t stamp;                 /* room for pause and option updates */
+    struct bytes original_options;  /* encoded ActivityOptions of the event; empty: unchanged */
+    int64_t paused_ns;              /* when it was paused; 0: it is not */
+    struct bytes pause_identity, pause_reason, pause_request_id;
+    bool held;            /* not dispatched because the workflow was paused */
+    bool reset;           /* the present attempt is to know that it was reset */
+    bool reset_heartbeat; /* the next attempt begins without the heartbeats of this one */
 };
 
 struct activity *activity_new(int64_t scheduled_event_id);
 void activity_free(struct activity *activity);
+/* The run takes the activity, or lets it go; its event id and activity id are set for good. */
+void run_activity_put(struct run *run, struct activity *activity);
+void run_activity_remove(struct run *run, struct activity *activity);
+/* Its fields were changed: its row is to be written, its deadline may have moved. */
+void run_activity_changed(struct run *run, struct activity *activity);
 struct activity *run_activity(const struct run *run, int64_t scheduled_event_id); /* or NULL */
 struct activity *run_activity_by_id(const struct run *run, struct slice activity_id);
 size_t activity_bytes(const struct activity *activity);
@@ -53,8 +71,13 @@ size_t activity_bytes(const struct activity *activity);
  */
 int64_t activity_deadline_ns(const struct activity *activity);
 
-/* The stored form of a pending item. */
+/* The stored form of a pending item. Input and header, which never change, have a row of their own
+ * (ITEM_ACTIVITY_INPUT, where there are any), so that a heartbeat does not write them again. */
 void activity_encode(const struct activity *activity, struct buf *out);
 MUST_USE enum err activity_decode(struct arena *scratch, struct slice bytes, struct activity **out);
+bool activity_has_input(const struct activity *activity);
+void activity_encode_input(const struct activity *activity, struct buf *out);
+MUST_USE enum err activity_decode_input(struct arena *scratch, struct slice bytes,
+                                        struct activity *activity);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
 #include "history/engine/command_checks.h"
+#include "history/engine/pause.h"
 
 /* -- schedule ------------------------------------------------------------------------------- */
 
@@ -107,6 +108,38 @@ static const char *schedule_check(struct transition *t,
     return NULL;
 }
 
+const char *activity_options_check(struct transition *t, api_activity_options *options,
+                                   const struct activity *activity)
+{
+    const api_schedule_activity_task_command_attributes given = {
+        .schedule_to_close_timeout = options->schedule_to_close_timeout,
+        .schedule_to_start_timeout = options->schedule_to_start_timeout,
+        .start_to_close_timeout = options->start_to_close_timeout,
+        .heartbeat_timeout = options->heartbeat_timeout,
+    };
+    struct timeouts timeouts = {0};
+    const char *wrong = check_task_queue(t->arena, options->task_queue, t->run->task_queue,
+                                         t->limits->id_bytes_max);
+
+    if (!wrong)
+        wrong = timeouts_read(t->arena, &given, &timeouts);
+    if (wrong)
+        return wrong;
+    if (!timeouts_complete(&timeouts, 0))
+        return arena_printf(t->arena,
+                            "a valid StartToCloseTimeout or ScheduleToCloseTimeout must be set on "
+                            "the activity. ActivityId=" SLICE_FMT " ActivityType=" SLICE_FMT,
+                            SLICE_ARG(bytes_slice(activity->activity_id)),
+                            SLICE_ARG(bytes_slice(activity->activity_type)));
+    if (options->task_queue->kind == TASK_QUEUE_KIND_UNSPECIFIED)
+        options->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
+    options->schedule_to_close_timeout = proto_duration(t->arena, timeouts.schedule_to_close_ns);
+    options->schedule_to_start_timeout = proto_duration(t->arena, timeouts.schedule_to_start_ns);
+    options->start_to_close_timeout = proto_duration(t->arena, timeouts.start_to_close_ns);
+    options->heartbeat_timeout = proto_duration(t->arena, timeouts.heartbeat_ns);
+    return NULL;
+}
+
 static int64_t write_scheduled(struct transition *t, const struct command_context *ctx,
                                const api_schedule_activity_task_command_attributes *c,
                                const struct timeouts *timeouts, api_retry_policy *policy)
@@ -188,9 +221,13 @@ enum err command_schedule_activity(struct transition *t, struct command_context 
     put_encoded(t, &activity->header, c->header);
     put_encoded(t, &activity->priority, c->priority);
     activity->first_scheduled_ns = activity->scheduled_ns = t->now_ns;
-    map_put_u64(&t->run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
-    activity->dirty = true;
-    if (!c->request_eager_execution) /* else engine_start_eager_activities() starts it */
+    activity->retry_expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    activity->input_changed = true;
+    activity->held = run_is_paused(t->run);
+    run_activity_put(t->run, activity);
+    run_activity_changed(t->run, activity);
+    if (!c->request_eager_execution && !activity->held)
+        /* an eager one is started by engine_start_eager_activities() */
         activity_task_add(t, activity);
     return ERR_OK;
 }
@@ -273,7 +310,7 @@ enum err command_request_cancel_activity(struct transition *t, struct command_co
     if (!activity)
         return ERR_OK;
     activity->cancel_requested_event_id = requested_id;
-    activity->dirty = true;
+    run_activity_changed(t->run, activity);
     if (activity->state == ACTIVITY_STARTED) /* its worker learns of it by the next heartbeat */
         return ERR_OK;
     activity_write_canceled(t, activity,

@@ -8,6 +8,9 @@ static int32_t pending_state(const struct activity *activity)
 {
     if (activity->cancel_requested_event_id != 0)
         return PENDING_ACTIVITY_STATE_CANCEL_REQUESTED;
+    if (activity->paused_ns != 0)
+        return activity->state == ACTIVITY_STARTED ? PENDING_ACTIVITY_STATE_PAUSE_REQUESTED
+                                                   : PENDING_ACTIVITY_STATE_PAUSED;
     return activity->state == ACTIVITY_STARTED ? PENDING_ACTIVITY_STATE_STARTED
                                                : PENDING_ACTIVITY_STATE_SCHEDULED;
 }
@@ -41,18 +44,31 @@ static void describe_retry(struct arena *arena, const struct activity *activity,
                            api_pending_activity_info *out)
 {
     out->maximum_attempts = activity->retry_max_attempts;
-    if (activity->schedule_to_close_ns > 0)
-        out->expiration_time = proto_timestamp(
-            arena, activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE));
+    out->expiration_time = timestamp_or_null(arena, activity->retry_expires_ns);
     message_splice(arena, &out->base, FIELD_PENDING_LAST_FAILURE,
                    bytes_slice(activity->last_failure));
     if (activity->cancel_requested_event_id != 0 || activity->state == ACTIVITY_STARTED ||
-        activity->scheduled_ns <= now_ns)
+        activity->scheduled_ns <= now_ns || activity->paused_ns != 0)
         return;
     out->next_attempt_schedule_time = proto_timestamp(arena, activity->scheduled_ns);
     if (activity->last_attempt_complete_ns != 0)
         out->current_retry_interval =
             proto_duration(arena, activity->scheduled_ns - activity->last_attempt_complete_ns);
+}
+
+static void describe_pause(struct arena *arena, const struct activity *activity,
+                           api_pending_activity_info *out)
+{
+    api_pending_activity_info_pause_info *info =
+        engine_message(arena, &api_pending_activity_info_pause_info__desc);
+
+    out->paused = true;
+    out->pause_info = info;
+    info->pause_time = proto_timestamp(arena, activity->paused_ns);
+    info->paused_by_case = API_PENDING_ACTIVITY_INFO_PAUSE_INFO_PAUSED_BY_MANUAL;
+    info->manual = engine_message(arena, &api_pending_activity_info_pause_info_manual__desc);
+    info->manual->identity = arena_str(arena, bytes_slice(activity->pause_identity));
+    info->manual->reason = arena_str(arena, bytes_slice(activity->pause_reason));
 }
 
 static api_pending_activity_info *describe_activity(struct arena *arena,
@@ -80,6 +96,8 @@ static api_pending_activity_info *describe_activity(struct arena *arena,
     }
     if (activity->has_retry)
         describe_retry(arena, activity, now_ns, out);
+    if (activity->paused_ns != 0)
+        describe_pause(arena, activity, out);
     return out;
 }
 

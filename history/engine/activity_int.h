@@ -37,6 +37,8 @@ int64_t activity_timeout_due_ns(const struct activity *activity, int32_t timeout
 
 /* Make the activity dispatchable: a task row of its own. */
 void activity_task_add(struct transition *t, struct activity *activity);
+/* When its back-off ends and it is to be dispatched; 0: it is not backing off. */
+int64_t activity_backoff_end_ns(const struct activity *activity);
 void activity_task_drop(struct transition *t, struct activity *activity);
 /* The activity is over: drop its row and task, free it. */
 void activity_end(struct transition *t, struct activity *activity);
@@ -46,8 +48,43 @@ int64_t activity_write_started(struct transition *t, struct activity *activity);
 void activity_write_canceled(struct transition *t, struct activity *activity, api_payloads *details,
                              char *identity);
 
+/* -- activity_pause.c ---------------------------------------------------------------------- */
+
+struct activity_filter {
+    const char *id;   /* that one, or ... */
+    const char *type; /* ... all of a type, or ... */
+    bool all;
+};
+struct activity_list {
+    struct activity **items; /* in the order of their events */
+    size_t count;
+};
+struct activity_list activity_select(struct transition *t, const struct activity_filter *filter);
+enum err activity_not_found(struct transition *t);
+enum err activity_run_closed(struct transition *t);
+/* The present attempt begins anew at that moment: of the attempt before, no failure is left. It has
+ * no task row. */
+void activity_reschedule(struct transition *t, struct activity *activity, int64_t at_ns);
+
+/* -- activity_options.c -------------------------------------------------------------------- */
+
+/* What it was scheduled with, encoded ActivityOptions. */
+struct slice activity_scheduled_options(struct arena *arena, const struct activity *activity);
+/* Back to that; it has no task row. */
+void activity_restore_options(struct transition *t, struct activity *activity, bool with_priority);
+
+/* -- activity_commands.c ------------------------------------------------------------------- */
+
+/* NULL, or what is wrong; fills in the time-outs that follow from others. */
+const char *activity_options_check(struct transition *t, api_activity_options *options,
+                                   const struct activity *activity);
+
 /* -- activity_retry.c ---------------------------------------------------------------------- */
 
+/* initial * coefficient ^ (attempt - 1), at most what an int64 holds. */
+int64_t activity_backoff_ns(const struct activity *activity);
+/* What a reset leaves for the next attempt is done: it begins. */
+void activity_begin_afresh(struct activity *activity);
 /* What becomes of a failed or timed out attempt. RETRY_STATE_IN_PROGRESS: it is backing off, with
  * the next attempt's state; any other value: nothing changed, the activity is to be closed. */
 int32_t activity_retry(struct transition *t, struct activity *activity,

@@ -63,7 +63,7 @@ static void progress(struct transition *t, struct activity *activity, const api_
     if (identity && identity[0])
         bytes_set(&activity->last_identity, slice_str(identity));
     activity->last_heartbeat_ns = t->now_ns;
-    activity->dirty = true;
+    run_activity_changed(t->run, activity);
 }
 
 enum err engine_record_heartbeat(struct transition *t, const struct task_token *token,
@@ -78,6 +78,8 @@ enum err engine_record_heartbeat(struct transition *t, const struct task_token *
         return err;
     progress(t, activity, request->details, request->identity);
     response.cancel_requested = activity->cancel_requested_event_id != 0;
+    response.activity_paused = activity->paused_ns != 0;
+    response.activity_reset = activity->reset;
     t->reply = transition_pack(t, &response);
     return ERR_OK;
 }
@@ -103,6 +105,7 @@ static void start_for_completion(struct transition *t, struct activity *activity
     activity->state = ACTIVITY_STARTED;
     activity->started_ns = t->now_ns;
     bytes_set(&activity->identity, slice_str(identity));
+    run_activity_changed(t->run, activity);
 }
 
 enum err

@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-/* initial * coefficient ^ (attempt - 1), at most what an int64 holds. */
-static int64_t backoff_exponential_ns(const struct activity *activity)
+int64_t activity_backoff_ns(const struct activity *activity)
 {
     const double ns = (double)activity->retry_initial_ns *
                       pow(activity->retry_coefficient, activity->attempt - 1);
@@ -33,8 +32,8 @@ static int32_t next_attempt_at(const struct activity *activity, const api_failur
 {
     const pb_duration *delay = requested_delay(failure);
     const int64_t max_ns = delay ? proto_duration_ns_clip(delay) : activity->retry_max_interval_ns;
-    int64_t interval_ns = delay ? max_ns : backoff_exponential_ns(activity);
-    const int64_t expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    int64_t interval_ns = delay ? max_ns : activity_backoff_ns(activity);
+    const int64_t expires_ns = activity->retry_expires_ns;
 
     if (activity->retry_max_attempts > 0 && activity->attempt >= activity->retry_max_attempts)
         return RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED;
@@ -49,6 +48,15 @@ static int32_t next_attempt_at(const struct activity *activity, const api_failur
     return RETRY_STATE_IN_PROGRESS;
 }
 
+void activity_begin_afresh(struct activity *activity)
+{
+    if (activity->reset_heartbeat) {
+        bytes_clear(&activity->heartbeat_details);
+        activity->last_heartbeat_ns = 0;
+    }
+    activity->reset = activity->reset_heartbeat = activity->held = false;
+}
+
 static void back_off(struct transition *t, struct activity *activity,
                      const api_failure_failure *failure, int64_t at_ns)
 {
@@ -60,7 +68,21 @@ static void back_off(struct transition *t, struct activity *activity,
     activity->start_id = activity->poll_id = 0;
     bytes_set(&activity->last_identity, bytes_slice(activity->identity));
     bytes_set(&activity->last_failure, failure_for_storage(t->arena, failure));
-    activity->dirty = true;
+    activity_begin_afresh(activity);
+    run_activity_changed(t->run, activity);
+}
+
+/* Spec: whatever its policy says of attempts and time, a paused activity waits for its next
+ * attempt, which begins when it is not paused any more. */
+static void wait_paused(struct transition *t, struct activity *activity,
+                        const api_failure_failure *failure)
+{
+    activity->state = ACTIVITY_SCHEDULED;
+    activity->attempt++;
+    activity->started_ns = 0;
+    activity->start_id = activity->poll_id = 0;
+    bytes_set(&activity->last_failure, failure_for_storage(t->arena, failure));
+    run_activity_changed(t->run, activity);
 }
 
 int32_t activity_retry(struct transition *t, struct activity *activity,
@@ -80,6 +102,10 @@ int32_t activity_retry(struct transition *t, struct activity *activity,
     }
     if (!failure_is_retryable(failure, activity_retry_policy(t->arena, activity)))
         return RETRY_STATE_NON_RETRYABLE_FAILURE;
+    if (activity->paused_ns != 0) {
+        wait_paused(t, activity, failure);
+        return RETRY_STATE_IN_PROGRESS;
+    }
     const int32_t state = next_attempt_at(activity, failure, t->now_ns, &at_ns);
     if (state == RETRY_STATE_IN_PROGRESS)
         back_off(t, activity, failure, at_ns);

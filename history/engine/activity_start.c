@@ -89,7 +89,7 @@ static void start_activity(struct transition *t, struct activity *activity, uint
     activity->start_id = draw_start_id(t->rng);
     activity->poll_id = poll_id;
     bytes_set(&activity->identity, identity);
-    activity->dirty = true;
+    run_activity_changed(t->run, activity);
 }
 
 enum err engine_start_activity_task(struct transition *t, const struct rpc_task *task,
@@ -97,15 +97,16 @@ enum err engine_start_activity_task(struct transition *t, const struct rpc_task 
 {
     struct activity *activity = run_activity(t->run, task->scheduled_event_id);
 
-    if (!run_is_open(t->run) || !activity || activity->attempt != task->attempt)
+    if (!run_is_open(t->run) || !activity)
         return ERR_STALE;
-    if (activity->state == ACTIVITY_STARTED) {
+    if (activity->state == ACTIVITY_STARTED) { /* by that poll; its attempt may be reset since */
         if (activity->poll_id != poll->poll_id)
             return ERR_STALE;
         t->started_activity = task_for_worker(t, activity);
         return ERR_OK;
     }
-    if (activity->row_seq == 0 || activity->row_seq != task->row_seq)
+    if (activity->row_seq == 0 || activity->row_seq != task->row_seq ||
+        activity->attempt != task->attempt)
         return ERR_STALE;
 
     start_activity(t, activity, poll->poll_id, poll->identity);
@@ -118,13 +119,16 @@ enum err engine_unstart_activity_task(struct transition *t, const struct task_to
     struct activity *activity = run_activity(t->run, token->scheduled_event_id);
 
     if (!run_is_open(t->run) || !activity || activity->state != ACTIVITY_STARTED ||
-        activity->attempt != token->attempt || activity->start_id != token->start_id)
+        activity->start_id != token->start_id)
         return ERR_STALE;
     activity->state = ACTIVITY_SCHEDULED;
     activity->started_ns = 0;
     activity->start_id = activity->poll_id = 0;
     bytes_clear(&activity->identity);
-    activity_task_add(t, activity);
+    if (activity->paused_ns == 0)
+        activity_task_add(t, activity);
+    else
+        run_activity_changed(t->run, activity);
     return ERR_OK;
 }
 
@@ -135,7 +139,8 @@ static int by_event_id(const void *left, const void *right)
     return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
 }
 
-/* Between two steps every scheduled activity has a task row: one without is eager. */
+/* Between two steps every scheduled activity that may be dispatched has a task row: one without is
+ * eager. */
 void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struct slice identity,
                                    api_respond_workflow_task_completed_response *out)
 {
@@ -149,7 +154,8 @@ void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struc
 
         if (activity->state == ACTIVITY_STARTED
                 ? activity->poll_id == poll_id
-                : activity->state == ACTIVITY_SCHEDULED && activity->row_seq == 0)
+                : activity->state == ACTIVITY_SCHEDULED && activity->row_seq == 0 &&
+                      activity->paused_ns == 0 && !activity->held)
             eager[count++] = activity;
     }
     if (count == 0)

@@ -24,31 +24,63 @@ static int due_cmp(const void *left, const void *right)
     return a->timeout_type - b->timeout_type;
 }
 
-static struct due *collect_due(struct transition *t, size_t *count)
+struct due_list {
+    struct due *items;
+    size_t count, cap;
+};
+
+static void add_due(struct transition *t, struct due_list *list, struct due due)
 {
-    enum { TYPES = 5 };
-    const struct map *activities = &t->run->activities;
-    struct due *due = ARENA_ARRAY(t->arena, struct due, activities->count * TYPES + 1);
-    size_t n = 0;
+    if (list->count == list->cap) {
+        struct due *more = ARENA_ARRAY(t->arena, struct due, list->cap = 2 * list->cap + 16);
 
-    for (struct map_node *node = map_next(activities, NULL); node;
-         node = map_next(activities, node)) {
-        const struct activity *activity = CONTAINER_OF(node, struct activity, node);
-
-        for (int32_t type = TIMEOUT_TYPE_START_TO_CLOSE; type <= TIMEOUT_TYPE_HEARTBEAT; type++) {
-            const int64_t at_ns = activity_timeout_due_ns(activity, type);
-
-            if (at_ns != 0 && at_ns <= t->now_ns)
-                due[n++] =
-                    (struct due){at_ns, activity->scheduled_event_id, type, activity->attempt};
-        }
-        if (activity->state == ACTIVITY_BACKING_OFF && activity->scheduled_ns <= t->now_ns)
-            due[n++] = (struct due){activity->scheduled_ns, activity->scheduled_event_id,
-                                    BACKOFF_END, activity->attempt};
+        if (list->count > 0)
+            memcpy(more, list->items, list->count * sizeof(*more));
+        list->items = more;
     }
-    qsort(due, n, sizeof *due, due_cmp);
-    *count = n;
-    return due;
+    list->items[list->count++] = due;
+}
+
+static void add_dues_of(struct transition *t, struct due_list *list,
+                        const struct activity *activity)
+{
+    const int64_t backoff_end_ns = activity_backoff_end_ns(activity);
+
+    for (int32_t type = TIMEOUT_TYPE_START_TO_CLOSE; type <= TIMEOUT_TYPE_HEARTBEAT; type++) {
+        const int64_t at_ns = activity_timeout_due_ns(activity, type);
+
+        if (at_ns != 0 && at_ns <= t->now_ns)
+            add_due(t, list,
+                    (struct due){at_ns, activity->scheduled_event_id, type, activity->attempt});
+    }
+    if (backoff_end_ns != 0 && backoff_end_ns <= t->now_ns)
+        add_due(t, list,
+                (struct due){backoff_end_ns, activity->scheduled_event_id, BACKOFF_END,
+                             activity->attempt});
+}
+
+static struct due_list collect_due(struct transition *t)
+{
+    struct heap *heap = &t->run->activity_deadlines;
+    struct due_list list = {0};
+    struct list looked_at;
+
+    list_init(&looked_at);
+    for (struct heap_node *first; (first = heap_first(heap)) && first->at <= t->now_ns;) {
+        struct activity *activity = CONTAINER_OF(first, struct activity, deadline);
+
+        heap_remove(heap, first);
+        add_dues_of(t, &list, activity);
+        list_push_back(&looked_at, &activity->due);
+    }
+    for (struct list *it; (it = list_pop_front(&looked_at));) {
+        struct activity *activity = CONTAINER_OF(it, struct activity, due);
+
+        heap_add(heap, &activity->deadline, activity->deadline.at);
+    }
+    if (list.count > 0)
+        qsort(list.items, list.count, sizeof *list.items, due_cmp);
+    return list;
 }
 
 static void write_timed_out(struct transition *t, struct activity *activity,
@@ -94,13 +126,13 @@ static bool time_out(struct transition *t, struct activity *activity, int32_t ty
 
 void engine_fire_activities(struct transition *t)
 {
-    size_t count = 0;
     bool closed = false;
-    const struct due *due = collect_due(t, &count);
+    const struct due_list list = collect_due(t);
+    const struct due *due = list.items;
 
     /* Time-outs first: what they close needs no task. */
     for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < list.count; i++) {
             struct activity *activity = run_activity(t->run, due[i].scheduled_event_id);
             const bool backoff_end = due[i].timeout_type == BACKOFF_END;
 

@@ -157,6 +157,17 @@ static pb_timestamp *no_time(struct arena *arena)
     return time;
 }
 
+static api_workflow_execution_pause_info *pause_of(const struct run *run, struct arena *arena)
+{
+    api_workflow_execution_pause_info *pause =
+        engine_message(arena, &api_workflow_execution_pause_info__desc);
+
+    pause->identity = arena_str(arena, bytes_slice(run->pause_identity));
+    pause->paused_time = timestamp(arena, run->paused_ns);
+    pause->reason = arena_str(arena, bytes_slice(run->pause_reason));
+    return pause;
+}
+
 static api_workflow_execution_extended_info *extended_of(const struct run *run, struct arena *arena)
 {
     typedef Temporal__Api__Workflow__V1__WorkflowExecutionExtendedInfo__RequestIdInfosEntry entry;
@@ -175,6 +186,8 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
         extended->last_reset_time = timestamp(arena, run->start_ns);
     extended->reset_run_id = arena_str(arena, slice_str(run->reset_run_id));
     extended->cancel_requested = run->cancel_requested;
+    if (run->paused_ns != 0)
+        extended->pause_info = pause_of(run, arena);
     start->key = arena_str(arena, slice_str(run->start_request_id));
     start->value = engine_message(arena, &api_request_id_info__desc);
     start->value->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_STARTED;

@@ -56,14 +56,32 @@ static const char *random_commands(struct rig *rig)
     return list;
 }
 
+/* On one activity, or all of them. */
+static const char *random_operation(struct rig *rig, const char *verb)
+{
+    static const char *const flags[] = {"", "h", "j", "rh", "k", "o", "ko", "rj", "hjo"};
+    const int id = (int)rng_below(&rig->rng, 6);
+    const char *name = id == 0 ? "*" : arena_printf(&rig->arena, "a%d", id);
+
+    if (strcmp(verb, "arestore") == 0)
+        return name;
+    if (strcmp(verb, "aoptions") == 0)
+        return arena_printf(&rig->arena, "%s/%d", name, 1 + (int)rng_below(&rig->rng, 20));
+    if (strcmp(verb, "apause") == 0)
+        return arena_printf(&rig->arena, "%s/r%d", name, (int)rng_below(&rig->rng, 2));
+    return arena_printf(&rig->arena, "%s/%s", name, flags[rng_below(&rig->rng, COUNT_OF(flags))]);
+}
+
 static void random_step(struct rig *rig)
 {
     static const char *const verbs[] = {
-        "poll",    "spoll",   "poll",    "spoll",   "done",    "sdone",     "ndone",  "hdone",
-        "sdone",   "wfail",   "again",   "old",     "apoll",   "apoll",     "apoll",  "adone",
-        "adone",   "afail",   "signal",  "wait",    "stop",    "nosticky",  "wait",   "resetsticky",
-        "repoll",  "answer",  "answer",  "answer",  "refuse",  "reanswer",  "closed", "closed",
-        "xsignal", "xcancel", "pcancel", "unstart", "unstart", "oldunstart"};
+        "poll",     "spoll",    "poll",        "spoll",   "done",     "sdone",   "ndone",
+        "hdone",    "sdone",    "wfail",       "again",   "old",      "apoll",   "apoll",
+        "apoll",    "adone",    "adone",       "afail",   "signal",   "wait",    "stop",
+        "nosticky", "wait",     "resetsticky", "repoll",  "answer",   "answer",  "answer",
+        "refuse",   "reanswer", "closed",      "closed",  "xsignal",  "xcancel", "pcancel",
+        "unstart",  "unstart",  "oldunstart",  "apause",  "aunpause", "areset",  "aoptions",
+        "arestore", "wpause",   "wunpause",    "wunpause"};
     const char *verb = verbs[rng_below(&rig->rng, COUNT_OF(verbs))], *args = NULL;
 
     if (strcmp(verb, "signal") == 0)
@@ -73,6 +91,10 @@ static void random_step(struct rig *rig)
         args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 5));
     else if (strcmp(verb, "wait") == 0)
         args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 12));
+    else if (strcmp(verb, "apause") == 0 || strcmp(verb, "aunpause") == 0 ||
+             strcmp(verb, "areset") == 0 || strcmp(verb, "aoptions") == 0 ||
+             strcmp(verb, "arestore") == 0)
+        args = random_operation(rig, verb);
     else if (strstr(verb, "done") && verb[0] != 'a')
         args = random_commands(rig);
     const char *word = args ? arena_printf(&rig->arena, "%s:%s", verb, args) : verb;

@@ -17,6 +17,7 @@
  *   apoll  adone  afail            activities, oldest task first
  *   answer, closed, xsignal, ...   other executions: see engine_rig_effects.h
  *   upd, reapply                   updates: see engine_rig_updates.h
+ *   apause, wpause, ...            operations: see engine_rig_operations.h
  *   wait=SEC                       the clock moves on, stopping at every deadline
  *   a word ends with !CODE         the caller gets that error: !NOT_FOUND
  */
@@ -151,6 +152,7 @@ struct rig_load {
 };
 
 #include "history/engine/engine_rig_effects.h"
+#include "history/engine/engine_rig_operations.h"
 
 /* A task row stands for a dispatchable task, and the other way round. */
 static bool rig_visit_task(void *arg, struct slice key, struct slice value)
@@ -887,7 +889,7 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
                               : rig->tokens[0]);
             return;
         }
-    if (rig_effect_step(rig, word, verb, args))
+    if (rig_effect_step(rig, word, verb, args) || rig_operation_step(rig, word, verb, args))
         return;
     if (strcmp(verb, "upd") == 0) {
         rig_update(rig, word, args);

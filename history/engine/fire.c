@@ -1,8 +1,6 @@
 /* fire.c - time: when anything of a run is due next, and what happens then. */
 #include "history/engine/engine_int.h"
-
-#include "history/engine/activity.h"
-#include "history/engine/timer.h"
+#include "history/engine/pause.h"
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -25,14 +23,14 @@ int64_t run_stored_deadline_ns(const struct run *run)
     if (!run_is_open(run))
         return 0;
     due = earlier(due, run->run_expires_ns);
-    due = earlier(due, run->first_task_due_ns);
+    if (!run_is_paused(run)) /* else the first task comes when it is unpaused */
+        due = earlier(due, run->first_task_due_ns);
     if (!run->wft.speculative)
         due = earlier(due, wft_deadline_ns(run));
-    for (struct map_node *it = map_next(&run->activities, NULL); it;
-         it = map_next(&run->activities, it))
-        due = earlier(due, activity_deadline_ns(CONTAINER_OF(it, struct activity, node)));
-    for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it))
-        due = earlier(due, CONTAINER_OF(it, struct timer, node)->fire_ns);
+    if (heap_first(&run->activity_deadlines))
+        due = earlier(due, heap_first(&run->activity_deadlines)->at);
+    if (heap_first(&run->timer_deadlines))
+        due = earlier(due, heap_first(&run->timer_deadlines)->at);
     return due;
 }
 
@@ -56,7 +54,7 @@ enum err engine_fire(struct transition *t)
                                                       : TIMEOUT_TYPE_SCHEDULE_TO_START);
         transition_need_workflow_task(t);
     }
-    if (due(t, run->first_task_due_ns)) {
+    if (due(t, run->first_task_due_ns) && !run_is_paused(run)) {
         wft_make_normal(t); /* an update was first: its task is the first one */
         transition_need_workflow_task(t);
     }

@@ -35,7 +35,8 @@ enum start_decision engine_start_policy(const api_start_workflow_execution_reque
     UNUSED(now_ns);
     if (request->request_id[0] && strcmp(request->request_id, current->start_request_id) == 0)
         return START_SAME_REQUEST;
-    if (current->status == WORKFLOW_EXECUTION_STATUS_RUNNING) {
+    if (current->status == WORKFLOW_EXECUTION_STATUS_RUNNING ||
+        current->status == WORKFLOW_EXECUTION_STATUS_PAUSED) {
         if (terminate)
             return START_TERMINATE_EXISTING;
         if (request->workflow_id_conflict_policy == WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)

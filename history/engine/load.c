@@ -26,9 +26,19 @@ static enum err load_activity(struct loading *loading, struct slice id, struct s
         activity_free(activity);
         return ERR_CORRUPT;
     }
-    activity->dirty = false;
-    map_put_u64(&loading->run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
+    run_activity_put(loading->run, activity);
     return ERR_OK;
+}
+
+/* Rows of this kind come after those of all activities. */
+static enum err load_activity_input(struct loading *loading, struct slice id, struct slice value)
+{
+    struct activity *activity =
+        id.len == 8 ? run_activity(loading->run, (int64_t)be64_get(id.ptr)) : NULL;
+
+    if (!activity || activity_has_input(activity))
+        return ERR_CORRUPT;
+    return activity_decode_input(&loading->scratch, value, activity);
 }
 
 static enum err load_timer(struct loading *loading, struct slice id, struct slice value)
@@ -42,8 +52,7 @@ static enum err load_timer(struct loading *loading, struct slice id, struct slic
         timer_free(timer);
         return ERR_CORRUPT;
     }
-    timer->dirty = false;
-    map_put(&loading->run->timers, bytes_slice(timer->timer_id), &timer->node);
+    run_timer_put(loading->run, timer);
     return ERR_OK;
 }
 
@@ -106,6 +115,9 @@ static bool visit_item(void *arg, struct slice key, struct slice value)
     switch (kind) {
     case ITEM_ACTIVITY:
         loading->err = load_activity(loading, id, value);
+        break;
+    case ITEM_ACTIVITY_INPUT:
+        loading->err = load_activity_input(loading, id, value);
         break;
     case ITEM_TIMER:
         loading->err = load_timer(loading, id, value);

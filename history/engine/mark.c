@@ -16,7 +16,7 @@
 struct saved_item {
     struct saved_item *next;
     int64_t activity_event_id; /* 0: a timer */
-    struct slice timer_id, encoded;
+    struct slice timer_id, encoded, input;
 };
 
 struct run_mark {
@@ -43,6 +43,10 @@ static void save_activity(struct transition *t, struct run_mark *mark, int64_t e
     must(buf_ok(&buf));
     item->activity_event_id = event_id;
     item->encoded = arena_copy(t->arena, buf_slice(&buf));
+    buf_clear(&buf);
+    activity_encode_input(activity, &buf);
+    must(buf_ok(&buf));
+    item->input = arena_copy(t->arena, buf_slice(&buf));
     buf_release(&buf);
     item->next = mark->items;
     mark->items = item;
@@ -105,13 +109,13 @@ struct run_mark *run_mark(struct transition *t,
 
 static void forget_activity(struct run *run, struct activity *activity)
 {
-    map_remove(&run->activities, &activity->node);
+    run_activity_remove(run, activity);
     activity_free(activity);
 }
 
 static void forget_timer(struct run *run, struct timer *timer)
 {
-    map_remove(&run->timers, &timer->node);
+    run_timer_remove(run, timer);
     timer_free(timer);
 }
 
@@ -157,15 +161,14 @@ static void restore_items(struct transition *t, const struct saved_item *items)
             if (present)
                 forget_activity(run, present);
             must(activity_decode(t->arena, item->encoded, &saved) == ERR_OK);
-            saved->dirty = false;
-            map_put_u64(&run->activities, (uint64_t)saved->scheduled_event_id, &saved->node);
+            must(activity_decode_input(t->arena, item->input, saved) == ERR_OK);
+            run_activity_put(run, saved);
         } else {
             struct timer *present = run_timer(run, item->timer_id), *saved;
             if (present)
                 forget_timer(run, present);
             must(timer_decode(t->arena, item->encoded, &saved) == ERR_OK);
-            saved->dirty = false;
-            map_put(&run->timers, bytes_slice(saved->timer_id), &saved->node);
+            run_timer_put(run, saved);
         }
     }
 }
@@ -193,6 +196,12 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.arena = run->arena;
     plain.activities = run->activities;
     plain.timers = run->timers;
+    plain.changed_activities = run->changed_activities;
+    plain.changed_timers = run->changed_timers;
+    plain.changed_signals = run->changed_signals;
+    plain.activity_ids = run->activity_ids;
+    plain.activity_deadlines = run->activity_deadlines;
+    plain.timer_deadlines = run->timer_deadlines;
     plain.children = run->children;
     plain.externals = run->externals;
     plain.signal_request_ids = run->signal_request_ids;
@@ -207,6 +216,10 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.search_attributes = run->search_attributes;
     plain.reset_points = run->reset_points;
     plain.buffered = run->buffered;
+    plain.shown_pauses = run->shown_pauses;
+    plain.pause_identity = run->pause_identity;
+    plain.pause_reason = run->pause_reason;
+    plain.pause_request_id = run->pause_request_id;
     plain.wft.identity = run->wft.identity;
     *run = plain;
     list_init(&run->dropped_items);

@@ -7,6 +7,7 @@
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
 #include "history/engine/child.h"
+#include "history/engine/pause.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/timer.h"
 #include "history/engine/update_item.h"
@@ -147,6 +148,18 @@ static void clear_task(struct run *run, int32_t attempt)
     run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = attempt};
 }
 
+static void forget_activity(struct run *run, struct activity *activity)
+{
+    run_activity_remove(run, activity);
+    activity_free(activity);
+}
+
+static void forget_timer(struct run *run, struct timer *timer)
+{
+    run_timer_remove(run, timer);
+    timer_free(timer);
+}
+
 static bool apply_closed(struct rebuilding *r, int32_t status)
 {
     struct run *run = r->run;
@@ -157,14 +170,10 @@ static bool apply_closed(struct rebuilding *r, int32_t status)
         clear_task(run, 1);
     run->wft.sticky = false;
     run->first_task_due_ns = 0;
-    for (struct map_node *it; (it = map_next(&run->activities, NULL)) != NULL;) {
-        map_remove(&run->activities, it);
-        activity_free(CONTAINER_OF(it, struct activity, node));
-    }
-    for (struct map_node *it; (it = map_next(&run->timers, NULL)) != NULL;) {
-        map_remove(&run->timers, it);
-        timer_free(CONTAINER_OF(it, struct timer, node));
-    }
+    for (struct map_node *it; (it = map_next(&run->activities, NULL)) != NULL;)
+        forget_activity(run, CONTAINER_OF(it, struct activity, node));
+    for (struct map_node *it; (it = map_next(&run->timers, NULL)) != NULL;)
+        forget_timer(run, CONTAINER_OF(it, struct timer, node));
     for (struct map_node *it; (it = map_next(&run->externals, NULL)) != NULL;) {
         map_remove(&run->externals, it);
         external_free(CONTAINER_OF(it, struct external, node));
@@ -235,7 +244,10 @@ static bool apply_task_failed(struct rebuilding *r)
     const api_workflow_task_failed_event_attributes *a = engine_event_attributes(r->event);
     struct run *run = r->run;
 
-    if (run->wft.state != WFT_STARTED || a->started_event_id != run->wft.started_event_id)
+    const bool unstarted =
+        a->cause == WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED;
+    if (run->wft.state != (unstarted ? WFT_SCHEDULED : WFT_STARTED) ||
+        a->started_event_id != run->wft.started_event_id)
         return wrong(r, "no such workflow task is started");
     clear_task(run, run->wft.sticky || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
     if (a->new_run_id[0]) /* by a reset: a worker may give its cause, but names no run */
@@ -271,8 +283,8 @@ static bool apply_activity_scheduled(struct rebuilding *r)
     if (!a->activity_type || !a->task_queue)
         return wrong(r, "an activity without type or task queue");
     struct activity *activity = activity_new(r->event->event_id);
-    map_put_u64(&r->run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
     bytes_set(&activity->activity_id, slice_str(a->activity_id));
+    run_activity_put(r->run, activity);
     bytes_set(&activity->activity_type, slice_str(a->activity_type->name));
     bytes_set(&activity->task_queue, slice_str(a->task_queue->name));
     if (proto_duration_ns(a->schedule_to_close_timeout, &activity->schedule_to_close_ns) ||
@@ -286,6 +298,7 @@ static bool apply_activity_scheduled(struct rebuilding *r)
     keep_bytes(r, &activity->header, a->header);
     keep_bytes(r, &activity->priority, a->priority);
     activity->first_scheduled_ns = r->now_ns;
+    activity->retry_expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
     return true;
 }
 
@@ -306,8 +319,7 @@ static bool apply_activity_closed(struct rebuilding *r, int64_t scheduled_event_
 
     if (!activity)
         return wrong(r, "no such activity is pending");
-    map_remove(&r->run->activities, &activity->node);
-    activity_free(activity);
+    forget_activity(r->run, activity);
     return true;
 }
 
@@ -322,8 +334,7 @@ static bool apply_timer_started(struct rebuilding *r)
         superseded->started_event_id = before->started_event_id;
         superseded->next = r->superseded;
         r->superseded = superseded;
-        map_remove(&r->run->timers, &before->node);
-        timer_free(before);
+        forget_timer(r->run, before);
     }
     if (proto_duration_ns(a->start_to_fire_timeout, &span_ns) != ERR_OK)
         return wrong(r, "a duration out of range");
@@ -331,7 +342,7 @@ static bool apply_timer_started(struct rebuilding *r)
     timer->started_event_id = r->event->event_id;
     if (__builtin_add_overflow(r->now_ns, span_ns, &timer->fire_ns))
         timer->fire_ns = INT64_MAX;
-    map_put(&r->run->timers, bytes_slice(timer->timer_id), &timer->node);
+    run_timer_put(r->run, timer);
     return true;
 }
 
@@ -349,8 +360,7 @@ static bool apply_timer_ended(struct rebuilding *r, const char *timer_id, int64_
         return wrong(r, "no such timer is pending");
     if (fired && r->now_ns < timer->fire_ns)
         return wrong(r, "a timer fires early");
-    map_remove(&r->run->timers, &timer->node);
-    timer_free(timer);
+    forget_timer(r->run, timer);
     return true;
 }
 
@@ -574,6 +584,12 @@ static bool apply_run_event(struct rebuilding *r)
         return true;
     case EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
         r->run->cancel_requested = true;
+        return true;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED:
+        run_set_paused(r->run, r->now_ns, r->event->workflow_execution_paused_event_attributes);
+        return true;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED:
+        run_set_unpaused(r->run);
         return true;
     case EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
         return apply_task_scheduled(r);

@@ -78,7 +78,7 @@ struct slice run_shown_reset_points(const struct run *run, struct arena *arena)
 
 /* -- search attributes ----------------------------------------------------------------------- */
 
-static void json_text(struct buf *out, const char *prefix, const char *text)
+void run_json_text(struct buf *out, const char *prefix, const char *text)
 {
     buf_append_slice(out, SLICE_LIT("\""));
     buf_append_slice(out, slice_str(prefix));
@@ -106,12 +106,12 @@ static void add_metadata(struct arena *arena, api_payload *payload, size_t index
 
 /* A keyword list as a field of `attributes`; nothing for an empty list. */
 static void add_keywords(struct arena *arena, api_search_attributes *attributes, const char *name,
-                         const struct buf *list)
+                         struct slice list)
 {
     api_search_attributes_indexed_fields_entry *entry =
         engine_message(arena, &api_search_attributes_indexed_fields_entry__desc);
     api_payload *payload = engine_message(arena, &api_payload__desc);
-    const struct slice data = arena_copy(arena, buf_slice(list));
+    const struct slice data = arena_copy(arena, list);
 
     payload->metadata = ARENA_ARRAY(arena, api_payload_metadata_entry *, 2);
     payload->n_metadata = 2;
@@ -135,13 +135,13 @@ static void list_builds(const api_reset_points *points, struct buf *builds, stru
         if (point->build_id[0] &&
             builds->len + 2 * strlen(point->build_id) + 32 < SEARCH_VALUE_BYTES_MAX) {
             buf_append_slice(builds, SLICE_LIT(","));
-            json_text(builds, "unversioned:", point->build_id);
+            run_json_text(builds, "unversioned:", point->build_id);
         }
         if (point->binary_checksum[0] &&
             checksums->len + 2 * strlen(point->binary_checksum) + 32 < SEARCH_VALUE_BYTES_MAX) {
             if (checksums->len > 1)
                 buf_append_slice(checksums, SLICE_LIT(","));
-            json_text(checksums, "", point->binary_checksum);
+            run_json_text(checksums, "", point->binary_checksum);
         }
     }
     buf_append_slice(builds, SLICE_LIT("]"));
@@ -183,25 +183,36 @@ void run_merge_search_attributes(struct run *run, struct arena *arena,
     run->dirty = true;
 }
 
+static void add_builds(struct arena *arena, api_search_attributes *attributes,
+                       const api_reset_points *points)
+{
+    struct buf builds, checksums;
+
+    buf_init(&builds, 0);
+    buf_init(&checksums, 0);
+    list_builds(points, &builds, &checksums);
+    add_keywords(arena, attributes, "BuildIds", buf_slice(&builds));
+    if (checksums.len > 2)
+        add_keywords(arena, attributes, "BinaryChecksums", buf_slice(&checksums));
+    buf_release(&builds);
+    buf_release(&checksums);
+}
+
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena)
 {
     const api_reset_points *points = points_of(run, arena);
     api_search_attributes *attributes = engine_message(arena, &api_search_attributes__desc);
-    struct buf builds, checksums, all;
+    const bool has_points = points->n_points > 0 && run->last_completed_ns != 0;
+    struct buf all;
 
-    if (points->n_points == 0 ||
-        run->last_completed_ns == 0) /* points of runs before do not count */
+    if (!has_points /* points of runs before do not count */ && run->shown_pauses.len == 0)
         return bytes_slice(run->search_attributes);
-    buf_init(&builds, 0);
-    buf_init(&checksums, 0);
-    list_builds(points, &builds, &checksums);
     attributes->indexed_fields =
-        ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, 2);
-    add_keywords(arena, attributes, "BuildIds", &builds);
-    if (checksums.len > 2)
-        add_keywords(arena, attributes, "BinaryChecksums", &checksums);
-    buf_release(&builds);
-    buf_release(&checksums);
+        ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, 3);
+    if (has_points)
+        add_builds(arena, attributes, points);
+    if (run->shown_pauses.len > 0)
+        add_keywords(arena, attributes, "TemporalPauseInfo", bytes_slice(run->shown_pauses));
 
     /* Two encoded messages in a row are their union. */
     buf_init(&all, 0);

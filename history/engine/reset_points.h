@@ -4,6 +4,7 @@
 #define GNOMON_RESET_POINTS_H
 
 #include "api.h"
+#include "common/base/buf.h"
 #include "history/engine/run.h"
 
 /* As many as `history.maxAutoResetPoints` of the reference; then the oldest goes. */
@@ -25,8 +26,11 @@ bool engine_payload_is_nil(const api_payload *payload);
 void run_merge_search_attributes(struct run *run, struct arena *arena,
                                  const api_search_attributes *added);
 
-/* The run's search attributes as they are shown: those that it started with, BuildIds and
- * BinaryChecksums. Encoded SearchAttributes, empty when there are none. */
+/* A JSON string: `prefix` and `text`. */
+void run_json_text(struct buf *out, const char *prefix, const char *text);
+
+/* The run's search attributes as they are shown: those that it started with, BuildIds,
+ * BinaryChecksums and TemporalPauseInfo. Encoded SearchAttributes, empty when there are none. */
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena);
 
 #endif

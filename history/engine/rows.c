@@ -421,6 +421,23 @@ static void add_relations(struct op_list *list, struct buf *buf)
     }
 }
 
+static void add_activity(struct op_list *list, struct buf *buf, struct activity *activity)
+{
+    struct row_key key;
+    uint8_t id[8];
+
+    be64_put(id, (uint64_t)activity->scheduled_event_id);
+    row_key_item(&key, list->t->run, ITEM_ACTIVITY, slice_of(id, sizeof(id)));
+    activity_encode(activity, buf);
+    add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+    if (activity->input_changed && activity_has_input(activity)) {
+        row_key_item(&key, list->t->run, ITEM_ACTIVITY_INPUT, slice_of(id, sizeof(id)));
+        activity_encode_input(activity, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+    }
+    activity->input_changed = false;
+}
+
 static void add_items(struct op_list *list, struct buf *buf)
 {
     struct run *run = list->t->run;
@@ -433,38 +450,21 @@ static void add_items(struct op_list *list, struct buf *buf)
         add_op(list, STORE_DELETE, STORE_MAIN, &key, SLICE_EMPTY);
     }
     list_init(&run->dropped_items);
-    for (struct map_node *it = map_next(&run->activities, NULL); it;
-         it = map_next(&run->activities, it)) {
-        struct activity *activity = CONTAINER_OF(it, struct activity, node);
-        uint8_t id[8];
-        if (!activity->dirty)
-            continue;
-        be64_put(id, (uint64_t)activity->scheduled_event_id);
-        row_key_item(&key, run, ITEM_ACTIVITY, slice_of(id, sizeof(id)));
-        activity_encode(activity, buf);
-        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        activity->dirty = false;
-    }
-    for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it)) {
-        struct timer *timer = CONTAINER_OF(it, struct timer, node);
-        if (!timer->dirty)
-            continue;
+    for (struct list *it; (it = list_pop_front(&run->changed_activities));)
+        add_activity(list, buf, CONTAINER_OF(it, struct activity, changed));
+    for (struct list *it; (it = list_pop_front(&run->changed_timers));) {
+        const struct timer *timer = CONTAINER_OF(it, struct timer, changed);
         row_key_item(&key, run, ITEM_TIMER, bytes_slice(timer->timer_id));
         timer_encode(timer, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        timer->dirty = false;
     }
-    for (struct map_node *it = map_next(&run->signal_request_ids, NULL); it;
-         it = map_next(&run->signal_request_ids, it)) {
-        struct signal_request *signal = CONTAINER_OF(it, struct signal_request, node);
+    for (struct list *it; (it = list_pop_front(&run->changed_signals));) {
+        const struct signal_request *signal = CONTAINER_OF(it, struct signal_request, changed);
         uint8_t value[1 + 8] = {ROW_VERSION};
-        if (!signal->dirty)
-            continue;
         be64_put(value + 1, (uint64_t)signal->at_ns);
         buf_append(buf, value, sizeof(value));
         row_key_item(&key, run, ITEM_SIGNAL_REQUEST, signal->id);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        signal->dirty = false;
     }
 }
 
@@ -634,7 +634,7 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
         add_retention(&list);
     if (make_current)
         add_branches(&list);
-    if (make_current || t->closed) {
+    if (make_current || t->closed || t->paused) {
         row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
         current_row(run, &buf);
         add_op(&list, STORE_PUT, STORE_MAIN, &key, keep(&list, &buf));

@@ -4,8 +4,9 @@
  *   C  tablet 'C' kind ns-id(16) workflow-id         current run of a workflow id
  *   X  tablet 'X' run-id(16)                         execution: the mutable state
  *   P  tablet 'P' run-id(16) item-kind id            pending item; its id is for an activity the
- *      scheduled event id (8), for a timer the timer id, for a signal request the request id,
- *      for a child or another execution the initiated event id (8), for an update its id
+ *      scheduled event id (8) (so for its input), for a timer the timer id, for a signal request
+ *      the request id, for a child or another execution the initiated event id (8), for an update
+ *      its id
  *   N  tablet 'N' run-id(16) first-event-id(8)       history node: repeated field 1 of History
  *   T  tablet 'T' queue-hash(8) task-kind route priority pass(8) row-seq(8)   task row
  *   D  tablet 'D' due-ns(8) run-id(16)               deadline row
@@ -35,6 +36,7 @@ enum row_item {
     ITEM_CHILD = 4,
     ITEM_EXTERNAL = 5,
     ITEM_UPDATE = 6,
+    ITEM_ACTIVITY_INPUT = 10, /* after ITEM_ACTIVITY in the order of keys */
 };
 
 /* A row that ended in this transition. */

@@ -28,6 +28,12 @@ struct run *run_new(void)
     list_init(&run->dropped_items);
     list_init(&run->active_updates);
     list_init(&run->dirty_updates);
+    list_init(&run->changed_activities);
+    list_init(&run->changed_timers);
+    list_init(&run->changed_signals);
+    map_init(&run->activity_ids, MAP_SEED);
+    heap_init(&run->activity_deadlines);
+    heap_init(&run->timer_deadlines);
     run->next_event_id = 1;
     run->wft.attempt = 1;
     return run;
@@ -63,6 +69,9 @@ void run_free(struct run *run)
         return;
     free_items(run);
     map_release(&run->activities);
+    map_release(&run->activity_ids);
+    heap_release(&run->activity_deadlines);
+    heap_release(&run->timer_deadlines);
     map_release(&run->timers);
     map_release(&run->children);
     map_release(&run->externals);
@@ -77,6 +86,10 @@ void run_free(struct run *run)
     bytes_clear(&run->search_attributes);
     bytes_clear(&run->reset_points);
     bytes_clear(&run->buffered);
+    bytes_clear(&run->shown_pauses);
+    bytes_clear(&run->pause_identity);
+    bytes_clear(&run->pause_reason);
+    bytes_clear(&run->pause_request_id);
     arena_release(&run->arena);
     free(run);
 }
@@ -86,7 +99,7 @@ size_t run_bytes(const struct run *run)
     size_t bytes = sizeof(*run) + run->arena.used_bytes + run->wft.identity.len +
                    run->sticky_queue.len + run->worker_identity.len +
                    run->worker_version_stamp.len + run->memo.len + run->search_attributes.len +
-                   run->reset_points.len + run->buffered.len;
+                   run->reset_points.len + run->buffered.len + run->shown_pauses.len;
 
     for (struct map_node *it = map_next(&run->activities, NULL); it;
          it = map_next(&run->activities, it))
@@ -112,7 +125,9 @@ void run_signal_request_add(struct run *run, struct slice request_id, int64_t at
         memcpy(copy, request_id.ptr, request_id.len);
     signal->id = slice_of(copy, request_id.len);
     signal->at_ns = at_ns;
-    signal->dirty = dirty;
+    list_init(&signal->changed);
+    if (dirty)
+        list_push_back(&run->changed_signals, &signal->changed);
     map_put(&run->signal_request_ids, signal->id, &signal->node);
 }
 

@@ -14,6 +14,7 @@
 #define GNOMON_RUN_H
 
 #include "common/base/arena.h"
+#include "common/base/heap.h"
 #include "common/base/list.h"
 #include "common/base/map.h"
 #include "common/base/rng.h"
@@ -123,9 +124,11 @@ struct run {
     struct bytes memo;              /* encoded Memo, of the start and modified */
     struct bytes search_attributes; /* encoded SearchAttributes, of the start and upserted */
     struct bytes reset_points;      /* encoded ResetPoints, see reset_points.h */
-    struct workflow_task wft;       /* of a closed run: the task that was scheduled when it ended */
-    struct map activities;          /* struct activity by scheduled event id */
-    struct map timers;              /* struct timer by timer id */
+    int64_t paused_ns;              /* when it was paused; 0: it was not, or is unpaused */
+    struct bytes pause_identity, pause_reason, pause_request_id;
+    struct workflow_task wft;  /* of a closed run: the task that was scheduled when it ended */
+    struct map activities;     /* struct activity by scheduled event id */
+    struct map timers;         /* struct timer by timer id */
     struct map children;       /* struct child by initiated event id; a closed run keeps them */
     struct map externals;      /* struct external by initiated event id */
     struct map updates;        /* struct update by update id, see update_item.h */
@@ -143,6 +146,7 @@ struct run {
     struct bytes buffered;             /* events that wait for the task's end: repeated field 1 of
                                           History, their ids still 0 */
     uint32_t buffered_count;
+    struct bytes shown_pauses; /* the value of TemporalPauseInfo, JSON; empty: there is none */
     uint64_t completed_start_ids[COMPLETED_RING]; /* answers repeated after a lost reply */
     uint32_t completed_next;
     struct map signal_request_ids;  /* struct signal_request by request id */
@@ -160,13 +164,18 @@ struct run {
     bool dirty;                /* the execution row must be written */
     struct list dropped_items; /* struct dropped_item: rows of ended activities, timers */
     struct list dirty_updates; /* struct update */
+    struct list changed_activities, changed_timers, changed_signals; /* their rows likewise */
+
+    /* found without looking at all: memory of the items above */
+    struct map activity_ids; /* struct activity by activity id */
+    struct heap activity_deadlines, timer_deadlines;
 };
 
 struct signal_request {
     struct map_node node; /* key: the request id that follows */
     struct slice id;
-    int64_t at_ns; /* when the signal came */
-    bool dirty;
+    int64_t at_ns;       /* when the signal came */
+    struct list changed; /* in run->changed_signals: its row is to be written */
 };
 
 struct run *run_new(void);

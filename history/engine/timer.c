@@ -13,6 +13,7 @@ struct timer *timer_new(struct slice timer_id)
 
     must(timer != NULL);
     bytes_set(&timer->timer_id, timer_id);
+    list_init(&timer->changed);
     return timer;
 }
 
@@ -22,6 +23,19 @@ void timer_free(struct timer *timer)
         return;
     bytes_clear(&timer->timer_id);
     free(timer);
+}
+
+void run_timer_put(struct run *run, struct timer *timer)
+{
+    map_put(&run->timers, bytes_slice(timer->timer_id), &timer->node);
+    heap_add(&run->timer_deadlines, &timer->deadline, timer->fire_ns);
+}
+
+void run_timer_remove(struct run *run, struct timer *timer)
+{
+    map_remove(&run->timers, &timer->node);
+    heap_remove(&run->timer_deadlines, &timer->deadline);
+    list_remove(&timer->changed);
 }
 
 struct timer *run_timer(const struct run *run, struct slice timer_id)
@@ -34,7 +48,7 @@ struct timer *run_timer(const struct run *run, struct slice timer_id)
 void timer_end(struct transition *t, struct timer *timer)
 {
     run_drop_item(t, ITEM_TIMER, bytes_slice(timer->timer_id));
-    map_remove(&t->run->timers, &timer->node);
+    run_timer_remove(t->run, timer);
     timer_free(timer);
 }
 

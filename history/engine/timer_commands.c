@@ -50,8 +50,8 @@ enum err command_start_timer(struct transition *t, struct command_context *ctx,
     timer->started_event_id = transition_event(t, event);
     if (__builtin_add_overflow(t->now_ns, span_ns, &timer->fire_ns))
         timer->fire_ns = INT64_MAX;
-    timer->dirty = true;
-    map_put(&t->run->timers, bytes_slice(timer->timer_id), &timer->node);
+    run_timer_put(t->run, timer);
+    list_push_back(&t->run->changed_timers, &timer->changed);
     return ERR_OK;
 }
 

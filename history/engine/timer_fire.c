@@ -26,15 +26,23 @@ static void fire(struct transition *t, struct timer *timer)
 
 void engine_fire_timers(struct transition *t)
 {
-    const struct map *timers = &t->run->timers;
-    struct timer **due = ARENA_ARRAY(t->arena, struct timer *, timers->count + 1);
-    size_t count = 0;
+    struct heap *deadlines = &t->run->timer_deadlines;
+    struct heap_node *first = heap_first(deadlines);
+    struct timer **due = NULL;
+    size_t count = 0, cap = 0;
 
-    for (struct map_node *node = map_next(timers, NULL); node; node = map_next(timers, node)) {
-        struct timer *timer = CONTAINER_OF(node, struct timer, node);
+    for (; first && first->at <= t->now_ns; first = heap_first(deadlines)) {
+        struct timer *timer = CONTAINER_OF(first, struct timer, deadline);
 
-        if (timer->fire_ns <= t->now_ns)
-            due[count++] = timer;
+        if (count == cap) {
+            struct timer **more = ARENA_ARRAY(t->arena, struct timer *, cap = cap ? 2 * cap : 16);
+
+            if (count > 0)
+                memcpy(more, due, count * sizeof(*more));
+            due = more;
+        }
+        heap_remove(deadlines, &timer->deadline);
+        due[count++] = timer;
     }
     if (count == 0)
         return;

@@ -107,6 +107,7 @@ struct transition {
                                  this step did to it is all there is */
     bool visibility_changed;  /* started, closed, or an attribute that List shows */
     bool closed;
+    bool paused;        /* or unpaused: the current run's row shows that too */
     struct slice reply; /* the encoded API response */
     enum err reply_err; /* the step commits, and the caller gets this error (and *detail) */
     struct started_workflow_task *started; /* a workflow task started in this step */

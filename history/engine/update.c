@@ -1,5 +1,6 @@
 /* update.c - updates of a run: admission, what a caller is told, what becomes of them when a task
  * fails or the run ends. The worker's messages are in update_messages.c. */
+#include "history/engine/pause.h"
 #include "history/engine/update_int.h"
 
 #include "common/proto/errdetail.h"
@@ -259,6 +260,9 @@ enum err engine_update(struct transition *t, const api_update_workflow_execution
             return ERR_OK;
         return errdetail_not_found(t->arena, t->detail, "workflow execution already completed");
     }
+    if (run_is_paused(run))
+        return err_fail(t->detail, ERR_PRECONDITION,
+                        "Workflow is paused. Cannot update the workflow.");
     enum err err = check_run(t);
     if (err != ERR_OK)
         return err;

@@ -5,6 +5,7 @@
  * 2. An answer counts once: the start id in its token is that of the present start. A completion
  *    repeated after a lost reply is found among the remembered start ids and answered alike. */
 #include "history/engine/engine_int.h"
+#include "history/engine/pause.h"
 
 #include "common/proto/errdetail.h"
 #include "history/engine/command_checks.h"
@@ -192,6 +193,10 @@ static void next_task(struct transition *t,
 
     if (!run_is_open(run) || run->wft.state != WFT_NONE)
         return;
+    if (run_is_paused(run)) {
+        wft_flush_buffered(t);
+        return;
+    }
     const bool normal = failed || request->force_create_new_workflow_task ||
                         run->buffered_count > 0 || t->workflow_task_needed;
     if (!normal && !updates_wait_for_task(run))
@@ -260,6 +265,9 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
         return repeat_reply(t, token, request);
     if (!wft_token_matches(run, token))
         return errdetail_not_found(t->arena, t->detail, "Workflow task not found.");
+    if (run_is_paused(run) && request->force_create_new_workflow_task)
+        return err_fail(t->detail, ERR_PRECONDITION,
+                        "Workflow is paused and force create new workflow task is not allowed.");
     enum err err = check_answer(t, request);
     if (err != ERR_OK)
         return err;

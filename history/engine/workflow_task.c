@@ -16,6 +16,7 @@
 
 #include "common/proto/wire.h"
 #include "history/engine/child.h"
+#include "history/engine/pause.h"
 #include "history/engine/update_int.h"
 
 static const int64_t RETRY_INITIAL_NS = 5 * NS_PER_S;
@@ -375,14 +376,15 @@ static void end_attempt(struct transition *t, bool next_attempt)
 bool wft_cause_counts(int32_t cause)
 {
     return cause != WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW &&
-           cause != WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND;
+           cause != WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND &&
+           cause != WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED;
 }
 
 void wft_fail(struct transition *t, const struct wft_failure *failure)
 {
     struct workflow_task *wft = &t->run->wft;
 
-    must(wft->state == WFT_STARTED);
+    must(wft->state == WFT_STARTED || (wft->state == WFT_SCHEDULED && run_is_paused(t->run)));
     if (wft->speculative)
         wft_write_transient(t, failure->identity ? failure->identity : "", NULL);
     if (wft->attempt == 1) {
@@ -468,7 +470,11 @@ void transition_need_workflow_task(struct transition *t)
     if (run->wft.state == WFT_STARTED &&
         (run->buffered_count > BUFFERED_EVENTS_MAX || run->buffered.len > BUFFERED_BYTES_MAX))
         fail_overflow(t);
-    if (run->wft.state == WFT_NONE)
+    if (run->wft.state != WFT_NONE)
+        return;
+    if (run_is_paused(run))
+        wft_flush_buffered(t); /* and no task follows until it is unpaused */
+    else
         wft_schedule(t, true, 0);
 }
 

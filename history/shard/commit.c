@@ -94,7 +94,7 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
     for (size_t i = 0; i < t->change_count; i++)
         if (t->changes[i].add)
             hs_offer(shard, entry->run, &t->changes[i], t->now_ns, seq);
-    if (change->make_current || t->closed)
+    if (change->make_current || t->closed || t->paused)
         hs_current_update(shard, req, entry->run, change->make_current, seq);
     hs_deadline_changed(shard, entry->run, row_before_ns, seq);
     hs_outgoing_changed(shard, t, seq);

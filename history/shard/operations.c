@@ -3,6 +3,8 @@
 
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
+#include "history/engine/activity_operations.h"
+#include "history/engine/pause.h"
 
 #include <stdio.h>
 
@@ -43,6 +45,10 @@ EXECUTION_OF(get_workflow_execution_history_reverse_request, execution)
 EXECUTION_OF(query_workflow_request, execution)
 EXECUTION_OF(reset_sticky_task_queue_request, execution)
 EXECUTION_OF(reset_workflow_execution_request, workflow_execution)
+EXECUTION_OF(pause_activity_request, execution)
+EXECUTION_OF(unpause_activity_request, execution)
+EXECUTION_OF(reset_activity_request, execution)
+EXECUTION_OF(update_activity_options_request, execution)
 
 /* -- plain steps ---------------------------------------------------------------------------- */
 
@@ -65,6 +71,16 @@ PLAIN_STEP(activity_completed, engine_respond_activity_completed(&t, &req->token
 PLAIN_STEP(activity_failed, engine_respond_activity_failed(&t, &req->token, req->message))
 PLAIN_STEP(activity_canceled, engine_respond_activity_canceled(&t, &req->token, req->message))
 PLAIN_STEP(heartbeat, engine_record_heartbeat(&t, &req->token, req->message))
+PLAIN_STEP(pause_activity, engine_pause_activity(&t, req->message))
+PLAIN_STEP(unpause_activity, engine_unpause_activity(&t, req->message))
+PLAIN_STEP(reset_activity, engine_reset_activity(&t, req->message))
+PLAIN_STEP(update_activity_options, engine_update_activity_options(&t, req->message))
+PLAIN_STEP(pause_workflow, engine_pause_workflow(&t, req->message))
+PLAIN_STEP(unpause_workflow, engine_unpause_workflow(&t, req->message))
+
+/* Requests that name the run by two texts. */
+static void pause_workflow(struct history_shard *shard, struct hs_request *req);
+static void unpause_workflow(struct history_shard *shard, struct hs_request *req);
 
 static void step_describe(struct history_shard *shard, struct hs_request *req,
                           struct hs_entry *entry)
@@ -129,6 +145,22 @@ static const struct hs_operation operations[] = {
      .execution = get_workflow_execution_history_reverse_request_execution,
      .start = hs_get_history_reverse},
     EXECUTION(QUERY, "QueryWorkflow", query_workflow_request, hs_step_query, false),
+    EXECUTION(PAUSE_ACTIVITY, "PauseActivity", pause_activity_request, step_pause_activity, false),
+    EXECUTION(UNPAUSE_ACTIVITY, "UnpauseActivity", unpause_activity_request, step_unpause_activity,
+              false),
+    EXECUTION(RESET_ACTIVITY, "ResetActivity", reset_activity_request, step_reset_activity, false),
+    EXECUTION(UPDATE_ACTIVITY_OPTIONS, "UpdateActivityOptions", update_activity_options_request,
+              step_update_activity_options, false),
+    {.method = METHOD_HISTORY_PAUSE_WORKFLOW,
+     .name = "PauseWorkflowExecution",
+     .route = ROUTE_API,
+     .desc = &api_pause_workflow_execution_request__desc,
+     .start = pause_workflow},
+    {.method = METHOD_HISTORY_UNPAUSE_WORKFLOW,
+     .name = "UnpauseWorkflowExecution",
+     .route = ROUTE_API,
+     .desc = &api_unpause_workflow_execution_request__desc,
+     .start = unpause_workflow},
     EXECUTION(RESET_STICKY, "ResetStickyTaskQueue", reset_sticky_task_queue_request,
               step_reset_sticky, false),
     TOKEN(RESPOND_WORKFLOW_TASK_COMPLETED, "RespondWorkflowTaskCompleted",
@@ -266,6 +298,34 @@ static enum err want_run(struct history_shard *shard, struct hs_request *req, st
         return err_fail(&req->detail, ERR_INVALID, "Invalid RunId.");
     uuid_format(uuid, req->run_id);
     return ERR_OK;
+}
+
+static void with_named_run(struct history_shard *shard, struct hs_request *req,
+                           const char *workflow_id, const char *run_id, hs_step_fn step)
+{
+    const enum err err =
+        want_run(shard, req, req->api.namespace_id, slice_str(workflow_id), slice_str(run_id));
+
+    if (err != ERR_OK) {
+        hs_answer(shard, req, err, SLICE_EMPTY, 0);
+        return;
+    }
+    req->step = step;
+    hs_with_run(shard, req);
+}
+
+static void pause_workflow(struct history_shard *shard, struct hs_request *req)
+{
+    const api_pause_workflow_execution_request *request = req->message;
+
+    with_named_run(shard, req, request->workflow_id, request->run_id, step_pause_workflow);
+}
+
+static void unpause_workflow(struct history_shard *shard, struct hs_request *req)
+{
+    const api_unpause_workflow_execution_request *request = req->message;
+
+    with_named_run(shard, req, request->workflow_id, request->run_id, step_unpause_workflow);
 }
 
 static enum err route_by_token(struct history_shard *shard, struct hs_request *req)

@@ -13,6 +13,7 @@
 
 #include "common/proto/errdetail.h"
 #include "common/proto/wire.h"
+#include "history/engine/pause.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,10 +313,11 @@ static bool answered_at_once(struct history_shard *shard, struct hs_request *req
     const struct run *run = entry->run;
     const char *why = NULL;
 
-    if (!run_is_open(run) &&
-        (request->query_reject_condition == QUERY_REJECT_CONDITION_NOT_OPEN ||
-         (request->query_reject_condition == QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY &&
-          run->status != WORKFLOW_EXECUTION_STATUS_COMPLETED))) {
+    if (run_is_paused(run) ||
+        (!run_is_open(run) &&
+         (request->query_reject_condition == QUERY_REJECT_CONDITION_NOT_OPEN ||
+          (request->query_reject_condition == QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY &&
+           run->status != WORKFLOW_EXECUTION_STATUS_COMPLETED)))) {
         api_query_rejected rejected = API_QUERY_REJECTED_INIT;
         api_query_workflow_response response = API_QUERY_WORKFLOW_RESPONSE_INIT;
 
