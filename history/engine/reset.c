@@ -2,6 +2,7 @@
  *
  * In this order: the workflow task that was pending at the fork starts, if it had not, and fails;
  * the events of the base run that come again; the next workflow task. */
+#include "history/engine/pause.h"
 #include "history/engine/reset.h"
 
 #include "common/proto/wire.h"
@@ -161,8 +162,15 @@ static enum err adopt(struct transition *t, const struct engine_reset *reset)
 
 static void store_items(struct run *run)
 {
-    ALL_DIRTY(activities, activity);
-    ALL_DIRTY(timers, timer);
+    for (struct map_node *it = map_next(&run->activities, NULL); it;
+         it = map_next(&run->activities, it)) {
+        struct activity *activity = CONTAINER_OF(it, struct activity, node);
+
+        activity->input_changed = true;
+        run_activity_changed(run, activity);
+    }
+    for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it))
+        list_push_back(&run->changed_timers, &CONTAINER_OF(it, struct timer, node)->changed);
     ALL_DIRTY(children, child);
     ALL_DIRTY(externals, external);
 }
@@ -203,7 +211,9 @@ static void offer_activities(struct transition *t)
     qsort(list, count, sizeof(struct activity *), by_scheduled_id);
     for (size_t i = 0; i < count; i++) {
         list[i]->scheduled_ns = t->now_ns;
-        activity_task_add(t, list[i]);
+        list[i]->held = run_is_paused(t->run);
+        if (!list[i]->held)
+            activity_task_add(t, list[i]);
     }
 }
 
