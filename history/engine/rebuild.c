@@ -33,6 +33,7 @@ struct rebuilding {
     struct superseded *superseded; /* in the run's arena */
     struct run *run;
     char run_id[UUID_TEXT_LEN + 1]; /* of the run to be made; "": that of the Started event */
+    bool task_failed;               /* the last workflow task did not complete */
     bool keep_initiated;
     struct map initiated;
     struct arena *arena;
@@ -235,6 +236,7 @@ static bool apply_task_completed(struct rebuilding *r)
     bytes_set(&run->worker_identity, slice_str(a->identity));
     bytes_set(&run->worker_version_stamp,
               a->worker_version ? proto_encode(r->arena, a->worker_version) : SLICE_EMPTY);
+    r->task_failed = false;
     clear_task(run, 1);
     return true;
 }
@@ -250,6 +252,7 @@ static bool apply_task_failed(struct rebuilding *r)
         a->started_event_id != run->wft.started_event_id)
         return wrong(r, "no such workflow task is started");
     clear_task(run, run->wft.sticky || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
+    r->task_failed = true;
     if (a->new_run_id[0]) /* by a reset: a worker may give its cause, but names no run */
         run_begin_anew(run, r->now_ns);
     return true;
@@ -265,6 +268,7 @@ static bool apply_task_timed_out(struct rebuilding *r)
         a->scheduled_event_id != run->wft.scheduled_event_id)
         return wrong(r, "no such workflow task is pending");
     clear_task(run, of_start || run->wft.sticky ? 1 : 2);
+    r->task_failed = true;
     return true;
 }
 
@@ -735,6 +739,11 @@ struct run *rebuild_take(struct rebuilding *r)
 
     r->run = NULL;
     return run;
+}
+
+bool rebuild_task_failed(const struct rebuilding *r)
+{
+    return r->task_failed && r->run->wft.state == WFT_NONE;
 }
 
 struct slice rebuild_initiated(const struct rebuilding *r, int64_t initiated_event_id)

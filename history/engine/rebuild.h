@@ -21,6 +21,8 @@ MUST_USE enum err rebuild_add(struct rebuilding *r, struct arena *scratch, struc
 /* What came of them so far, borrowed; or owned by the caller from now on. */
 struct run *rebuild_run(struct rebuilding *r);
 struct run *rebuild_take(struct rebuilding *r);
+/* Its last workflow task failed or timed out, and the next one is not in the history yet. */
+bool rebuild_task_failed(const struct rebuilding *r);
 /* The kept event that asked for what is pending since; NULL: none. Borrowed from `r`. */
 struct slice rebuild_initiated(const struct rebuilding *r, int64_t initiated_event_id);
 

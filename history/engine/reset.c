@@ -11,6 +11,7 @@
 #include "history/engine/child.h"
 #include "history/engine/reset_int.h"
 #include "history/engine/timer.h"
+#include "history/engine/update.h"
 
 #include <stdlib.h>
 
@@ -50,6 +51,9 @@ bool reset_event_returns(const api_history_event *event, uint32_t excluded)
     switch ((int32_t)event->event_type) {
     case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
         return !(excluded & EXCLUDE_SIGNAL);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+        return !(excluded & EXCLUDE_UPDATE);
     case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
     case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
     case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
@@ -74,13 +78,16 @@ enum err reset_check_request(const api_reset_workflow_execution_request *request
     return ERR_OK;
 }
 
-enum err reset_check_run(const struct run *rebuilt, int64_t fork_event_id,
+enum err reset_check_run(struct rebuilding *rebuilding, int64_t fork_event_id,
                          const struct engine_limits *limits, struct err_detail *detail)
 {
+    const struct run *rebuilt = rebuild_run(rebuilding);
+
     if (!limits->reset_with_pending_children && rebuilt->children.count > 0)
         return err_fail(detail, ERR_INVALID,
                         "WorkflowResetter encountered pending child workflows.");
-    if (!run_is_open(rebuilt) || rebuilt->wft.state == WFT_NONE)
+    if (!run_is_open(rebuilt) ||
+        (rebuilt->wft.state == WFT_NONE && !rebuild_task_failed(rebuilding)))
         return err_fail(detail, ERR_INVALID,
                         "Can only reset workflow to event ID in range [WorkflowTaskScheduled +1, "
                         "WorkflowTaskStarted + 1]: %lld",
@@ -179,6 +186,11 @@ static void fail_task(struct transition *t, const struct engine_reset *reset)
 {
     api_failure_failure *failure = engine_message(t->arena, &api_failure_failure__desc);
 
+    /* Spec: the further attempt of a task that failed before the fork is written as a first one. */
+    if (t->run->wft.state == WFT_NONE) {
+        t->run->wft.attempt = 1;
+        wft_schedule(t, false, 0);
+    }
     if (t->run->wft.state == WFT_SCHEDULED)
         wft_start(t, &(struct wft_start){.identity = SLICE_LIT(ENGINE_IDENTITY)});
     failure->message = reset->request->reason;
@@ -250,7 +262,10 @@ static enum err return_events(struct transition *t, struct slice events)
         if (!engine_event_attributes(event))
             return ERR_CORRUPT;
         event->event_time = NULL;
-        if (returns(t, event))
+        if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED ||
+            event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
+            run_update_reapply(t, event);
+        else if (returns(t, event))
             reset_child_returned(t, event, transition_event(t, event));
     }
     return ERR_OK;
@@ -260,7 +275,7 @@ enum err engine_reset(struct transition *t, const struct engine_reset *reset)
 {
     struct run *run = t->run;
 
-    must(run->next_event_id == reset->fork_event_id && run->wft.state != WFT_NONE);
+    must(run->next_event_id == reset->fork_event_id);
     enum err err = adopt(t, reset);
     if (err != ERR_OK)
         return err;

@@ -25,7 +25,7 @@ bool reset_event_returns(const api_history_event *event, uint32_t excluded);
  * run with `next_event_id`; then the run that was rebuilt of its events before the fork. */
 MUST_USE enum err reset_check_request(const api_reset_workflow_execution_request *request,
                                       int64_t next_event_id, struct err_detail *detail);
-MUST_USE enum err reset_check_run(const struct run *rebuilt, int64_t fork_event_id,
+MUST_USE enum err reset_check_run(struct rebuilding *rebuilding, int64_t fork_event_id,
                                   const struct engine_limits *limits, struct err_detail *detail);
 
 /* The current run makes room: terminated, with what was pending; its children and its parent are

@@ -72,8 +72,11 @@ static char *request_id(struct transition *t)
 {
     const struct workflow_task *wft = &t->run->wft;
     static char by_completion[] = "request-from-RespondWorkflowTaskCompleted";
+    static char nobodys[] = "emptyUuid";
     uint8_t bytes[16];
 
+    if (wft->poll_id == 0 && !wft->inline_start) /* by a reset: nobody polled */
+        return nobodys;
     if (wft->inline_start) /* with the answer to the start, or to the task before */
         return t->run->last_completed_ns == 0 ? t->run->start_request_id : by_completion;
     be64_put(bytes, wft->poll_id);

@@ -294,8 +294,8 @@ static void go_on(struct history_shard *shard, struct hs_request *req)
                            "version: 0, this event must be at the boundary",
                            (long long)reset->fork - 1);
         else
-            err = reset_check_run(rebuild_run(reset->rebuilding), reset->fork,
-                                  shard->options.limits, &req->detail);
+            err = reset_check_run(reset->rebuilding, reset->fork,
+                                  hs_limits_of(shard, req->api.namespace_name), &req->detail);
     }
     if (err != ERR_OK)
         answer(shard, req, err, SLICE_EMPTY, 0);
