@@ -11,9 +11,13 @@ struct fe_forward {
     uint64_t mesh_call; /* outstanding; 0: none */
     struct loop_timer again;
     int64_t first_mono_ns; /* of the first attempt */
+    int64_t sent_mono_ns;  /* of the last one */
     int64_t end_mono_ns;   /* no attempt after this */
     uint32_t attempts;
 };
+
+/* An attempt that lasted so long stood with an owner, which did not refuse it at once. */
+#define WAITED_NS NS_PER_S
 
 int64_t fe_remaining_ms(const struct fe_call *fc, int64_t max_ms)
 {
@@ -48,6 +52,10 @@ static bool try_again(struct fe_forward *fw, enum err err)
 
     if (!not_done && !(unknown && fw->target.repeatable))
         return false;
+    if (fw->target.waits && now_ns - fw->sent_mono_ns > WAITED_NS) {
+        fw->first_mono_ns = now_ns;
+        fw->attempts = 1;
+    }
     if (now_ns >= fw->end_mono_ns ||
         (now_ns - fw->first_mono_ns) / NS_PER_MS >= patience_ms(fw, err))
         return false;
@@ -99,6 +107,7 @@ static void send(struct fe_forward *fw)
     struct fe_call *fc = fw->fc;
     const int64_t left_ms = (fw->end_mono_ns - clock_mono_ns(fc->fe->clock)) / NS_PER_MS;
 
+    fw->sent_mono_ns = clock_mono_ns(fc->fe->clock);
     if (fw->attempts++ > 0 && fw->target.renew)
         fw->target.body = fw->target.renew(fc, fw->target.renew_arg);
     fw->mesh_call = mesh_call(fc->loop->port, fw->target.to, fw->target.method, &fw->target.body, 1,
@@ -204,6 +213,7 @@ enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
                                               .timeout_ms = to->timeout_ms,
                                               .repeatable = to->repeatable,
                                               .long_poll = to->long_poll,
+                                              .waits = to->waits,
                                               .late_text = to->late_text,
                                               .reply_instead = to->reply_instead,
                                               .answers_with_task = to->answers_with_task});

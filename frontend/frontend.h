@@ -102,6 +102,8 @@ struct fe_target {
     bool repeatable;       /* may be sent again when the outcome is unknown */
     bool long_poll;        /* retries last as long as the call does; running out of time is no error
                               but an empty answer */
+    bool waits;            /* it may stand at its owner for long: patience begins anew when an owner
+                              is lost after that */
     const char *late_text; /* DEADLINE_EXCEEDED's text; NULL: the usual one */
     struct slice reply_instead; /* when not empty: the answer to the client on success */
     bool answers_poll;          /* with a task, whose delivery matters ... */
@@ -123,7 +125,7 @@ struct fe_to_history {
     const char *workflow_id;
     struct slice request;
     int64_t timeout_ms;
-    bool repeatable, long_poll;
+    bool repeatable, long_poll, waits;
     const char *late_text;
     struct slice reply_instead;
     uint32_t answers_with_task;

@@ -47,6 +47,8 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
 
     info->capabilities = ARENA_NEW(arena, capabilities_type);
     *info->capabilities = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
+    info->capabilities->sync_update = true;
+    info->capabilities->async_update = true;
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
     const struct slice name = slice_str(ns->name);

@@ -27,6 +27,8 @@ enum err fe_check_duration(struct fe_call *fc, const char *what, const pb_durati
 enum err fe_check_priority(struct fe_call *fc, const api_priority *priority);
 /* How many links a request may attach, how large, and what each must name. */
 enum err fe_check_links(struct fe_call *fc, size_t count, api_common_link *const *links);
+/* All that a start is checked for (workflows.c): of StartWorkflowExecution, or inside another. */
+enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_request *req);
 /* A long poll wants a deadline at least two seconds away. */
 enum err fe_check_long_poll(struct fe_call *fc);
 

@@ -99,20 +99,26 @@ static enum err check_namespace_starts(struct fe_call *fc)
                                              COUNT_OF(allowed));
 }
 
-enum err fe_start_workflow(struct fe_call *fc)
+enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_request *req)
 {
-    const api_start_workflow_execution_request *req = fc->request;
-    enum err err = check_namespace_starts(fc);
+    enum err err = check_start(fc, req);
 
-    if (err != ERR_OK || (err = check_start(fc, req)) != ERR_OK ||
-        (err = check_id_policies(fc, req)) != ERR_OK ||
+    if (err != ERR_OK || (err = check_id_policies(fc, req)) != ERR_OK ||
         (err = check_search_attributes(fc, req)) != ERR_OK ||
         (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
     if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > fe_memo_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
-    if ((err = check_start_supported(fc, req)) != ERR_OK)
+    return check_start_supported(fc, req);
+}
+
+enum err fe_start_workflow(struct fe_call *fc)
+{
+    const api_start_workflow_execution_request *req = fc->request;
+    enum err err = check_namespace_starts(fc);
+
+    if (err != ERR_OK || (err = fe_check_start(fc, req)) != ERR_OK)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_START_WORKFLOW,

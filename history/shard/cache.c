@@ -217,6 +217,7 @@ static void entry_load(struct history_shard *shard, struct hs_entry *entry, stru
 
 void hs_entry_discard(struct history_shard *shard, struct hs_entry *entry)
 {
+    hs_updates_lost(shard, entry->run_id, true);
     entry_empty(shard, entry);
     list_remove(&entry->lru);
     if (entry->seq <= shard->durable)
@@ -501,19 +502,32 @@ void hs_with_run(struct history_shard *shard, struct hs_request *req)
 
 /* -- eviction ------------------------------------------------------------------------------- */
 
-static void trim_runs(struct history_shard *shard)
+/* Gives how many went. What lives in memory only is worth more than what can be read again: it goes
+ * when nothing else is met. */
+static uint32_t trim_runs(struct history_shard *shard, bool with_volatile)
 {
-    uint32_t steps = 0;
+    uint32_t steps = 0, gone = 0;
 
     LIST_EACH_SAFE(it, tmp, &shard->lru_runs)
     {
         struct hs_entry *entry = CONTAINER_OF(it, struct hs_entry, lru);
 
         if (shard->cached_bytes <= shard->options.cache_bytes || ++steps > TRIM_STEPS)
-            return;
-        if (entry->seq <= shard->durable && list_empty(&entry->waiting))
-            entry_free(shard, entry);
+            break;
+        if (entry->seq > shard->durable || !list_empty(&entry->waiting))
+            continue;
+        if (run_has_volatile(entry->run)) {
+            if (!with_volatile) {
+                list_remove(it);
+                list_push_back(&shard->lru_runs, it);
+                continue;
+            }
+            hs_updates_lost(shard, entry->run_id, false);
+        }
+        entry_free(shard, entry);
+        gone++;
     }
+    return gone;
 }
 
 static void trim_currents(struct history_shard *shard)
@@ -536,7 +550,8 @@ void hs_cache_trim(struct history_shard *shard)
     if (shard->cached_bytes <= shard->options.cache_bytes)
         return;
     trim_currents(shard);
-    trim_runs(shard);
+    if (trim_runs(shard, false) == 0)
+        trim_runs(shard, true);
 }
 
 void hs_cache_release(struct history_shard *shard)

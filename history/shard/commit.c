@@ -83,6 +83,44 @@ static void count_close(const struct history_shard *shard, int32_t status)
     }
 }
 
+/* What a transition means beyond its rows; `seq`: of the state after it. */
+static void tell_others(struct history_shard *shard, const struct hs_change *change,
+                        int64_t row_before_ns, int64_t seq)
+{
+    struct hs_entry *entry = change->entry;
+    const struct transition *t = change->t;
+
+    for (size_t i = 0; i < t->change_count; i++)
+        if (t->changes[i].add)
+            hs_offer(shard, entry->run, &t->changes[i], t->now_ns, seq);
+    hs_deadline_changed(shard, entry->run, row_before_ns, seq);
+    hs_updates_changed(shard, entry, t, seq);
+    hs_cache_touch(shard, entry);
+    if (t->closed || t->wft_completed)
+        hs_queries_completed(shard, entry, t);
+}
+
+/* A step without rows. It may still have moved what lives in memory only: updates, and the task
+ * that carries them. */
+static void nothing_staged(struct history_shard *shard, struct hs_request *req,
+                           const struct hs_change *changes, uint32_t count)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct transition *t = changes[i].t;
+
+        if (t->change_count == 0 && t->update_count == 0 && !t->wft_completed && !t->wft_failed &&
+            !run_has_volatile(t->run))
+            continue;
+        moved = true;
+        tell_others(shard, &changes[i], t->run->deadline_row_ns, changes[i].entry->seq);
+    }
+    if (!moved)
+        hs_count_repeated(shard, req);
+    hs_offers_out(shard);
+}
+
 static void change_committed(struct history_shard *shard, struct hs_request *req,
                              const struct hs_change *change, int64_t row_before_ns, int64_t seq)
 {
@@ -91,12 +129,8 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
 
     entry->seq = seq;
     hs_entry_events(entry, t, seq, shard->durable);
-    for (size_t i = 0; i < t->change_count; i++)
-        if (t->changes[i].add)
-            hs_offer(shard, entry->run, &t->changes[i], t->now_ns, seq);
     if (change->make_current || t->closed || t->paused)
         hs_current_update(shard, req, entry->run, change->make_current, seq);
-    hs_deadline_changed(shard, entry->run, row_before_ns, seq);
     hs_outgoing_changed(shard, t, seq);
     if (t->event_count)
         hs_wake_later(shard, entry->run, seq);
@@ -105,9 +139,7 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
         hs_retention_closed(shard, entry->run);
     }
     counter_add(shard->metrics.state_transitions, 1);
-    hs_cache_touch(shard, entry);
-    if (t->closed || t->wft_completed)
-        hs_queries_completed(shard, entry, t);
+    tell_others(shard, change, row_before_ns, seq);
 }
 
 /* What the store said, for the client. */
@@ -153,8 +185,8 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
     }
     if (req->with.key.len)
         rows_add(&req->arena, &rows, &req->with, 1);
-    if (rows.count == 0) { /* a repeated request, or nothing was due */
-        hs_count_repeated(shard, req);
+    if (rows.count == 0) { /* a repeated request, nothing was due, or it is all in memory */
+        nothing_staged(shard, req, changes, count);
         return ERR_OK;
     }
 

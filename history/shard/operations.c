@@ -49,6 +49,15 @@ EXECUTION_OF(pause_activity_request, execution)
 EXECUTION_OF(unpause_activity_request, execution)
 EXECUTION_OF(reset_activity_request, execution)
 EXECUTION_OF(update_activity_options_request, execution)
+EXECUTION_OF(update_workflow_execution_request, workflow_execution)
+
+static const api_common_workflow_execution *
+poll_workflow_execution_update_request_execution(const void *message)
+{
+    const api_poll_workflow_execution_update_request *request = message;
+
+    return request->update_ref ? request->update_ref->workflow_execution : NULL;
+}
 
 /* -- plain steps ---------------------------------------------------------------------------- */
 
@@ -120,6 +129,16 @@ static const struct hs_operation operations[] = {
      .desc = &api_signal_with_start_workflow_execution_request__desc,
      .start = hs_signal_with_start,
      .makes_work = true},
+    {.method = METHOD_HISTORY_MULTI_OPERATION,
+     .name = "ExecuteMultiOperation",
+     .route = ROUTE_API,
+     .desc = &api_execute_multi_operation_request__desc,
+     .start = hs_start_with_update,
+     .makes_work = true},
+    EXECUTION(UPDATE_WORKFLOW, "UpdateWorkflowExecution", update_workflow_execution_request,
+              hs_step_update, true),
+    EXECUTION(POLL_UPDATE, "PollWorkflowExecutionUpdate", poll_workflow_execution_update_request,
+              hs_step_poll_update, false),
     EXECUTION(SIGNAL_WORKFLOW, "SignalWorkflowExecution", signal_workflow_execution_request,
               step_signal, true),
     EXECUTION(REQUEST_CANCEL, "RequestCancelWorkflowExecution",
@@ -436,6 +455,7 @@ void history_shard_request(struct history_shard *shard, const struct mesh_reques
     } else {
         operation->start(shard, req);
     }
+    hs_updates_pump(shard);
     hs_outgoing_pump(shard);
     hs_rearm(shard);
 }

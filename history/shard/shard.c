@@ -37,6 +37,7 @@ static void job_done(void *arg, enum err err)
     must(shard->reads > 0);
     shard->reads--;
     job->done(shard, job, err);
+    hs_updates_pump(shard);
     hs_outgoing_pump(shard);
     hs_rearm(shard);
 }
@@ -81,6 +82,7 @@ int64_t history_shard_run_due(struct history_shard *shard)
             hs_offers_out(shard);
         hs_effects_run(shard);
         hs_retention_run(shard);
+        hs_updates_pump(shard);
         hs_outgoing_pump(shard);
     }
     return next_due_ns(shard);
@@ -126,6 +128,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_cache_durable(shard);
     hs_wakes_out(shard);
     hs_cache_trim(shard);
+    hs_updates_pump(shard);
     hs_outgoing_pump(shard);
     hs_retention_run(shard);
     hs_rearm(shard);
@@ -203,6 +206,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     map_init(&shard->run_queries, rng_u64(&shard->rng));
     hs_cache_init(shard);
     hs_limits_init(shard);
+    hs_updates_init(shard);
     hs_deliveries_init(shard);
     hs_deadlines_init(shard);
     hs_outgoing_init(shard);
@@ -221,6 +225,7 @@ static void shard_free(struct history_shard *shard)
 {
     must(shard->reads == 0);
     hs_queries_release(shard);
+    hs_updates_release(shard);
     LIST_EACH_SAFE(it, tmp, &shard->requests)
     {
         struct hs_request *req = CONTAINER_OF(it, struct hs_request, all);

@@ -15,6 +15,7 @@
 #include "common/rpc/rpc.h"
 #include "history/engine/engine.h"
 #include "history/engine/rows.h"
+#include "history/engine/update.h"
 #include "history/shard/clock.h"
 #include "history/shard/shard.h"
 
@@ -29,6 +30,7 @@ enum {
     HS_PULL_MAX = 1000,        /* task or deadline rows in one answer */
     HS_LIST_MAX = 1000,        /* visibility rows in one answer */
     HS_REPLY_PARTS = 10,
+    HS_UPDATE_WAITERS_MAX = 1000, /* per run: callers who wait for its updates */
 };
 
 #define HS_NEAR_NS (2 * NS_PER_S)       /* deadlines that the shard keeps itself */
@@ -63,8 +65,9 @@ struct hs_request {
     int64_t began_mono_ns;
     struct rpc_api api;
     struct task_token token;
-    void *message; /* the decoded API request, or the task of a cast */
-    void *extra;   /* what the operation keeps between its steps, in the arena */
+    void *message;                 /* the decoded API request, or the task of a cast */
+    void *extra;                   /* what the operation keeps between its steps, in the arena */
+    struct hs_update_wait *update; /* updates.c, in the arena; NULL: it waits for none */
 
     /* The run that it wants, all in the arena; run_id "" means the current one. */
     struct slice namespace_id, workflow_id;
@@ -227,11 +230,13 @@ struct history_shard {
     struct list wakes;      /* struct hs_wake, by sequence */
 
     struct map parked;
-    struct heap expiries;   /* requests, by monotonic time */
-    struct map waiters;     /* struct hs_waiters by run id */
-    struct map queries;     /* struct hs_query by id */
-    struct map run_queries; /* struct hs_run_queries by run id */
-    struct map limits;      /* by name of the namespace: limits.c */
+    struct heap expiries;      /* requests, by monotonic time */
+    struct map waiters;        /* struct hs_waiters by run id */
+    struct map queries;        /* struct hs_query by id */
+    struct map run_queries;    /* struct hs_run_queries by run id */
+    struct map run_updates;    /* struct hs_run_updates by run id */
+    struct list updates_again; /* requests that are asked anew when the callback ends */
+    struct map limits;         /* by name of the namespace: limits.c */
 
     struct hs_deliveries deliveries;
     struct hs_deadlines deadlines;
@@ -342,6 +347,7 @@ const struct engine_limits *hs_limits_of(struct history_shard *shard, struct sli
 
 void hs_start_workflow(struct history_shard *shard, struct hs_request *req);
 void hs_signal_with_start(struct history_shard *shard, struct hs_request *req);
+void hs_start_with_update(struct history_shard *shard, struct hs_request *req);
 
 void hs_start_task(struct history_shard *shard, struct hs_request *req);
 void hs_step_no_sticky_poller(struct history_shard *shard, struct hs_request *req,
@@ -440,6 +446,39 @@ api_workflow_query *hs_query_message(struct history_shard *shard, uint64_t query
 /* The worker that a query was sent to did not get it: another one is asked. */
 void hs_query_not_delivered(struct history_shard *shard, uint64_t query_id, const struct run *run);
 void hs_queries_release(struct history_shard *shard);
+
+/* -- updates (updates.c) -------------------------------------------------------------------- */
+
+void hs_updates_init(struct history_shard *shard);
+void hs_updates_release(struct history_shard *shard);
+void hs_step_update(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
+void hs_step_poll_update(struct history_shard *shard, struct hs_request *req,
+                         struct hs_entry *entry);
+/* A step of the run moved updates: tell those who wait, once `seq` is durable. */
+void hs_updates_changed(struct history_shard *shard, struct hs_entry *entry,
+                        const struct transition *t, int64_t seq);
+/* The run leaves memory, and with it every update that is not accepted. Their requests are made
+ * anew when the callback ends (`ask_anew`), or hear ERR_UNAVAILABLE. */
+void hs_updates_lost(struct history_shard *shard, const char *run_id, bool ask_anew);
+/* Ask anew what is to be. At the end of a callback, never inside a step. */
+void hs_updates_pump(struct history_shard *shard);
+
+/* The request starts a workflow and brings an update for it (start_workflow.c). */
+void hs_update_of_start(struct hs_request *req,
+                        const api_update_workflow_execution_request *request);
+/* The current run may serve the update itself: it knows it, or the start may use the run
+ * (`use_existing`). Gives false when it does not: then the start decides. */
+bool hs_update_existing(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                        bool use_existing);
+/* The run was started with its update admitted, and is committed. */
+void hs_update_started(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                       const struct update_answer *answer, struct slice start_reply);
+/* The start of an update is decided again, on whatever run is current then. */
+void hs_start_with_update_again(struct history_shard *shard, struct hs_request *req);
+/* Answer with a status per operation; req->detail is of the one at fault. */
+enum hs_multi_fault { HS_FAULT_START, HS_FAULT_UPDATE, HS_FAULT_UPDATE_AFTER_START };
+void hs_multi_operation_failed(struct history_shard *shard, struct hs_request *req,
+                               enum hs_multi_fault fault, enum err err, int64_t seq);
 
 /* -- time (deadlines.c, timers_link.c) ------------------------------------------------------ */
 

@@ -1,5 +1,5 @@
-/* start_workflow.c - StartWorkflowExecution, SignalWithStart and the start of a child: what the
- * current run of the workflow id allows. */
+/* start_workflow.c - StartWorkflowExecution, SignalWithStart, UpdateWithStart and the start of a
+ * child: what the current run of the workflow id allows. */
 #include "history/shard/shard_int.h"
 
 #include "common/base/hash.h"
@@ -12,6 +12,10 @@ struct start {
     const api_start_workflow_execution_request *request;
     const api_signal_workflow_execution_request *signal; /* with the start; may be NULL */
     const struct rpc_effect *parent;                     /* it is a child; may be NULL */
+    const api_update_workflow_execution_request *update; /* for the run; may be NULL */
+    struct update_answer admitted;                       /* the update, by the run's first step */
+    bool update_failed;                                  /* not the start */
+    char looked_run_id[UUID_TEXT_LEN + 1];               /* which can't serve the update itself */
     void *effect_extra;                                  /* what effects.c keeps in req->extra */
     char run_id[UUID_TEXT_LEN + 1];
     struct hs_entry *entry; /* of the run whose first task goes with the answer */
@@ -56,6 +60,14 @@ static void started(struct history_shard *shard, struct hs_request *req, enum er
 {
     const struct start *start = req->extra;
 
+    if (start->update) {
+        if (err == ERR_OK)
+            hs_update_started(shard, req, start->entry, &start->admitted, reply);
+        else
+            hs_multi_operation_failed(
+                shard, req, start->update_failed ? HS_FAULT_UPDATE : HS_FAULT_START, err, seq);
+        return;
+    }
     if (err == ERR_OK && start->eager) {
         hs_answer_with_task(shard, req, start->entry, reply, 2, start->eager, seq);
         return;
@@ -96,10 +108,20 @@ static bool was_forgotten(struct history_shard *shard, struct hs_request *req)
 
 /* -- the new run ---------------------------------------------------------------------------- */
 
+/* The run begins with its update: the first workflow task brings it. */
+static enum err begin_update(struct start *start, struct transition *t)
+{
+    if (!start->update)
+        return ERR_OK;
+    const enum err err = engine_update(t, start->update, &start->admitted);
+    start->update_failed = err != ERR_OK;
+    return err;
+}
+
 static struct run *begin_start(struct history_shard *shard, struct hs_request *req,
                                struct transition *t, enum err *err)
 {
-    const struct start *start = req->extra;
+    struct start *start = req->extra;
     const struct engine_start what = {
         .request = start->request,
         .namespace_id = req->api.namespace_id,
@@ -113,6 +135,8 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
 
     hs_begin(shard, req, run, t);
     *err = engine_start(t, &what);
+    if (*err == ERR_OK)
+        *err = begin_update(start, t);
     if (*err == ERR_OK) {
         must(strcmp(run->run_id, start->run_id) == 0 && run->tablet == req->tablet);
         if (start->signal)
@@ -252,10 +276,34 @@ static void step_eager_again(struct history_shard *shard, struct hs_request *req
     started(shard, req, ERR_OK, start->reply, entry->seq);
 }
 
+/* An update that came with the start: the current run serves it, or the start goes on. */
+static void step_update_current(struct history_shard *shard, struct hs_request *req,
+                                struct hs_entry *entry)
+{
+    struct start *start = req->extra;
+    const bool use =
+        start->request->workflow_id_conflict_policy == WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING ||
+        strcmp(start->request->request_id, entry->run->start_request_id) == 0;
+
+    if (hs_update_existing(shard, req, entry, use))
+        return;
+    memcpy(start->looked_run_id, entry->run_id, sizeof start->looked_run_id);
+    req->run_id[0] = '\0';
+    decide(shard, req);
+}
+
 static void answer_current(struct history_shard *shard, struct hs_request *req,
                            const struct hs_current *current, bool started_by_it)
 {
     const struct start *start = req->extra;
+
+    if (start->update) { /* the run that was started closed, and the update is not of it */
+        hs_multi_operation_failed(shard, req, HS_FAULT_START,
+                                  err_fail(&req->detail, ERR_PRECONDITION,
+                                           "Workflow was not started: %d", started_by_it ? 3 : 2),
+                                  current->seq);
+        return;
+    }
 
     if (start->parent) {
         struct rpc_effect_outcome outcome = {.run_id = slice_str(current->run.run_id)};
@@ -299,6 +347,12 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         start_new(shard, req);
         return;
     }
+    if (start->update && strcmp(start->looked_run_id, current->run.run_id) != 0) {
+        memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
+        req->step = step_update_current;
+        hs_with_run(shard, req);
+        return;
+    }
     switch (engine_start_policy(start->request, &current->run, hs_now_ns(shard), &req->arena,
                                 &req->detail)) {
     case START_NEW:
@@ -319,7 +373,7 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         if (start->parent)
             answer_current(shard, req, current, false);
         else
-            hs_answer(shard, req, ERR_EXISTS, SLICE_EMPTY, current->seq);
+            started(shard, req, ERR_EXISTS, SLICE_EMPTY, current->seq);
         break;
     }
 }
@@ -390,4 +444,34 @@ void hs_signal_with_start(struct history_shard *shard, struct hs_request *req)
     begin(shard, req,
           &(struct start){.request = signal_with_start_start(&req->arena, req->message),
                           .signal = signal_with_start_signal(&req->arena, req->message)});
+}
+
+#define OPERATION_IS(which)                                                                        \
+    TEMPORAL__API__WORKFLOWSERVICE__V1__EXECUTE_MULTI_OPERATION_REQUEST__OPERATION__OPERATION_##which
+
+void hs_start_with_update(struct history_shard *shard, struct hs_request *req)
+{
+    const api_execute_multi_operation_request *request = req->message;
+
+    if (request->n_operations != 2 ||
+        request->operations[0]->operation_case != OPERATION_IS(START_WORKFLOW) ||
+        request->operations[1]->operation_case != OPERATION_IS(UPDATE_WORKFLOW)) {
+        hs_answer(
+            shard, req,
+            err_fail(&req->detail, ERR_INVALID, "Operations have to be exactly [Start, Update]."),
+            SLICE_EMPTY, 0);
+        return;
+    }
+    const struct start start = {.request = request->operations[0]->start_workflow,
+                                .update = request->operations[1]->update_workflow};
+    hs_update_of_start(req, start.update);
+    begin(shard, req, &start);
+}
+
+void hs_start_with_update_again(struct history_shard *shard, struct hs_request *req)
+{
+    struct start *start = req->extra;
+
+    start->looked_run_id[0] = '\0';
+    decide(shard, req);
 }
