@@ -97,6 +97,15 @@ void hs_deadline_near(struct history_shard *shard, const char *run_id, uint8_t t
         place(shard, run_id, tablet, at_ns);
 }
 
+/* Near, or earlier than what the run's row says: the time-out of a workflow task that lives in
+ * memory only, which nobody else looks after. */
+static bool is_for_the_heap(const struct run *run, int64_t due_ns, int64_t now_ns)
+{
+    const int64_t row_ns = run->deadline_row_ns;
+
+    return due_ns && (due_ns <= now_ns + HS_NEAR_NS || row_ns == 0 || due_ns < row_ns);
+}
+
 void hs_deadline_changed(struct history_shard *shard, const struct run *run, int64_t row_before_ns,
                          int64_t seq)
 {
@@ -104,7 +113,7 @@ void hs_deadline_changed(struct history_shard *shard, const struct run *run, int
     const int64_t due_ns = engine_deadline_ns(run), row_ns = run->deadline_row_ns;
     const int64_t now_ns = hs_now_ns(shard);
 
-    if (due_ns && due_ns <= now_ns + HS_NEAR_NS) {
+    if (is_for_the_heap(run, due_ns, now_ns)) {
         place(shard, run->run_id, run->tablet, due_ns);
     } else {
         struct hs_deadline *deadline = find(shard, run->run_id);
@@ -144,7 +153,7 @@ static void step_fire(struct history_shard *shard, struct hs_request *req, struc
     const int64_t due_ns = entry ? engine_deadline_ns(entry->run) : now_ns;
     if (due_ns && due_ns <= now_ns)
         place(shard, run_id, tablet, now_ns + REFIRE_NS);
-    else if (due_ns && due_ns <= now_ns + HS_NEAR_NS)
+    else if (entry && is_for_the_heap(entry->run, due_ns, now_ns))
         place(shard, run_id, tablet, due_ns);
 }
 
