@@ -55,7 +55,7 @@ static enum err check_update(struct fe_call *fc,
     if (asked->n_completion_callbacks > 0)
         return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
                         "CompletionCallbacks is not supported by this server yet.");
-    return ERR_OK;
+    return fe_check_links(fc, asked->n_links, asked->links);
 }
 
 enum err fe_update_workflow(struct fe_call *fc)
