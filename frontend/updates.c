@@ -148,7 +148,7 @@ static enum err check_update_of(struct fe_call *fc,
 static enum err check_operations(struct fe_call *fc, operation_type *const *operations)
 {
     enum { START, UPDATE, COUNT };
-    struct errdetail_operation statuses[COUNT];
+    struct errdetail_operation statuses[COUNT] = {{ERR_OK, NULL}, {ERR_OK, NULL}};
     struct err_detail *details = ARENA_ARRAY(fc->arena, struct err_detail, COUNT);
     api_start_workflow_execution_request *start = operations[START]->start_workflow;
     bool good = true;

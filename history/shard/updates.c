@@ -449,11 +449,12 @@ static void read_outcome(struct history_shard *shard, struct hs_request *req,
 static void ended_with_error(struct history_shard *shard, struct hs_request *req,
                              const struct update_answer *answer)
 {
+    const struct hs_update_wait *wait = req->update;
     enum err err = answer->err;
 
     req->detail = answer->detail;
     req->detail.payload = arena_copy(&req->arena, answer->detail.payload);
-    if (answer->again && ask_again(shard, req))
+    if (answer->again && !wait->names_run && ask_again(shard, req))
         return;
     if (!start_again(shard, req, &err))
         answer_error(shard, req, err);

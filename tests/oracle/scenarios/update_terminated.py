@@ -11,6 +11,5 @@ def play(x):
     x.terminate(reason="enough")
     accepted.tell()
     poll_update(x, "accepted", COMPLETED)
-    poll_update(x, "admitted", COMPLETED)
     x.history()
     x.describe()
