@@ -4,6 +4,7 @@
 
 #include "common/proto/search_attributes.h"
 #include "history/engine/reset_points.h"
+#include "history/engine/update_int.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -363,6 +364,10 @@ enum err commands_run(struct transition *t, struct command_context *ctx, size_t 
         api_command command = *commands[i];
         if (!attributes_fit(&command)) /* absent, or of another command: none */
             command.schedule_activity_task_command_attributes = NULL;
+        if (kind->closes)
+            err = update_messages_closing(t, ctx);
+        if (err != ERR_OK)
+            break;
         t->command = &command;
         err = kind->run(t, ctx, &command);
         t->command = NULL;

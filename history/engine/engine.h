@@ -108,6 +108,7 @@ struct command_context {
     int32_t cause;
     bool terminate; /* with an error: past a size limit, the run is terminated */
     bool refuse;    /* with an error: the answer is malformed, the task stays with the worker */
+    bool closing;   /* the command at hand closes the run */
     const char *identity;
     struct update_messages *messages; /* of the answer; NULL: none */
 };

@@ -2,6 +2,34 @@
  * its rows and its rebuild after each, the history stays legal, and errors change nothing. */
 #include "history/engine/engine_rig.h"
 
+/* What a worker says of updates: mostly of one that it has, and mostly in good order. */
+static const char *random_messages(struct rig *rig)
+{
+    const char *list = "";
+    static const char *const verbs[] = {
+        "ok",  "no", "end", "cok", "cend", "ok",   "end",   "cok",    "no",      "rok",    "rno",
+        "cap", "ok", "no",  "end", "cok",  "cend", "badok", "badend", "badtype", "nobody", "lone"};
+    const uint64_t usual = rng_below(&rig->rng, 12) ? COUNT_OF(verbs) - 5 : COUNT_OF(verbs);
+    const uint64_t count = rng_below(&rig->rng, 6) ? 0 : rng_below(&rig->rng, 3);
+
+    for (uint64_t i = 0; i < count; i++)
+        list = arena_printf(&rig->arena, "%s%s%s=u%d", list, list[0] ? "," : "",
+                            verbs[rng_below(&rig->rng, usual)], (int)rng_below(&rig->rng, 4));
+    /* All that is open, one after the other: answered as a worker would. */
+    for (size_t i = 0; i < rig->pending_count; i++) {
+        const struct update *update = run_update(rig->run, slice_str(rig->pending[i]));
+        if (rng_below(&rig->rng, 3) == 0)
+            continue;
+        if (update && update->state == UPDATE_SENT)
+            list = arena_printf(&rig->arena, "%s%s%s=%s", list, list[0] ? "," : "",
+                                rng_below(&rig->rng, 3) ? "no" : "cok", rig->pending[i]);
+        else if (update && update->state == UPDATE_ACCEPTED)
+            list =
+                arena_printf(&rig->arena, "%s%send=%s", list, list[0] ? "," : "", rig->pending[i]);
+    }
+    return list;
+}
+
 static const char *random_commands(struct rig *rig)
 {
     static const char *const commands[] = {"act",
@@ -72,16 +100,26 @@ static const char *random_operation(struct rig *rig, const char *verb)
     return arena_printf(&rig->arena, "%s/%s", name, flags[rng_below(&rig->rng, COUNT_OF(flags))]);
 }
 
+static const char *random_answer(struct rig *rig)
+{
+    const char *commands = rng_below(&rig->rng, 2) ? random_commands(rig) : "";
+    const char *messages = random_messages(rig);
+
+    return arena_printf(&rig->arena, "%s%s%s", messages, messages[0] && commands[0] ? "," : "",
+                        commands);
+}
+
 static void random_step(struct rig *rig)
 {
     static const char *const verbs[] = {
-        "poll",     "spoll",    "poll",        "spoll",   "done",     "sdone",   "ndone",
-        "hdone",    "sdone",    "wfail",       "again",   "old",      "apoll",   "apoll",
-        "apoll",    "adone",    "adone",       "afail",   "signal",   "wait",    "stop",
-        "nosticky", "wait",     "resetsticky", "repoll",  "answer",   "answer",  "answer",
-        "refuse",   "reanswer", "closed",      "closed",  "xsignal",  "xcancel", "pcancel",
-        "unstart",  "unstart",  "oldunstart",  "apause",  "aunpause", "areset",  "aoptions",
-        "arestore", "wpause",   "wunpause",    "wunpause"};
+        "poll",     "spoll",    "poll",        "spoll",    "done",     "sdone",   "ndone",
+        "hdone",    "sdone",    "wfail",       "again",    "old",      "apoll",   "apoll",
+        "apoll",    "adone",    "adone",       "afail",    "signal",   "wait",    "stop",
+        "nosticky", "wait",     "resetsticky", "repoll",   "answer",   "answer",  "answer",
+        "refuse",   "reanswer", "closed",      "closed",   "xsignal",  "xcancel", "pcancel",
+        "unstart",  "unstart",  "oldunstart",  "apause",   "aunpause", "areset",  "aoptions",
+        "arestore", "wpause",   "wunpause",    "wunpause", "upd",      "upd",     "upd",
+        "upd",      "poll",     "spoll",       "ndone",    "reapply",  "crash"};
     const char *verb = verbs[rng_below(&rig->rng, COUNT_OF(verbs))], *args = NULL;
 
     if (strcmp(verb, "signal") == 0)
@@ -89,6 +127,8 @@ static void random_step(struct rig *rig)
     else if (strcmp(verb, "closed") == 0 || strcmp(verb, "xsignal") == 0 ||
              strcmp(verb, "xcancel") == 0)
         args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 5));
+    else if (strcmp(verb, "upd") == 0 || strcmp(verb, "reapply") == 0)
+        args = arena_printf(&rig->arena, "u%d", (int)rng_below(&rig->rng, 4));
     else if (strcmp(verb, "wait") == 0)
         args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 12));
     else if (strcmp(verb, "apause") == 0 || strcmp(verb, "aunpause") == 0 ||
@@ -96,7 +136,7 @@ static void random_step(struct rig *rig)
              strcmp(verb, "arestore") == 0)
         args = random_operation(rig, verb);
     else if (strstr(verb, "done") && verb[0] != 'a')
-        args = random_commands(rig);
+        args = random_answer(rig);
     const char *word = args ? arena_printf(&rig->arena, "%s:%s", verb, args) : verb;
     if (args && !args[0])
         args = NULL;
@@ -112,7 +152,16 @@ static uint64_t seeds(void)
 
 TEST(test_engine_random_steps_keep_state_rows_and_history_in_step)
 {
-    uint64_t closed = 0;
+    /* Whatever may become of an update does. */
+    static const char *const ends[] = {":2",
+                                       ":3ok",
+                                       ":3fail/Refused",
+                                       ":3fail/UnprocessedUpdate",
+                                       ":3fail/AcceptedUpdateCompletedWorkflow",
+                                       ":NOT_FOUND",
+                                       ":BUSY+",
+                                       ":PRECONDITION"};
+    uint64_t closed = 0, seen[COUNT_OF(ends)] = {0};
 
     for (uint64_t seed = 1; seed <= seeds(); seed++) {
         struct rig rig;
@@ -127,7 +176,7 @@ TEST(test_engine_random_steps_keep_state_rows_and_history_in_step)
                                              "start:parent=1,every=30,exec=200",
                                              "start:retry=2,every=7,run=15"};
         rig_run(&rig, starts[seed % COUNT_OF(starts)]);
-        for (int i = 0; i < 150 && run_is_open(rig.run); i++)
+        for (int i = 0; i < 200 && run_is_open(rig.run); i++)
             random_step(&rig);
         if (run_is_open(rig.run))
             rig_run(&rig, "term");
@@ -137,11 +186,17 @@ TEST(test_engine_random_steps_keep_state_rows_and_history_in_step)
         check_i64((int64_t)rig.task_count, 0);
         check_i64((int64_t)(rig.run->activities.count + rig.run->timers.count), 0);
         check_i64((int64_t)rig.run->externals.count, 0);
+        check_i64((int64_t)rig.pending_count, 0); /* who asked for an update knows its end */
         for (int i = 0; rig.out_count > 0; i++) { /* whatever is out is answered in the end */
             must(i < 10000);
             rig_run(&rig, i % 3 ? "answer" : "refuse");
         }
+        for (size_t i = 0; i < COUNT_OF(ends); i++)
+            seen[i] += strstr(rig.told, ends[i]) != NULL;
         rig_release(&rig);
     }
     check(closed > 0 || seeds() < 20); /* runs end by themselves too */
+    for (size_t i = 0; i < COUNT_OF(ends); i++)
+        if (seen[i] == 0 && seeds() >= 150)
+            test_failed(__FILE__, __LINE__, "no update ended with %s", ends[i]);
 }

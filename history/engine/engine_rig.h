@@ -895,6 +895,10 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
         rig_update(rig, word, args);
         return;
     }
+    if (strcmp(verb, "crash") == 0) {
+        rig_crash(rig, word);
+        return;
+    }
     if (strcmp(verb, "reapply") == 0) {
         rig_reapply(rig, word, args);
         return;

@@ -4,9 +4,10 @@
  *   upd=ID                a client asks for an update
  *   in the list of done:  ok=ID accepts, no=ID rejects, end=ID completes it, by a message alone;
  *                         cok= cend= by a message and its command; rok= rno= with the request, as
- *                         newer workers send it; badok= badend= badtype= nobody= lone=: such
- * messages as no worker should send; cap: the worker can go back over events reapply=ID an event of
- * another run is brought into this one
+ *                         newer workers send it; badok= badend= badtype= nobody= lone= as no
+ *                         worker should; cap: the worker can go back over events
+ *   reapply=ID            an event of another run is brought into this one
+ *   crash                 the run is read back from its rows: what only memory had is lost
  *
  * What the shard would be told is kept in rig->told: "u:2 v:3ok w:NOT_FOUND" in order. After every
  * step each update that was let in is either over, and was told so, or can be looked up. */
@@ -149,6 +150,33 @@ static void rig_reapply(struct rig *rig, const char *word, const char *id)
     run_update_reapply(&t, event);
     transition_need_workflow_task(&t);
     rig_end(rig, &t, word, ERR_OK);
+}
+
+static enum err rig_read_back(struct store_snapshot *snapshot, void *arg)
+{
+    struct rig *rig = arg;
+    struct run *run;
+    const enum err err =
+        run_load(snapshot, rig->run->tablet, SLICE_LIT(RIG_NAMESPACE), rig->run->run_id, &run);
+
+    if (err != ERR_OK)
+        return err;
+    run_free(rig->run);
+    rig->run = run;
+    return ERR_OK;
+}
+
+static void rig_crash(struct rig *rig, const char *word)
+{
+    struct update_answer answer;
+
+    check_ok(store_read_now(rig->shard, rig_read_back, rig));
+    rig_forget_speculative(rig);
+    check(!run_has_volatile(rig->run));
+    for (size_t i = rig->pending_count; i-- > 0;)
+        if (engine_update_look(rig->run, slice_str(rig->pending[i]), &rig->arena, &answer))
+            rig->pending[i] = rig->pending[--rig->pending_count];
+    rig_check_updates(rig, word);
 }
 
 /* -- the worker ------------------------------------------------------------------------------ */

@@ -47,6 +47,8 @@ struct update_messages *update_messages_of(struct transition *t, size_t count,
                                            api_message *const *messages);
 /* Those that no command took, in their order. Errors: as of commands. */
 enum err update_messages_rest(struct transition *t, struct command_context *ctx);
+/* The same, when a command is about to close the run. */
+enum err update_messages_closing(struct transition *t, struct command_context *ctx);
 /* The step's messages are carried out for good: tells what became of the updates. */
 void update_messages_apply(struct transition *t);
 /* As if there had been none. */

@@ -5,7 +5,9 @@
  * shard and lets go of what is over, update_messages_undo() puts everything back.
  *
  * Spec: a message is handled where its PROTOCOL_MESSAGE command stands among the commands; those
- * that no command names come after all commands. */
+ * that no command names come after all commands. After one that closes the run they can only
+ * reject, or end their update; as that writes no events, they are handled just before it
+ * (update_messages_closing()), so that nothing fails once the run has closed. */
 #include "history/engine/update_int.h"
 
 #include "common/proto/wire.h"
@@ -222,9 +224,9 @@ static enum err find(struct transition *t, struct command_context *ctx, const ch
     *out = id[0] ? run_update(t->run, slice_str(id)) : NULL;
     if (*out && !(*out)->rejected)
         return ERR_OK;
-    if (*out) /* rejected before: it is not in flight any more */
+    if (*out) { /* rejected before: it is not in flight any more */
         *out = NULL;
-    else if (run_is_open(t->run)) {
+    } else {
         const enum err err = resurrect(t, ctx, id, request, out);
         if (err != ERR_OK)
             return err;
@@ -278,7 +280,7 @@ static enum err handle(struct transition *t, struct command_context *ctx,
     const enum err err = find(t, ctx, id, request, &update);
     if (err != ERR_OK)
         return err;
-    if (!run_is_open(t->run) && kind != MESSAGE_REJECTION) { /* no event can tell of it */
+    if (ctx->closing && kind != MESSAGE_REJECTION) { /* no event can tell of it */
         if (!has_ended(t, update))
             touch(t, update)->end = ENDED_CLOSED;
         return ERR_OK;
@@ -332,6 +334,12 @@ enum err command_protocol_message(struct transition *t, struct command_context *
         }
     return command_bad(t, ctx, BAD_MESSAGE,
                        "ProtocolMessageCommand referenced absent message ID %s", in->message_id);
+}
+
+enum err update_messages_closing(struct transition *t, struct command_context *ctx)
+{
+    ctx->closing = true;
+    return update_messages_rest(t, ctx);
 }
 
 enum err update_messages_rest(struct transition *t, struct command_context *ctx)

@@ -236,6 +236,10 @@ TEST(test_update_of_a_reset_survives_in_its_event)
          "u:3fail/Refused u:3ok"},
         {"a failed task brings it again", "start reapply=u poll done:nomark!INVALID poll done:ok=u",
          BEGIN "UpdateAdmitted WFTStarted WFTFailed" TASK " UpdateAccepted", "u:PRECONDITION u:2"},
+        {"the process dies", "start reapply=u poll crash done:ok=u crash signal=s poll done:end=u",
+         BEGIN "UpdateAdmitted WFTStarted WFTCompleted UpdateAccepted Signaled" TASK
+               " UpdateCompleted",
+         "u:2 u:3ok"},
         {"and the run ends", "start reapply=u term", BEGIN "UpdateAdmitted Terminated",
          "u:NOT_FOUND"},
     };
@@ -426,6 +430,27 @@ TEST(test_update_events_say_all)
     check_str(rig.detail.text, "BadUpdateWorkflowExecutionMessage: invalid *update.Acceptance: "
                                "accepted_request_sequencing_event_id is not set");
     rig_release(&rig);
+}
+
+TEST(test_update_in_memory_is_lost_with_the_process_and_nothing_else)
+{
+    static const struct scenario scenarios[] = {
+        {"before its task starts", "start poll done upd=u crash wait=100 signal=s poll done",
+         FIRST " Signaled" TASK, ""},
+        {"after", "start poll done upd=u poll crash done:ok=u!NOT_FOUND", FIRST, ""},
+        {"asked again", "start poll done upd=u poll crash upd=u poll done:ok=u,end=u",
+         FIRST TASK " UpdateAccepted UpdateCompleted", "u:3ok"},
+        {"in a normal task the worker brings it back", "start upd=u poll crash done:rok=u,end=u",
+         FIRST " UpdateAccepted UpdateCompleted", "u:3ok"},
+        {"and one without request fails", "start upd=u poll crash done:ok=u!INVALID",
+         BEGIN "WFTStarted WFTFailed", ""},
+        {"accepted ones stay", "start upd=u poll done:ok=u crash signal=s poll done:end=u",
+         FIRST " UpdateAccepted Signaled" TASK " UpdateCompleted", "u:2 u:3ok"},
+        {"the converted task stays", "start poll done upd=u signal=s crash poll done:no=u!INVALID",
+         FIRST " WFTScheduled Signaled WFTStarted WFTFailed", ""},
+    };
+
+    play(scenarios, COUNT_OF(scenarios));
 }
 
 /* Nothing is stored for what leaves no trace. */
