@@ -84,6 +84,8 @@ static enum err check_search_attributes(struct fe_call *fc,
     const char *fault =
         search_attributes_fault(fc->arena, slice_str(req->namespace_), req->search_attributes);
 
+    if (!fault)
+        fault = search_attributes_size_fault(fc->arena, req->search_attributes);
     return fault ? err_fail(&fc->detail, ERR_INVALID, "%s", fault) : ERR_OK;
 }
 

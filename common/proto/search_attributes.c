@@ -28,19 +28,24 @@ static const char *const system_names[] = {
 };
 
 /* There without being registered. */
-static const char *const predefined_names[] = {
-    "TemporalChangeVersion",
-    "BinaryChecksums",
-    "BuildIds",
-    "BatcherNamespace",
-    "BatcherUser",
-    "TemporalScheduledStartTime",
-    "TemporalScheduledById",
-    "TemporalSchedulePaused",
-    "TemporalNamespaceDivision",
-    "TemporalPauseInfo",
-    "TemporalReportedProblems",
+static const struct predefined {
+    const char *name, *type;
+} predefined[] = {
+    {"TemporalChangeVersion", "KeywordList"},
+    {"BinaryChecksums", "KeywordList"},
+    {"BuildIds", "KeywordList"},
+    {"BatcherNamespace", "Keyword"},
+    {"BatcherUser", "Keyword"},
+    {"TemporalScheduledStartTime", "Datetime"},
+    {"TemporalScheduledById", "Keyword"},
+    {"TemporalSchedulePaused", "Bool"},
+    {"TemporalNamespaceDivision", "Keyword"},
+    {"TemporalPauseInfo", "KeywordList"},
+    {"TemporalReportedProblems", "KeywordList"},
 };
+
+/* The reference's limits of a namespace: limits of a value, of all, and of their number. */
+enum { KEYS_MAX = 100, VALUE_BYTES_MAX = 2 * 1024, TOTAL_BYTES_MAX = 40 * 1024 };
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
@@ -50,18 +55,78 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
     return false;
 }
 
+const char *search_attribute_type(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(predefined); i++)
+        if (strcmp(name, predefined[i].name) == 0)
+            return predefined[i].type;
+    return NULL;
+}
+
+static struct slice encoding_of(const api_payload *payload)
+{
+    for (size_t i = 0; i < payload->n_metadata; i++)
+        if (strcmp(payload->metadata[i]->key, "encoding") == 0)
+            return slice_of(payload->metadata[i]->value.data, payload->metadata[i]->value.len);
+    return SLICE_EMPTY;
+}
+
+static const char *value_fault(struct arena *arena, const char *name, const char *type,
+                               const api_payload *payload)
+{
+    const char *shown = "value from <payload>";
+
+    if (!payload || slice_eq(encoding_of(payload), SLICE_LIT("binary/null")))
+        return NULL;
+    const struct slice json = slice_of(payload->data.data, payload->data.len);
+    if (slice_eq(encoding_of(payload), SLICE_LIT("json/plain"))) {
+        if (search_value_fits(type, json))
+            return NULL;
+        shown = search_value_shown(arena, json);
+    }
+    return arena_printf(arena, "invalid value for search attribute %s of type %s: %s", name, type,
+                        shown);
+}
+
 const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
                                     const api_search_attributes *attributes)
 {
+    if (attributes && attributes->n_indexed_fields > KEYS_MAX)
+        return arena_printf(arena, "number of search attributes %zu exceeds limit %d",
+                            attributes->n_indexed_fields, KEYS_MAX);
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
+        const char *type = search_attribute_type(name);
 
         if (is_one_of(name, system_names, COUNT_OF(system_names)))
             return arena_printf(arena, "%s attribute can't be set in SearchAttributes", name);
-        if (!is_one_of(name, predefined_names, COUNT_OF(predefined_names)))
+        if (!type)
             return arena_printf(
                 arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
                 SLICE_ARG(namespace_name), name);
+        const char *fault = value_fault(arena, name, type, attributes->indexed_fields[i]->value);
+        if (fault)
+            return fault;
     }
+    return NULL;
+}
+
+const char *search_attributes_size_fault(struct arena *arena,
+                                         const api_search_attributes *attributes)
+{
+    if (!attributes)
+        return NULL;
+    for (size_t i = 0; i < attributes->n_indexed_fields; i++) {
+        const api_payload *value = attributes->indexed_fields[i]->value;
+
+        if (value && value->data.len > VALUE_BYTES_MAX)
+            return arena_printf(arena, "search attribute %s value size %zu exceeds size limit %d",
+                                attributes->indexed_fields[i]->key, value->data.len,
+                                VALUE_BYTES_MAX);
+    }
+    const size_t total = protobuf_c_message_get_packed_size(&attributes->base);
+    if (total > TOTAL_BYTES_MAX)
+        return arena_printf(arena, "total size of search attributes %zu exceeds size limit %d",
+                            total, TOTAL_BYTES_MAX);
     return NULL;
 }

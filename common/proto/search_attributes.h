@@ -10,4 +10,16 @@
 const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
                                     const api_search_attributes *attributes);
 
+/* The same for their sizes, which are looked at after that. */
+const char *search_attributes_size_fault(struct arena *arena,
+                                         const api_search_attributes *attributes);
+
+/* The type of a predefined attribute as the API names it ("KeywordList"); NULL: there is none. */
+const char *search_attribute_type(const char *name);
+
+/* Is this JSON a value, or a list of values, of the type? Null is. */
+bool search_value_fits(const char *type, struct slice json);
+/* A value as texts for people show it, in `arena`. */
+const char *search_value_shown(struct arena *arena, struct slice json);
+
 #endif

@@ -50,7 +50,7 @@ TEST(test_a_failed_run_is_tried_again)
     struct rig rig;
 
     rig_init(&rig, "retry");
-    rig_run(&rig, "start:retry=99,run=50,exec=100 poll wait=3 done:fail=Oops");
+    rig_run(&rig, "start:retry=99,run=50,exec=100,memo=1 poll wait=3 done:fail=Oops");
     const api_workflow_execution_failed_event_attributes *f =
         ending(&rig, true)->workflow_execution_failed_event_attributes;
     check_i64(rig.ended->status, WORKFLOW_EXECUTION_STATUS_FAILED);

@@ -5,6 +5,7 @@
 #include "common/proto/errdetail.h"
 #include "common/proto/search_attributes.h"
 #include "common/proto/wire.h"
+#include "history/engine/attributes.h"
 #include "history/engine/child_int.h"
 #include "history/engine/command_checks.h"
 
@@ -255,8 +256,8 @@ static int64_t write_initiated(struct transition *t, const struct command_contex
     a->workflow_id_reuse_policy = (Temporal__Api__Enums__V1__WorkflowIdReusePolicy)reuse;
     a->retry_policy = s->retry_policy;
     a->cron_schedule = in->cron_schedule;
-    a->memo = in->memo;
-    a->search_attributes = in->search_attributes;
+    a->memo = memo_without_nil(t->arena, in->memo);
+    a->search_attributes = attributes_typed(t->arena, in->search_attributes, false);
     a->inherit_build_id = in->inherit_build_id;
     a->priority = in->priority;
     return transition_event(t, event);

@@ -3,6 +3,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/search_attributes.h"
+#include "history/engine/attributes.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/update_int.h"
 
@@ -261,9 +262,9 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
     api_upsert_workflow_search_attributes_event_attributes *a =
         engine_event(t, EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, &event);
     a->workflow_task_completed_event_id = ctx->completed_event_id;
-    a->search_attributes = in->search_attributes;
+    a->search_attributes = attributes_typed(t->arena, in->search_attributes, true);
     transition_event(t, event);
-    run_merge_search_attributes(t->run, t->arena, in->search_attributes);
+    run_merge_search_attributes(t->run, t->arena, a->search_attributes);
     t->visibility_changed = true;
     return ERR_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "common/proto/search_attributes.h"
 #include "common/proto/wire.h"
+#include "history/engine/attributes.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/reset_points.h"
 
@@ -139,8 +140,8 @@ static void write_continued(struct transition *t, const struct command_context *
     a->failure = c->in->failure;
     a->last_completion_result = c->in->last_completion_result;
     a->header = c->in->header;
-    a->memo = c->in->memo;
-    a->search_attributes = c->in->search_attributes;
+    a->memo = memo_without_nil(t->arena, c->in->memo);
+    a->search_attributes = attributes_typed(t->arena, c->in->search_attributes, false);
     a->inherit_build_id = c->in->inherit_build_id;
     transition_event(t, event);
 }
@@ -192,7 +193,8 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
             keep_message(run, retry_policy_with_defaults(t->arena, c->in->retry_policy));
     run->cron = keep(run, slice_str(c->in->cron_schedule));
     run_merge_memo(run, t->arena, c->in->memo);
-    run_merge_search_attributes(run, t->arena, c->in->search_attributes);
+    run_merge_search_attributes(run, t->arena,
+                                attributes_typed(t->arena, c->in->search_attributes, false));
     run->priority = keep(run, old->priority);
     run->start_links = keep(run, old->start_links);
     run->parent_namespace_id = keep(run, old->parent_namespace_id);
@@ -243,8 +245,8 @@ static void write_started(struct transition *t, const struct run *old, const str
     a->workflow_execution_expiration_time = transition_timestamp(t, run->execution_expires_ns);
     if (c->in->backoff_start_interval || backoff_ns > 0)
         a->first_workflow_task_backoff = transition_duration(t, backoff_ns);
-    a->memo = c->in->memo;
-    a->search_attributes = c->in->search_attributes;
+    a->memo = memo_without_nil(t->arena, c->in->memo);
+    a->search_attributes = attributes_typed(t->arena, c->in->search_attributes, false);
     if (run->reset_points.len > 0 || c->follows)
         a->prev_auto_reset_points =
             engine_decode(t->arena, &api_reset_points__desc, bytes_slice(run->reset_points));

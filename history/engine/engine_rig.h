@@ -4,7 +4,7 @@
  * store, loads the run anew and compares the two; it rebuilds the run from its history and
  * compares again. So each scenario also checks that state equals its stored form and its rebuild.
  *
- *   start[:delay=5,run=60,...]     a new run; seconds
+ *   start[:delay=5,run=60,...]     a new run; seconds (memo=1: with a memo)
  *   poll, spoll                    a workflow task starts, from the normal or a sticky queue
  *   done:cmd,cmd...                the task is completed; sdone: with sticky attributes;
  *                                  ndone: wants the next task inline; hdone: a heartbeat, too
@@ -533,6 +533,12 @@ static api_start_workflow_execution_request *rig_start_request(struct rig *rig, 
         r->cron_schedule = arena_printf(&rig->arena, "@every %ds", (int)rig_option(args, "every="));
     r->input = engine_payloads_of_text(&rig->arena, "hello");
     r->memo = engine_message(&rig->arena, &api_memo__desc);
+    if (rig_option(args, "memo=")) {
+        r->memo->n_fields = 1;
+        r->memo->fields = ARENA_ARRAY(&rig->arena, api_memo_fields_entry *, 1);
+        r->memo->fields[0] = engine_message(&rig->arena, &api_memo_fields_entry__desc);
+        r->memo->fields[0]->value = r->input->payloads[0];
+    }
     r->user_metadata = engine_message(&rig->arena, &api_user_metadata__desc);
     r->user_metadata->summary = r->input->payloads[0];
     return r;
@@ -619,7 +625,7 @@ static api_search_attributes *rig_attribute(struct arena *a, char *name, bool se
     char *json = set ? arena_printf(a, "[\"%s\"]", name) : unset;
 
     field->key = name;
-    field->value = engine_message(a, &api_payload__desc);
+    field->value = engine_payloads_of_text(a, "")->payloads[0]; /* JSON, by its metadata */
     field->value->data = (ProtobufCBinaryData){strlen(json), (uint8_t *)json};
     attributes->n_indexed_fields = 1;
     attributes->indexed_fields = ARENA_ARRAY(a, entry *, 1);

@@ -334,7 +334,7 @@ TEST(test_engine_writes_what_the_start_request_says)
     size_t count;
 
     rig_init(&rig, "event 1");
-    rig_run(&rig, "start:exec=100,run=200,task=500");
+    rig_run(&rig, "start:exec=100,run=200,task=500,memo=1");
     api_history_event **events = engine_decode_events(&rig.arena, buf_slice(&rig.history), &count);
     must(events != NULL && count == 2);
     const api_workflow_execution_started_event_attributes *a =

@@ -4,7 +4,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/wire.h"
-#include "history/engine/reset_points.h"
+#include "history/engine/attributes.h"
 
 static bool among(const api_memo *memo, const char *key)
 {

@@ -2,7 +2,9 @@
 #include "history/engine/reset_points.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/attributes.h"
 #include "history/engine/engine_int.h"
+#include "history/engine/problems.h"
 
 enum { SEARCH_VALUE_BYTES_MAX = 2048 };
 
@@ -93,35 +95,21 @@ void run_json_text(struct buf *out, const char *prefix, const char *text)
     buf_append_slice(out, SLICE_LIT("\""));
 }
 
-static void add_metadata(struct arena *arena, api_payload *payload, size_t index, const char *key,
-                         const char *value)
-{
-    api_payload_metadata_entry *entry = engine_message(arena, &api_payload_metadata_entry__desc);
-
-    entry->key = arena_str(arena, slice_str(key));
-    entry->value.data = (uint8_t *)arena_str(arena, slice_str(value));
-    entry->value.len = strlen(value);
-    payload->metadata[index] = entry;
-}
-
-/* A keyword list as a field of `attributes`; nothing for an empty list. */
-static void add_keywords(struct arena *arena, api_search_attributes *attributes, const char *name,
-                         struct slice list)
+static void add_attribute(struct arena *arena, api_search_attributes *attributes, const char *name,
+                          api_payload *value)
 {
     api_search_attributes_indexed_fields_entry *entry =
         engine_message(arena, &api_search_attributes_indexed_fields_entry__desc);
-    api_payload *payload = engine_message(arena, &api_payload__desc);
-    const struct slice data = arena_copy(arena, list);
 
-    payload->metadata = ARENA_ARRAY(arena, api_payload_metadata_entry *, 2);
-    payload->n_metadata = 2;
-    add_metadata(arena, payload, 0, "encoding", "json/plain");
-    add_metadata(arena, payload, 1, "type", "KeywordList");
-    payload->data.len = data.len;
-    payload->data.data = (uint8_t *)(uintptr_t)data.ptr;
     entry->key = arena_str(arena, slice_str(name));
-    entry->value = payload;
+    entry->value = value;
     attributes->indexed_fields[attributes->n_indexed_fields++] = entry;
+}
+
+static void add_keywords(struct arena *arena, api_search_attributes *attributes, const char *name,
+                         struct slice list)
+{
+    add_attribute(arena, attributes, name, attribute_payload(arena, "KeywordList", list));
 }
 
 /* Newest last; what does not fit into a search attribute's value is left out. */
@@ -146,13 +134,6 @@ static void list_builds(const api_reset_points *points, struct buf *builds, stru
     }
     buf_append_slice(builds, SLICE_LIT("]"));
     buf_append_slice(checksums, SLICE_LIT("]"));
-}
-
-bool engine_payload_is_nil(const api_payload *payload)
-{
-    return !payload || payload->data.len == 0 ||
-           (payload->data.len == 4 && memcmp(payload->data.data, "null", 4) == 0) ||
-           (payload->data.len == 2 && memcmp(payload->data.data, "[]", 2) == 0);
 }
 
 void run_merge_search_attributes(struct run *run, struct arena *arena,
@@ -183,43 +164,49 @@ void run_merge_search_attributes(struct run *run, struct arena *arena,
     run->dirty = true;
 }
 
-static void add_builds(struct arena *arena, api_search_attributes *attributes,
-                       const api_reset_points *points)
+/* Which builds worked on the run. */
+static void add_builds(const struct run *run, struct arena *arena, api_search_attributes *shown)
 {
+    const api_reset_points *points = points_of(run, arena);
     struct buf builds, checksums;
 
+    if (points->n_points == 0 ||
+        run->last_completed_ns == 0) /* points of runs before do not count */
+        return;
     buf_init(&builds, 0);
     buf_init(&checksums, 0);
     list_builds(points, &builds, &checksums);
-    add_keywords(arena, attributes, "BuildIds", buf_slice(&builds));
+    add_keywords(arena, shown, "BuildIds", buf_slice(&builds));
     if (checksums.len > 2)
-        add_keywords(arena, attributes, "BinaryChecksums", buf_slice(&checksums));
+        add_keywords(arena, shown, "BinaryChecksums", buf_slice(&checksums));
     buf_release(&builds);
     buf_release(&checksums);
 }
 
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena)
 {
-    const api_reset_points *points = points_of(run, arena);
-    api_search_attributes *attributes = engine_message(arena, &api_search_attributes__desc);
-    const bool has_points = points->n_points > 0 && run->last_completed_ns != 0;
+    enum { ADDED_MAX = 4 };
+    api_search_attributes *shown = engine_message(arena, &api_search_attributes__desc);
     struct buf all;
 
-    if (!has_points /* points of runs before do not count */ && run->shown_pauses.len == 0)
-        return bytes_slice(run->search_attributes);
-    attributes->indexed_fields =
-        ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, 3);
-    if (has_points)
-        add_builds(arena, attributes, points);
+    shown->indexed_fields =
+        ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, ADDED_MAX);
+    add_builds(run, arena, shown);
+    api_payload *problems = run_reported_problems(run, arena);
+    if (problems)
+        add_attribute(arena, shown, "TemporalReportedProblems", problems);
     if (run->shown_pauses.len > 0)
-        add_keywords(arena, attributes, "TemporalPauseInfo", bytes_slice(run->shown_pauses));
+        add_keywords(arena, shown, "TemporalPauseInfo", bytes_slice(run->shown_pauses));
+    must(shown->n_indexed_fields <= ADDED_MAX);
+    if (shown->n_indexed_fields == 0)
+        return bytes_slice(run->search_attributes);
 
     /* Two encoded messages in a row are their union. */
     buf_init(&all, 0);
     buf_append_slice(&all, bytes_slice(run->search_attributes));
-    buf_append_slice(&all, proto_encode(arena, attributes));
+    buf_append_slice(&all, proto_encode(arena, shown));
     must(buf_ok(&all));
-    const struct slice shown = arena_copy(arena, buf_slice(&all));
+    const struct slice bytes = arena_copy(arena, buf_slice(&all));
     buf_release(&all);
-    return shown;
+    return bytes;
 }

@@ -19,9 +19,6 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
  * The new run goes on with these. */
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena);
 
-/* What the clients send to unset an attribute or a field of the memo. */
-bool engine_payload_is_nil(const api_payload *payload);
-
 /* Set, replace or (with an empty value) remove search attributes; NULL: none. */
 void run_merge_search_attributes(struct run *run, struct arena *arena,
                                  const api_search_attributes *added);
@@ -29,8 +26,9 @@ void run_merge_search_attributes(struct run *run, struct arena *arena,
 /* A JSON string: `prefix` and `text`. */
 void run_json_text(struct buf *out, const char *prefix, const char *text);
 
-/* The run's search attributes as they are shown: those that it started with, BuildIds,
- * BinaryChecksums and TemporalPauseInfo. Encoded SearchAttributes, empty when there are none. */
+/* The run's search attributes as they are shown: its own, BuildIds, BinaryChecksums,
+ * TemporalReportedProblems and TemporalPauseInfo. Encoded SearchAttributes, empty when there are
+ * none. */
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena);
 
 #endif

@@ -140,6 +140,8 @@ struct run {
     int64_t state_transition_count;
     struct bytes sticky_queue; /* empty: not sticky */
     int64_t sticky_schedule_to_start_ns;
+    int32_t problem_count;               /* failed or timed out attempts since the last success */
+    int32_t last_problem, shown_problem; /* problems.c; 0: none */
     bool close_attempted;         /* the last task failed to close the run: UNHANDLED_COMMAND */
     struct bytes worker_identity; /* of the last completed workflow task */
     struct bytes worker_version_stamp; /* encoded WorkerVersionStamp of the same */

@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/cron/cron.h"
 #include "common/proto/wire.h"
+#include "history/engine/attributes.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/reset_points.h"
 
@@ -217,7 +218,8 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->retry_policy = keep_message(t, retry_policy_of(t, request));
     run->cron = keep(run, request->cron_schedule);
     run_merge_memo(run, t->arena, request->memo);
-    run_merge_search_attributes(run, t->arena, request->search_attributes);
+    run_merge_search_attributes(run, t->arena,
+                                attributes_typed(t->arena, request->search_attributes, false));
     run->priority = keep_message(t, request->priority);
     run->user_metadata = keep_message(t, request->user_metadata);
     run->retention_ns = start->retention_s * NS_PER_S;
@@ -278,8 +280,8 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->first_workflow_task_backoff = transition_duration(t, timeouts->delay_ns);
     a->first_execution_run_id = transition_str(t, slice_str(run->run_id));
     a->original_execution_run_id = a->first_execution_run_id;
-    a->memo = request->memo;
-    a->search_attributes = request->search_attributes;
+    a->memo = memo_without_nil(t->arena, request->memo);
+    a->search_attributes = attributes_typed(t->arena, request->search_attributes, false);
     a->eager_execution_accepted = is_eager(t->run, start);
     a->workflow_id = request->workflow_id;
     a->priority = request->priority;
@@ -327,6 +329,8 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
     write_started(t, start, &timeouts);
     if (start->signal && (err = engine_signal(t, start->signal)) != ERR_OK)
         return err;
+    if (start->parent) /* Spec: the reference schedules a child's first task in a second step */
+        run->state_transition_count++;
     if (run->first_task_due_ns == 0) {
         if (is_eager(run, start))
             start_eagerly(t, start->request);

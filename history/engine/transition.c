@@ -27,6 +27,7 @@ const struct engine_limits engine_limits_default = {
     .updates_suggest_share = 0.9,
     .discard_speculative_events_max = 10,
     .reset_with_pending_children = true,
+    .task_problems_to_report = 5,
 };
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena)

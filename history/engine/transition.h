@@ -35,6 +35,8 @@ struct engine_limits {
     uint32_t updates_max;                    /* 2000: history.maxTotalUpdates; 0: no limit */
     double updates_suggest_share; /* 0.9: history.maxTotalUpdates.suggestContinueAsNewThreshold */
     int64_t discard_speculative_events_max; /* 10: history.discardSpeculativeWorkflowTask... */
+    /* 5: system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute; 0: never */
+    int32_t task_problems_to_report;
 };
 extern const struct engine_limits engine_limits_default;
 

@@ -10,6 +10,7 @@
 #include "common/proto/errdetail.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/failure.h"
+#include "history/engine/problems.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/update_int.h"
 
@@ -112,6 +113,7 @@ static int64_t complete_task(struct transition *t,
     bytes_clear(&wft->identity);
     run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
     run->close_attempted = false;
+    run_forget_problems(t);
     bytes_set(&run->worker_identity, slice_str(request->identity));
     bytes_set(&run->worker_version_stamp, request->worker_version_stamp
                                               ? transition_pack(t, request->worker_version_stamp)

@@ -18,6 +18,7 @@
 #include "history/engine/child.h"
 #include "history/engine/pause.h"
 #include "history/engine/update_int.h"
+#include "history/engine/problems.h"
 
 static const int64_t RETRY_INITIAL_NS = 5 * NS_PER_S;
 static const int64_t RETRY_MAX_NS = 600 * NS_PER_S;
@@ -357,6 +358,8 @@ static void end_attempt(struct transition *t, bool next_attempt)
         next_attempt = false;
         wft_clear_sticky(run);
     }
+    if (next_attempt)
+        run_count_problem(t);
     wft->attempt = next_attempt ? wft->attempt + 1 : 1;
     wft->state = WFT_NONE;
     wft->scheduled_event_id = wft->started_event_id = 0;
@@ -403,6 +406,7 @@ void wft_fail(struct transition *t, const struct wft_failure *failure)
         a->base_run_id = transition_str(t, slice_str(failure->base_run_id));
         a->new_run_id = transition_str(t, slice_str(failure->new_run_id));
         transition_event(t, event);
+        run_note_task_failed(t->run, failure->cause);
     }
     end_attempt(t, wft_cause_counts(failure->cause));
 }
@@ -427,6 +431,8 @@ void wft_time_out(struct transition *t, int32_t timeout_type)
         a->started_event_id = of_start ? 0 : wft->started_event_id;
         a->timeout_type = (Temporal__Api__Enums__V1__TimeoutType)timeout_type;
         transition_event(t, event);
+        if (!of_start)
+            run_note_task_timed_out(t->run, timeout_type);
     }
     end_attempt(t, !of_start);
 }

@@ -1,0 +1,22 @@
+/* attributes.h - memo and search attributes as events show them. */
+#ifndef GNOMON_ATTRIBUTES_H
+#define GNOMON_ATTRIBUTES_H
+
+#include "api.h"
+#include "common/base/arena.h"
+
+/* What the clients send to unset an attribute or a field of the memo. */
+bool engine_payload_is_nil(const api_payload *payload);
+
+/* The attributes with the type of each in its metadata, unless the client said one. A start has
+ * nothing to unset: there `keep_nil` is false. NULL when nothing is left. In `arena`, sharing what
+ * `in` (may be NULL) points to. */
+api_search_attributes *attributes_typed(struct arena *arena, const api_search_attributes *in,
+                                        bool keep_nil);
+/* The memo without fields that are nil. NULL when nothing is left; otherwise as above. */
+api_memo *memo_without_nil(struct arena *arena, const api_memo *in);
+
+/* A search attribute's value of the server's own making: JSON and the name of its type. */
+api_payload *attribute_payload(struct arena *arena, const char *type, struct slice json);
+
+#endif
