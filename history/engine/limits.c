@@ -34,6 +34,8 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     I64(suggest_bytes, LIMIT_HISTORY_SIZE_SUGGEST);
     NS(wft_heartbeat_timeout_ns, HISTORY_WFT_HEARTBEAT_TIMEOUT);
     BOOL(reset_with_pending_children, HISTORY_RESET_WITH_PENDING_CHILDREN);
+    limits->task_problems_to_report =
+        (int32_t)clip_u32(dynconf_int(dc, DYNCONF_SYSTEM_TASK_PROBLEMS, ns)) & INT32_MAX;
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
 #undef U32
 #undef SIZE
