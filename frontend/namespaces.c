@@ -52,6 +52,8 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
     const struct slice name = slice_str(ns->name);
+    info->capabilities->workflow_pause =
+        dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED, name);
     info->limits->blob_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_BLOB_SIZE_ERROR, name);
     info->limits->memo_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_MEMO_SIZE_ERROR, name);
 

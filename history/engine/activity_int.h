@@ -70,6 +70,7 @@ void activity_reschedule(struct transition *t, struct activity *activity, int64_
 
 /* What it was scheduled with, encoded ActivityOptions. */
 struct slice activity_scheduled_options(struct arena *arena, const struct activity *activity);
+api_activity_options *activity_event_options(struct arena *arena, const struct activity *activity);
 /* Back to that; it has no task row. */
 void activity_restore_options(struct transition *t, struct activity *activity, bool with_priority);
 

@@ -154,10 +154,12 @@ struct slice activity_scheduled_options(struct arena *arena, const struct activi
                : proto_encode(arena, present_options(arena, activity, true));
 }
 
-static api_activity_options *original_options(struct arena *arena, const struct activity *activity)
+api_activity_options *activity_event_options(struct arena *arena, const struct activity *activity)
 {
-    api_activity_options *options = engine_decode(arena, &api_activity_options__desc,
-                                                  activity_scheduled_options(arena, activity));
+    if (activity->original_options.len == 0)
+        return present_options(arena, activity, true);
+    api_activity_options *options =
+        engine_decode(arena, &api_activity_options__desc, bytes_slice(activity->original_options));
 
     must(options != NULL && options->task_queue != NULL && options->retry_policy != NULL);
     return options;
@@ -196,7 +198,7 @@ static void set_options(struct transition *t, struct activity *activity,
 
 void activity_restore_options(struct transition *t, struct activity *activity, bool with_priority)
 {
-    set_options(t, activity, original_options(t->arena, activity), with_priority);
+    set_options(t, activity, activity_event_options(t->arena, activity), with_priority);
 }
 
 /* When the present attempt is to be scheduled under the options as they are. */
@@ -265,7 +267,7 @@ static void restore(struct transition *t, const struct activity_list *list,
                     api_activity_options **last)
 {
     for (size_t i = 0; i < list->count; i++) {
-        *last = original_options(t->arena, list->items[i]);
+        *last = activity_event_options(t->arena, list->items[i]);
         change_options(t, list->items[i], *last);
     }
 }

@@ -68,9 +68,11 @@ static api_poll_activity_task_queue_response *task_for_worker(struct transition 
     r->current_attempt_scheduled_time = transition_timestamp(t, activity->scheduled_ns);
     r->started_time = transition_timestamp(t, activity->started_ns);
     r->attempt = activity->attempt;
-    r->schedule_to_close_timeout = proto_duration(arena, activity->schedule_to_close_ns);
-    r->start_to_close_timeout = proto_duration(arena, activity->start_to_close_ns);
-    r->heartbeat_timeout = proto_duration(arena, activity->heartbeat_ns);
+    /* Spec: whatever the time-outs are by now, the worker is told those of the event. */
+    const api_activity_options *options = activity_event_options(arena, activity);
+    r->schedule_to_close_timeout = options->schedule_to_close_timeout;
+    r->start_to_close_timeout = options->start_to_close_timeout;
+    r->heartbeat_timeout = options->heartbeat_timeout;
     r->retry_policy = activity_retry_policy(arena, activity);
     r->priority = activity_effective_priority(arena, run, activity);
     message_splice(arena, &r->base, FIELD_POLL_HEADER, bytes_slice(activity->header));

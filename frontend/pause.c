@@ -1,0 +1,38 @@
+/* pause.c - a workflow is paused and unpaused. Whether one may be paused is a setting; one that is
+ * paused may always be unpaused. */
+#include "frontend/handlers.h"
+#include "frontend/validate.h"
+
+static enum err forward(struct fe_call *fc, enum mesh_method method, const char *workflow_id,
+                        const char *run_id)
+{
+    const api_common_workflow_execution execution = {
+        .workflow_id = arena_str(fc->arena, slice_str(workflow_id)),
+        .run_id = arena_str(fc->arena, slice_str(run_id))};
+    const enum err err = fe_check_execution(fc, &execution);
+
+    if (err != ERR_OK)
+        return err;
+    /* Not repeatable: of two equal ones without a request id the second is refused. */
+    return fe_forward_history(fc, &(struct fe_to_history){.method = method,
+                                                          .workflow_id = execution.workflow_id,
+                                                          .request = fc->call->request});
+}
+
+enum err fe_pause_workflow(struct fe_call *fc)
+{
+    const api_pause_workflow_execution_request *req = fc->request;
+
+    if (!dynconf_bool(fc->fe->dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED,
+                      slice_str(req->namespace_)))
+        return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
+                        "workflow pause is not enabled for namespace: %s", req->namespace_);
+    return forward(fc, METHOD_HISTORY_PAUSE_WORKFLOW, req->workflow_id, req->run_id);
+}
+
+enum err fe_unpause_workflow(struct fe_call *fc)
+{
+    const api_unpause_workflow_execution_request *req = fc->request;
+
+    return forward(fc, METHOD_HISTORY_UNPAUSE_WORKFLOW, req->workflow_id, req->run_id);
+}
