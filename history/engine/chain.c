@@ -20,6 +20,7 @@ void run_keep_start(struct run *run, struct arena *arena,
         return;
     kept.prev_auto_reset_points = NULL; /* kept by the run */
     kept.continued_failure = NULL;      /* of no use to the next run */
+    kept.n_completion_callbacks = 0;    /* the run has them */
     run->start_attributes = arena_copy(&run->arena, proto_encode(arena, &kept));
 }
 

@@ -1,6 +1,7 @@
 /* close.c - a run ends: what was pending goes with it. */
 #include "history/engine/engine_int.h"
 
+#include "history/engine/callback.h"
 #include "history/engine/failure.h"
 #include "history/engine/rows.h"
 #include "history/engine/update_int.h"
@@ -29,6 +30,7 @@ void run_close(struct transition *t, int32_t status)
     run->close_ns = t->now_ns;
     run->continued = event_continues(t->last_event);
     run->completion_event_batch_id = t->first_event_id;
+    run_callbacks_closed(t);
     run->dirty = true;
     t->closed = true;
     t->visibility_changed = true;

@@ -9,6 +9,7 @@
 #include "common/proto/search_attributes.h"
 #include "common/proto/wire.h"
 #include "history/engine/attributes.h"
+#include "history/engine/callback.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/reset_points.h"
 
@@ -255,8 +256,12 @@ static void write_started(struct transition *t, const struct run *old, const str
         a->priority = engine_decode(t->arena, &api_priority__desc, run->priority);
     run_started_relations(t, a);
     run_start_links(t, event);
+    if (!c->follows || c->in->initiator == CONTINUE_AS_NEW_INITIATOR_RETRY)
+        a->n_completion_callbacks = run_callbacks_waiting(old, t->arena, &a->completion_callbacks);
     transition_event(t, event);
     run_keep_start(run, t->arena, a);
+    run_callbacks_add(run, t->arena, event, run->start_request_id, a->n_completion_callbacks,
+                      a->completion_callbacks);
 }
 
 void run_begin_next(struct transition *t, const struct continuing *c)

@@ -2,6 +2,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
 #include "history/engine/message_splice.h"
 #include "history/engine/reset_points.h"
@@ -194,9 +195,20 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
     /* Spec: a signal that comes with the start has its request id, and the reference its event. */
     start->value->event_id =
         map_get(&run->signal_request_ids, slice_str(run->start_request_id)) ? 2 : 1;
-    extended->n_request_id_infos = 1;
-    extended->request_id_infos = ARENA_ARRAY(arena, entry *, 1);
-    extended->request_id_infos[0] = start;
+    extended->request_id_infos = ARENA_ARRAY(arena, entry *, 1 + run->attached_requests.count);
+    extended->request_id_infos[extended->n_request_id_infos++] = start;
+    for (struct map_node *it = map_next(&run->attached_requests, NULL); it;
+         it = map_next(&run->attached_requests, it)) {
+        const struct attached_request *attached = CONTAINER_OF(it, struct attached_request, node);
+        entry *info = engine_message(arena, start->base.descriptor);
+
+        info->key = arena_str(arena, bytes_slice(attached->id));
+        info->value = engine_message(arena, &api_request_id_info__desc);
+        info->value->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED;
+        info->value->event_id = attached->event_id;
+        info->value->buffered = attached->event_id == 0;
+        extended->request_id_infos[extended->n_request_id_infos++] = info;
+    }
     return extended;
 }
 
@@ -231,6 +243,14 @@ static void describe_children(const struct run *run, struct arena *arena,
     qsort(out->pending_children, out->n_pending_children, sizeof(void *), by_event);
 }
 
+static void describe_versioning(const struct run *run, struct arena *arena,
+                                api_workflow_execution_info *info)
+{
+    info->versioning_info = engine_message(arena, &api_workflow_execution_versioning_info__desc);
+    splice(arena, &info->versioning_info->base, "versioning_override",
+           bytes_slice(run->versioning_override));
+}
+
 struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_ns)
 {
     api_describe_workflow_execution_response *out =
@@ -256,5 +276,8 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     out->workflow_extended_info = extended_of(run, arena);
     engine_describe_activities(run, arena, now_ns, out);
     describe_children(run, arena, out);
+    run_callbacks_describe(run, arena, out);
+    if (run->versioning_override.len > 0)
+        describe_versioning(run, arena, out->workflow_execution_info);
     return proto_encode(arena, out);
 }

@@ -27,6 +27,7 @@ struct current_run {
     char start_request_id[256];
     int64_t start_ns, close_ns;
     uint8_t tablet;
+    bool has_attached; /* other request ids than the start's are known to the run */
 };
 enum start_decision {
     START_NEW,

@@ -42,6 +42,12 @@ int64_t run_expiry_ns(const struct run *run); /* of this run; 0: never */
 /* A link to the event that a request made in this run. */
 api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
                                         int32_t event_type);
+api_common_link *run_link_to_request(struct arena *arena, const struct run *run,
+                                     const char *request_id, int32_t event_type);
+/* The links of a start but for those that its callbacks carry; *out in the arena. */
+size_t links_beyond_callbacks(struct arena *arena,
+                              const api_start_workflow_execution_request *request,
+                              api_common_link ***out);
 /* Into the run's Started event: the links of its start. */
 void run_start_links(struct transition *t, api_history_event *started);
 /* The close event was written: the run has ended, with all that was pending. */

@@ -19,6 +19,7 @@
  *   upd, reapply                   updates: see engine_rig_updates.h
  *   apause, wpause, ...            operations: see engine_rig_operations.h
  *   wait=SEC                       the clock moves on, stopping at every deadline
+ *   whatever rig->more knows       words of one test
  *   a word ends with !CODE         the caller gets that error: !NOT_FOUND
  */
 #ifndef GNOMON_ENGINE_RIG_H
@@ -81,6 +82,7 @@ struct rig {
     struct slice reply;
     bool wft_completed, wft_failed, started_rides;
     enum err err;
+    bool (*more)(struct rig *rig, const char *word, const char *verb, const char *args);
     int64_t extra_from; /* first id of the transient events that were handed out */
 };
 
@@ -895,7 +897,8 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
                               : rig->tokens[0]);
             return;
         }
-    if (rig_effect_step(rig, word, verb, args) || rig_operation_step(rig, word, verb, args))
+    if (rig_effect_step(rig, word, verb, args) || rig_operation_step(rig, word, verb, args) ||
+        (rig->more && rig->more(rig, word, verb, args)))
         return;
     if (strcmp(verb, "upd") == 0) {
         rig_update(rig, word, args);

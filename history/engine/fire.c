@@ -1,5 +1,6 @@
 /* fire.c - time: when anything of a run is due next, and what happens then. */
 #include "history/engine/engine_int.h"
+#include "history/engine/callback.h"
 #include "history/engine/pause.h"
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -21,7 +22,7 @@ int64_t run_stored_deadline_ns(const struct run *run)
     int64_t due = 0;
 
     if (!run_is_open(run))
-        return 0;
+        return run_callbacks_deadline_ns(run);
     due = earlier(due, run->run_expires_ns);
     if (!run_is_paused(run)) /* else the first task comes when it is unpaused */
         due = earlier(due, run->first_task_due_ns);
@@ -43,8 +44,10 @@ enum err engine_fire(struct transition *t)
 {
     struct run *run = t->run;
 
-    if (!run_is_open(run))
+    if (!run_is_open(run)) {
+        run_callbacks_fire(t);
         return ERR_OK;
+    }
     if (due(t, run->run_expires_ns)) {
         run_time_out(t);
         return ERR_OK;

@@ -2,6 +2,7 @@
 #include "history/engine/rows.h"
 
 #include "history/engine/activity.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/run_codec.h"
@@ -101,6 +102,46 @@ static enum err load_update(struct loading *loading, struct slice id, struct sli
     return ERR_OK;
 }
 
+static enum err load_callback(struct loading *loading, struct slice id, struct slice value)
+{
+    struct callback *callback;
+    const enum err err = callback_decode(&loading->scratch, value, &callback);
+
+    if (err != ERR_OK)
+        return err;
+    if (!slice_eq(id, bytes_slice(callback->id))) {
+        callback_free(callback);
+        return ERR_CORRUPT;
+    }
+    run_callback_put(loading->run, callback);
+    return ERR_OK;
+}
+
+static enum err load_attached(struct loading *loading, struct slice id, struct slice value)
+{
+    struct attached_request *attached;
+    const enum err err = attached_request_decode(&loading->scratch, value, &attached);
+
+    if (err != ERR_OK)
+        return err;
+    if (!slice_eq(id, bytes_slice(attached->id))) {
+        attached_request_free(attached);
+        return ERR_CORRUPT;
+    }
+    run_attached_put(loading->run, attached);
+    return ERR_OK;
+}
+
+static enum err load_callback_item(struct loading *loading, struct slice id, struct slice value)
+{
+    const uint8_t sort = id.len > 0 ? id.ptr[0] : 0;
+    const struct slice rest = id.len > 0 ? slice_of(id.ptr + 1, id.len - 1) : id;
+
+    if (sort == CALLBACK_ITEM)
+        return load_callback(loading, rest, value);
+    return sort == ATTACHED_ITEM ? load_attached(loading, rest, value) : ERR_CORRUPT;
+}
+
 static bool visit_item(void *arg, struct slice key, struct slice value)
 {
     struct loading *loading = arg;
@@ -130,6 +171,9 @@ static bool visit_item(void *arg, struct slice key, struct slice value)
         break;
     case ITEM_UPDATE:
         loading->err = load_update(loading, id, value);
+        break;
+    case ITEM_CALLBACK:
+        loading->err = load_callback_item(loading, id, value);
         break;
     case ITEM_SIGNAL_REQUEST:
         run_signal_request_add(loading->run, id,

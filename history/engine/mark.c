@@ -204,6 +204,9 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.timer_deadlines = run->timer_deadlines;
     plain.children = run->children;
     plain.externals = run->externals;
+    plain.callbacks = run->callbacks; /* no command changes them, nor the override */
+    plain.attached_requests = run->attached_requests;
+    plain.versioning_override = run->versioning_override;
     plain.signal_request_ids = run->signal_request_ids;
     plain.updates = run->updates;
     plain.active_updates = run->active_updates;

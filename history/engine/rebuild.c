@@ -6,8 +6,10 @@
 
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
 #include "history/engine/pause.h"
+#include "history/engine/options.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/timer.h"
 #include "history/engine/update_item.h"
@@ -140,6 +142,9 @@ static bool apply_started(struct rebuilding *r)
     run->user_metadata = keep_message(r, r->event->user_metadata);
     run->start_identity = keep(r, a->identity);
     keep_relations(r, a);
+    run_set_versioning_override(run, r->arena, a->versioning_override);
+    run_callbacks_add(run, r->arena, r->event, "", a->n_completion_callbacks,
+                      a->completion_callbacks);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
     return true;
 }
@@ -594,6 +599,9 @@ static bool apply_run_event(struct rebuilding *r)
         return true;
     case EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED:
         run_set_unpaused(r->run);
+        return true;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
+        run_options_apply(r->run, r->arena, r->event);
         return true;
     case EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
         return apply_task_scheduled(r);

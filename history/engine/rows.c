@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/pack/record.h"
 #include "history/engine/activity.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/run_codec.h"
@@ -159,6 +160,12 @@ void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet
     add_u64(key, row_seq);
 }
 
+void row_key_call(struct row_key *key, uint8_t tablet, uint64_t row_seq)
+{
+    begin(key, tablet, 'H');
+    add_u64(key, row_seq);
+}
+
 /* The source's run and event are unique alone: a long workflow id need not be there whole. */
 void row_key_effect(struct row_key *key, uint8_t tablet, const struct rpc_effect *effect)
 {
@@ -261,6 +268,7 @@ enum current_row_key {
     CURRENT_START,
     CURRENT_CLOSE,
     CURRENT_FIRST_RUN_ID,
+    CURRENT_ATTACHED,
 };
 
 static void current_row(const struct run *run, struct buf *out)
@@ -275,6 +283,8 @@ static void current_row(const struct run *run, struct buf *out)
     rec_put_i64(&w, CURRENT_START, run->start_ns);
     rec_put_i64(&w, CURRENT_CLOSE, run->close_ns);
     rec_put_str(&w, CURRENT_FIRST_RUN_ID, run->first_run_id);
+    if (run->attached_requests.count > 0)
+        rec_put_bool(&w, CURRENT_ATTACHED, true);
     rec_end(&w);
 }
 
@@ -300,6 +310,7 @@ enum err row_current_decode(struct arena *arena, struct slice value, struct curr
     out->status = (int32_t)status;
     out->start_ns = rec_i64(&r, CURRENT_START, 0);
     out->close_ns = rec_i64(&r, CURRENT_CLOSE, 0);
+    out->has_attached = rec_bool(&r, CURRENT_ATTACHED, false);
     if (!copy_text(rec_bytes(&r, CURRENT_RUN_ID), out->run_id, sizeof(out->run_id)) ||
         !copy_text(rec_bytes(&r, CURRENT_FIRST_RUN_ID), out->first_run_id,
                    sizeof(out->first_run_id)) ||
@@ -307,6 +318,35 @@ enum err row_current_decode(struct arena *arena, struct slice value, struct curr
                    sizeof(out->start_request_id)) ||
         r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 || strlen(out->run_id) != UUID_TEXT_LEN ||
         status < WORKFLOW_EXECUTION_STATUS_RUNNING || status > INT32_MAX)
+        return ERR_CORRUPT;
+    return ERR_OK;
+}
+
+enum call_row_key { CALL_RUN_ID = 2, CALL_ID };
+
+static void call_row(const struct run *run, const struct callback_change *change, struct buf *out)
+{
+    struct rec_writer w;
+
+    rec_begin(&w, out);
+    rec_put_u64(&w, KEY_VERSION, ROW_VERSION);
+    rec_put_str(&w, CALL_RUN_ID, run->run_id);
+    rec_put_bytes(&w, CALL_ID, change->id);
+    rec_end(&w);
+}
+
+enum err row_call_decode(struct arena *arena, struct slice value, struct call_row *out)
+{
+    struct rec r;
+    const enum err err = rec_decode(arena, value, &r);
+
+    if (err != ERR_OK)
+        return err;
+    memset(out, 0, sizeof(*out));
+    out->callback_id = rec_bytes(&r, CALL_ID);
+    if (!copy_text(rec_bytes(&r, CALL_RUN_ID), out->run_id, sizeof(out->run_id)) || r.malformed ||
+        rec_u64(&r, KEY_VERSION, 0) == 0 || strlen(out->run_id) != UUID_TEXT_LEN ||
+        out->callback_id.len == 0)
         return ERR_CORRUPT;
     return ERR_OK;
 }
@@ -418,6 +458,54 @@ static void add_relations(struct op_list *list, struct buf *buf)
         external_encode(external, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
         external->dirty = false;
+    }
+}
+
+/* The key of a row of kind ITEM_CALLBACK. */
+static void callback_item_key(struct row_key *key, const struct run *run, char sort,
+                              struct slice id)
+{
+    row_key_items(key, run->tablet, run->run_id);
+    add_byte(key, ITEM_CALLBACK);
+    add_byte(key, (uint8_t)sort);
+    add_bytes(key, id.ptr, id.len);
+}
+
+static void add_callbacks(struct op_list *list, struct buf *buf)
+{
+    const struct transition *t = list->t;
+    struct run *run = t->run;
+    struct row_key key;
+
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it)) {
+        struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        if (!callback->dirty)
+            continue;
+        callback_item_key(&key, run, CALLBACK_ITEM, bytes_slice(callback->id));
+        callback_encode(callback, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        callback->dirty = false;
+    }
+    for (struct map_node *it = map_next(&run->attached_requests, NULL); it;
+         it = map_next(&run->attached_requests, it)) {
+        struct attached_request *attached = CONTAINER_OF(it, struct attached_request, node);
+        if (!attached->dirty)
+            continue;
+        callback_item_key(&key, run, ATTACHED_ITEM, bytes_slice(attached->id));
+        attached_request_encode(attached, buf);
+        add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
+        attached->dirty = false;
+    }
+    for (size_t i = 0; i < t->callback_count; i++) {
+        const struct callback_change *change = &t->callbacks[i];
+        row_key_call(&key, run->tablet, change->row_seq);
+        if (change->add) {
+            call_row(run, change, buf);
+            add_op(list, STORE_INSERT, STORE_MAIN, &key, keep(list, buf));
+        } else {
+            add_op(list, STORE_DELETE, STORE_MAIN, &key, SLICE_EMPTY);
+        }
     }
 }
 
@@ -617,6 +705,7 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
     add_items(&list, &buf);
     add_relations(&list, &buf);
     add_updates(&list, &buf);
+    add_callbacks(&list, &buf);
     if (run->wft.speculative && !t->keeps_speculative && has_to_write(&list))
         wft_make_normal(t);
     if (t->event_count > 0) {
@@ -634,7 +723,7 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
         add_retention(&list);
     if (make_current)
         add_branches(&list);
-    if (make_current || t->closed || t->paused) {
+    if (make_current || t->closed || t->paused || t->attached) {
         row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
         current_row(run, &buf);
         add_op(&list, STORE_PUT, STORE_MAIN, &key, keep(&list, &buf));

@@ -16,6 +16,7 @@
  *   B  tablet 'B' run-id(16) heir-run-id(16)         the heir's history goes on from that run's
  *      nodes, of which it needs those before the event that the value names
  *   O  tablet 'O' target-tablet row-seq(8)           request to another execution, see effect.h
+ *   H  tablet 'H' row-seq(8)                         callback that is to be delivered
  *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect;
  *      of the workflow id at most its first EFFECT_ID_MAX bytes
  * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16).
@@ -36,6 +37,7 @@ enum row_item {
     ITEM_CHILD = 4,
     ITEM_EXTERNAL = 5,
     ITEM_UPDATE = 6,
+    ITEM_CALLBACK = 7,        /* its id begins with CALLBACK_ITEM or ATTACHED_ITEM: callback.h */
     ITEM_ACTIVITY_INPUT = 10, /* after ITEM_ACTIVITY in the order of keys */
 };
 
@@ -84,6 +86,13 @@ void row_key_visibility(struct row_key *key, uint8_t tablet, struct slice namesp
                         int64_t close_ns, int64_t start_ns, const char *run_id);
 void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet, uint64_t row_seq);
 void row_key_effect(struct row_key *key, uint8_t tablet, const struct rpc_effect *effect);
+void row_key_call(struct row_key *key, uint8_t tablet, uint64_t row_seq);
+/* The run and the callback that such a row stands for; bytes point into `value`. */
+struct call_row {
+    char run_id[UUID_TEXT_LEN + 1];
+    struct slice callback_id;
+};
+MUST_USE enum err row_call_decode(struct arena *arena, struct slice value, struct call_row *out);
 /* The task that a task row stands for. */
 MUST_USE enum err row_task_decode(struct arena *arena, struct slice value, struct rpc_task *out);
 

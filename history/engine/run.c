@@ -2,6 +2,7 @@
 #include "history/engine/run.h"
 
 #include "history/engine/activity.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/timer.h"
@@ -24,6 +25,8 @@ struct run *run_new(void)
     map_init(&run->children, MAP_SEED);
     map_init(&run->externals, MAP_SEED);
     map_init(&run->updates, MAP_SEED);
+    map_init(&run->callbacks, MAP_SEED);
+    map_init(&run->attached_requests, MAP_SEED);
     map_init(&run->signal_request_ids, MAP_SEED);
     list_init(&run->dropped_items);
     list_init(&run->active_updates);
@@ -57,6 +60,14 @@ static void free_items(struct run *run)
         next = map_next(&run->externals, it);
         external_free(CONTAINER_OF(it, struct external, node));
     }
+    for (struct map_node *it = map_next(&run->callbacks, NULL), *next; it; it = next) {
+        next = map_next(&run->callbacks, it);
+        callback_free(CONTAINER_OF(it, struct callback, node));
+    }
+    for (struct map_node *it = map_next(&run->attached_requests, NULL), *next; it; it = next) {
+        next = map_next(&run->attached_requests, it);
+        attached_request_free(CONTAINER_OF(it, struct attached_request, node));
+    }
     for (struct map_node *it = map_next(&run->signal_request_ids, NULL), *next; it; it = next) {
         next = map_next(&run->signal_request_ids, it);
         free(CONTAINER_OF(it, struct signal_request, node));
@@ -76,6 +87,8 @@ void run_free(struct run *run)
     map_release(&run->children);
     map_release(&run->externals);
     run_updates_free(run);
+    map_release(&run->callbacks);
+    map_release(&run->attached_requests);
     map_release(&run->signal_request_ids);
     bytes_clear(&run->wft.identity);
     bytes_clear(&run->cancel_request_id);
@@ -90,6 +103,7 @@ void run_free(struct run *run)
     bytes_clear(&run->pause_identity);
     bytes_clear(&run->pause_reason);
     bytes_clear(&run->pause_request_id);
+    bytes_clear(&run->versioning_override);
     arena_release(&run->arena);
     free(run);
 }
@@ -108,7 +122,11 @@ size_t run_bytes(const struct run *run)
          it = map_next(&run->children, it))
         bytes += child_bytes(CONTAINER_OF(it, struct child, node));
     bytes += run_updates_bytes(run);
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it))
+        bytes += callback_bytes(CONTAINER_OF(it, struct callback, node));
     bytes += run->externals.count * (sizeof(struct external) + 64);
+    bytes += run->attached_requests.count * (sizeof(struct attached_request) + 64);
     bytes += run->timers.count * (sizeof(struct timer) + 64);
     bytes += run->signal_request_ids.count * (sizeof(struct signal_request) + 64);
     return bytes;

@@ -73,6 +73,7 @@ enum { COMPLETED_RING = 16, RUN_TYPE_MAX = 1000 };
 
 struct activity; /* activity.h */
 struct update;   /* update_item.h */
+struct callback; /* callback.h */
 struct child;    /* child.h */
 struct timer;    /* timer.h */
 
@@ -126,13 +127,16 @@ struct run {
     struct bytes reset_points;      /* encoded ResetPoints, see reset_points.h */
     int64_t paused_ns;              /* when it was paused; 0: it was not, or is unpaused */
     struct bytes pause_identity, pause_reason, pause_request_id;
-    struct workflow_task wft;  /* of a closed run: the task that was scheduled when it ended */
-    struct map activities;     /* struct activity by scheduled event id */
-    struct map timers;         /* struct timer by timer id */
-    struct map children;       /* struct child by initiated event id; a closed run keeps them */
-    struct map externals;      /* struct external by initiated event id */
-    struct map updates;        /* struct update by update id, see update_item.h */
-    int64_t updates_completed; /* of them */
+    struct workflow_task wft;     /* of a closed run: the task that was scheduled when it ended */
+    struct map activities;        /* struct activity by scheduled event id */
+    struct map timers;            /* struct timer by timer id */
+    struct map children;          /* struct child by initiated event id; a closed run keeps them */
+    struct map externals;         /* struct external by initiated event id */
+    struct map updates;           /* struct update by update id, see update_item.h */
+    int64_t updates_completed;    /* of them */
+    struct map callbacks;         /* struct callback by id; a closed run keeps them */
+    struct map attached_requests; /* struct attached_request by request id; kept as well */
+    struct bytes versioning_override; /* encoded VersioningOverride: options.h */
 
     /* durable-only */
     char reset_run_id[UUID_TEXT_LEN + 1]; /* the newest run that was made of it by a reset */

@@ -1,5 +1,6 @@
 /* run_compare.c - two runs side by side: a run and its rebuild, or a run and its stored form. */
 #include "history/engine/activity_int.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
@@ -218,6 +219,55 @@ static void compare_items(struct comparing *c)
     }
 }
 
+/* By number: a start's request id is not in the history. */
+static const struct callback *nth_callback(const struct run *run, uint32_t number)
+{
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it))
+        if (CONTAINER_OF(it, struct callback, node)->number == number)
+            return CONTAINER_OF(it, struct callback, node);
+    return NULL;
+}
+
+static void compare_callback(struct comparing *c, const struct callback *a,
+                             const struct callback *b)
+{
+    struct buf encoded_a, encoded_b;
+
+    differ_bytes(c, DERIVED, "callback spec", bytes_slice(a->spec), bytes_slice(b->spec));
+    differ_i64(c, DERIVED, "callback registered_ns", a->registered_ns, b->registered_ns);
+    if (c->which != RUN_FIELDS_ALL)
+        return;
+    buf_init(&encoded_a, 0);
+    buf_init(&encoded_b, 0);
+    callback_encode(a, &encoded_a);
+    callback_encode(b, &encoded_b);
+    compare_stored(c, "callback", &encoded_a, &encoded_b);
+}
+
+static void compare_callbacks(struct comparing *c)
+{
+    differ_i64(c, DERIVED, "callbacks.count", (int64_t)c->a->callbacks.count,
+               (int64_t)c->b->callbacks.count);
+    for (struct map_node *it = map_next(&c->a->callbacks, NULL); it;
+         it = map_next(&c->a->callbacks, it)) {
+        const struct callback *a = CONTAINER_OF(it, struct callback, node);
+        const struct callback *b = nth_callback(c->b, a->number);
+        differ_i64(c, DERIVED, "callback number", a->number, b ? b->number : 0);
+        if (b)
+            compare_callback(c, a, b);
+    }
+    differ_i64(c, DERIVED, "attached_requests.count", (int64_t)c->a->attached_requests.count,
+               (int64_t)c->b->attached_requests.count);
+    for (struct map_node *it = map_next(&c->a->attached_requests, NULL); it;
+         it = map_next(&c->a->attached_requests, it)) {
+        const struct attached_request *a = CONTAINER_OF(it, struct attached_request, node);
+        struct map_node *other = map_get(&c->b->attached_requests, bytes_slice(a->id));
+        differ_i64(c, DERIVED, "attached event_id", a->event_id,
+                   other ? CONTAINER_OF(other, struct attached_request, node)->event_id : -1);
+    }
+}
+
 bool run_compare(const struct run *a, const struct run *b, enum run_fields which, struct buf *out)
 {
     struct run copy_a, copy_b;
@@ -227,5 +277,6 @@ bool run_compare(const struct run *a, const struct run *b, enum run_fields which
     compare_items(&c);
     compare_relations(&c);
     compare_updates(&c);
+    compare_callbacks(&c);
     return c.same;
 }

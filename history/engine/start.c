@@ -5,7 +5,9 @@
 #include "common/cron/cron.h"
 #include "common/proto/wire.h"
 #include "history/engine/attributes.h"
+#include "history/engine/callback.h"
 #include "history/engine/command_checks.h"
+#include "history/engine/options.h"
 #include "history/engine/reset_points.h"
 
 static const int64_t TASK_TIMEOUT_DEFAULT_NS = 10 * NS_PER_S;
@@ -59,10 +61,6 @@ static enum err read_timeouts(struct transition *t,
 /* What comes with later issues is refused, not ignored. */
 const char *start_unsupported(const api_start_workflow_execution_request *request)
 {
-    if (request->n_completion_callbacks > 0)
-        return "this server does not support CompletionCallbacks yet";
-    if (request->versioning_override)
-        return "this server does not support VersioningOverride yet";
     if (request->time_skipping_config)
         return "this server does not support TimeSkippingConfig yet";
     return NULL;
@@ -128,14 +126,35 @@ static int64_t execution_expiry_ns(const struct run *run)
     return (run->start_ns + run->execution_timeout_ns + NS_PER_MS / 2) / NS_PER_MS * NS_PER_MS;
 }
 
+size_t links_beyond_callbacks(struct arena *arena,
+                              const api_start_workflow_execution_request *request,
+                              api_common_link ***out)
+{
+    size_t count = 0;
+
+    *out = ARENA_ARRAY(arena, api_common_link *, request->n_links + 1);
+    for (size_t i = 0; i < request->n_links; i++) {
+        const struct slice link = proto_encode(arena, request->links[i]);
+        bool twice = false;
+
+        for (size_t j = 0; j < request->n_completion_callbacks && !twice; j++) {
+            const api_callback *callback = request->completion_callbacks[j];
+            for (size_t k = 0; k < callback->n_links && !twice; k++)
+                twice = slice_eq(link, proto_encode(arena, callback->links[k]));
+        }
+        if (!twice)
+            (*out)[count++] = request->links[i];
+    }
+    return count;
+}
+
 static struct slice keep_links(struct transition *t,
                                const api_start_workflow_execution_request *request)
 {
     api_history_event *links = engine_message(t->arena, &api_history_event__desc);
 
-    links->n_links = request->n_links;
-    links->links = request->links;
-    return request->n_links > 0 ? keep_message(t, links) : SLICE_EMPTY;
+    links->n_links = links_beyond_callbacks(t->arena, request, &links->links);
+    return links->n_links > 0 ? keep_message(t, links) : SLICE_EMPTY;
 }
 
 void run_start_links(struct transition *t, api_history_event *started)
@@ -248,7 +267,7 @@ static bool is_eager(const struct run *run, const struct engine_start *start)
 }
 
 static void write_started(struct transition *t, const struct engine_start *start,
-                          const struct timeouts *timeouts)
+                          const struct timeouts *timeouts, api_callback **callbacks)
 {
     struct run *run = t->run;
     const api_start_workflow_execution_request *request = start->request;
@@ -287,10 +306,15 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->priority = request->priority;
     run_started_relations(t, a);
     event->user_metadata = request->user_metadata;
-    event->n_links = request->n_links;
-    event->links = request->links;
+    a->versioning_override = request->versioning_override;
+    a->n_completion_callbacks = request->n_completion_callbacks;
+    a->completion_callbacks = callbacks;
+    event->n_links = links_beyond_callbacks(t->arena, request, &event->links);
     transition_event(t, event);
     run_keep_start(run, t->arena, a);
+    run_set_versioning_override(run, t->arena, a->versioning_override);
+    run_callbacks_add(run, t->arena, event, run->start_request_id, a->n_completion_callbacks,
+                      callbacks);
 }
 
 /* The client has a worker that takes the first task with the response. */
@@ -318,15 +342,22 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
 {
     struct timeouts timeouts = {0};
     struct run *run = t->run;
+    api_callback **callbacks = NULL;
 
     must(run->next_event_id == 1 && start->request != NULL);
     enum err err = check_request(t, start->request);
     if (err == ERR_OK)
         err = read_timeouts(t, start->request, &timeouts);
+    if (err == ERR_OK)
+        err = check_versioning_override(t, start->request->versioning_override,
+                                        start->request->task_queue->name);
+    if (err == ERR_OK)
+        err = callbacks_check(t, start->request->n_completion_callbacks,
+                              start->request->completion_callbacks, &callbacks);
     if (err != ERR_OK)
         return err;
     fill_run(t, start, &timeouts);
-    write_started(t, start, &timeouts);
+    write_started(t, start, &timeouts, callbacks);
     if (start->signal && (err = engine_signal(t, start->signal)) != ERR_OK)
         return err;
     if (start->parent) /* Spec: the reference schedules a child's first task in a second step */
@@ -376,8 +407,8 @@ static api_common_link *link_to_start(struct arena *arena, struct slice namespac
     return link;
 }
 
-static api_common_link *link_to_request(struct arena *arena, const struct run *run,
-                                        const char *request_id, int32_t event_type)
+api_common_link *run_link_to_request(struct arena *arena, const struct run *run,
+                                     const char *request_id, int32_t event_type)
 {
     api_link_workflow_event *event;
     api_common_link *link =
@@ -396,7 +427,7 @@ static api_common_link *link_to_request(struct arena *arena, const struct run *r
 api_common_link *engine_link_to_request(struct transition *t, const char *request_id,
                                         int32_t event_type)
 {
-    return link_to_request(t->arena, t->run, request_id, event_type);
+    return run_link_to_request(t->arena, t->run, request_id, event_type);
 }
 
 struct slice engine_start_reply(struct arena *arena, const char *run_id, const char *first_run_id,
@@ -424,6 +455,6 @@ struct slice engine_signal_with_start_reply(struct arena *arena, const struct ru
     reply->first_execution_run_id = arena_str(arena, slice_str(run->first_run_id));
     reply->started = started;
     reply->signal_link =
-        link_to_request(arena, run, request_id, EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
+        run_link_to_request(arena, run, request_id, EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
     return proto_encode(arena, reply);
 }

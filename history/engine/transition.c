@@ -28,6 +28,9 @@ const struct engine_limits engine_limits_default = {
     .discard_speculative_events_max = 10,
     .reset_with_pending_children = true,
     .task_problems_to_report = 5,
+    .callbacks_max = 2000,
+    .callback_retry_initial_ns = NS_PER_S,
+    .callback_retry_max_ns = 3600 * NS_PER_S,
 };
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena)
@@ -166,6 +169,7 @@ static const uint8_t attributes_case[] = {
     CASE(WORKFLOW_EXECUTION_CONTINUED_AS_NEW),
     CASE(UPSERT_WORKFLOW_SEARCH_ATTRIBUTES),
     CASE(WORKFLOW_PROPERTIES_MODIFIED),
+    CASE(WORKFLOW_EXECUTION_OPTIONS_UPDATED),
     CASE(START_CHILD_WORKFLOW_EXECUTION_INITIATED),
     CASE(START_CHILD_WORKFLOW_EXECUTION_FAILED),
     CASE(CHILD_WORKFLOW_EXECUTION_STARTED),

@@ -29,6 +29,9 @@ struct engine_limits {
     int64_t wft_heartbeat_timeout_ns;        /* 30 min: history.workflowTaskHeartbeatTimeout */
     int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
     bool reset_with_pending_children;        /* true: history.allowResetWithPendingChildren */
+    uint32_t callbacks_max;                  /* 2000: callback.maxPerExecution */
+    int64_t callback_retry_initial_ns;       /* 1 s: callback.retryPolicy.initialInterval */
+    int64_t callback_retry_max_ns;           /* 1 h: callback.retryPolicy.maxInterval */
     bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */
     uint32_t updates_in_flight_max;          /* 10: history.maxInFlightUpdates; 0: no limit */
     size_t updates_in_flight_bytes_max;      /* 20 MiB: history.maxInFlightUpdatePayloads; 0 */
@@ -78,8 +81,9 @@ struct started_workflow_task {
                                          field 1 of History */
 };
 
-struct update_change; /* update.h */
-struct update_undo;   /* update_messages.c */
+struct update_change;   /* update.h */
+struct update_undo;     /* update_messages.c */
+struct callback_change; /* callback.h */
 
 struct transition {
     /* in */
@@ -108,6 +112,9 @@ struct transition {
     bool keeps_speculative;   /* a speculative task stays one although something is written: what
                                  this step did to it is all there is */
     bool visibility_changed;  /* started, closed, or an attribute that List shows */
+    struct callback_change *callbacks; /* callbacks that are to be delivered, or are no more */
+    size_t callback_count, callback_cap;
+    bool attached; /* the first request id was attached to the run */
     bool closed;
     bool paused;        /* or unpaused: the current run's row shows that too */
     struct slice reply; /* the encoded API response */

@@ -19,6 +19,7 @@
 #include "history/engine/pause.h"
 #include "history/engine/update_int.h"
 #include "history/engine/problems.h"
+#include "history/engine/options.h"
 
 static const int64_t RETRY_INITIAL_NS = 5 * NS_PER_S;
 static const int64_t RETRY_MAX_NS = 600 * NS_PER_S;
@@ -272,6 +273,8 @@ void wft_flush_buffered(struct transition *t)
                 events[i]->activity_task_started_event_attributes->scheduled_event_id, id};
         else if (events[i]->event_type == EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED)
             pairs[pair_count++] = child_started_as(run, events[i], id);
+        else if (events[i]->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED)
+            run_options_flushed(run, events[i]);
     }
     for (size_t i = 0; i < count; i++) {
         if (!is_close_of_item(events[i]))
