@@ -13,7 +13,7 @@ ifeq ($(OPT_$(VARIANT)),)
 $(error VARIANT must be release, debug, asan, tsan or cover, not "$(VARIANT)")
 endif
 
-PACKAGES := libuv libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson zlib yaml-0.1
+PACKAGES := libuv libcurl libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson zlib yaml-0.1
 
 # -std=c17, not gnu17: the generated code has a field named `linux`.
 CFLAGS   := -std=c17 -D_GNU_SOURCE -MMD -MP -pthread $(OPT_$(VARIANT))
