@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import update_workflows as u
 import workflows as w
 from harness import NAMESPACE, unique, wait_until
 
@@ -25,7 +26,7 @@ def worker_thread(server):
         session = Session(server)
         await session.connect()
         async with session.worker(
-            queue, [w.Hello, w.Plain, w.Collects, w.WaitsForEver, w.Fails], [w.greet]
+            queue, [w.Hello, w.Plain, w.Collects, w.WaitsForEver, w.Fails, u.Counter], [w.greet]
         ):
             ready.set()
             while not stop.is_set():
@@ -200,3 +201,39 @@ def test_task_queue_describe(cli, worker_thread):
         return any(p["taskQueueType"] == "workflow" for p in found["pollers"] or [])
 
     wait_until(polled, 15, "pollers shown")
+
+
+def test_update(cli, worker_thread):
+    workflow_id = unique("cli")
+    started = ["-w", workflow_id, "--type", "Counter", "--task-queue", worker_thread]
+    cli.run("workflow", "start", *started, "--input", "1")
+    updated = ["workflow", "update", "execute", "-w", workflow_id, "--name", "add"]
+    assert cli.json(*updated, "--input", "4", "--update-id", "one")["result"] == 5
+    assert cli.json(*updated, "--input", "4", "--update-id", "one")["result"] == 5
+    assert "no negative numbers" in cli.run(*updated, "--input", "-1", ok=False)
+    accepted = cli.json(
+        "workflow", "update", "start", "-w", workflow_id, "--name", "wait_for_gate", "--input", "2",
+        "--update-id", "gated", "--wait-for-stage", "accepted",
+    )
+    assert accepted["updateId"] == "gated"
+    cli.run("workflow", "signal", "-w", workflow_id, "--name", "open_gate")
+    result = cli.json("workflow", "update", "result", "-w", workflow_id, "--update-id", "gated")
+    assert result["result"] == 7
+    described = cli.json("workflow", "update", "describe", "-w", workflow_id, "--update-id", "gated")
+    assert described["stage"].upper().endswith("COMPLETED")
+    cli.run("workflow", "terminate", "-w", workflow_id)
+
+
+def test_update_with_start(cli, worker_thread):
+    workflow_id = unique("cli")
+    words = [
+        "workflow", "execute-update-with-start", "-w", workflow_id, "--type", "Counter",
+        "--task-queue", worker_thread, "--update-name", "add", "--update-input", "3", "--input", "10",
+    ]
+    first = cli.json(*words, "--id-conflict-policy", "UseExisting")
+    assert first["updateResult"] == 13
+    again = cli.json(*words, "--id-conflict-policy", "UseExisting")
+    assert again["updateResult"] == 16 and again["runId"] == first["runId"]
+    refused = cli.run(*words, "--id-conflict-policy", "Fail", ok=False)
+    assert "already" in refused
+    cli.run("workflow", "terminate", "-w", workflow_id)
