@@ -14,4 +14,10 @@ oracle: $(EXES) ## the same with a reference server that runs: REFERENCE=host:po
 	@scripts/setup test $(BUILD)
 	@$(ORACLE_RUN) $(if $(RECORD),--record,--ours $(OUT)) --reference $(REFERENCE) $(NAMES)
 
-.PHONY: expectations oracle-test oracle
+SEED ?= 1
+COUNT ?= 100
+oracle-random: $(EXES) ## random scripts on both servers: SEED=first COUNT=n (REFERENCE=host:port of one that runs)
+	@scripts/setup $(if $(REFERENCE),test,oracle) $(BUILD)
+	@$(ORACLE_RUN) --ours $(OUT) --reference $(or $(REFERENCE),$(BUILD)/tools/oracle) --jobs 8 --seeds $(SEED) $(COUNT)
+
+.PHONY: expectations oracle-test oracle oracle-random

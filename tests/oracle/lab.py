@@ -27,8 +27,8 @@ NANOS = 1_000_000_000
 # Numbers and texts that are a server's own affair: ids and tokens, bytes (they count the ids), and how long it took.
 MASKED = {"task_id", "history_size_bytes", "total_history_size", "task_token", "next_page_token", "version",
           "execution_duration", "requests_per_second"}  # of a queue: the reference multiplies a setting by its partitions
-# A hint to pollers that depends on how long each poll had waited.
-DROPPED = {"poller_scaling_decision"}
+# Hints to pollers that depend on how long each poll had waited, and on what waits.
+DROPPED = {"poller_scaling_decision", "backlog_count_hint"}
 TEXT_MAX = 1500
 
 
@@ -200,6 +200,15 @@ class Lab:
         response = self.call("PollWorkflowTaskQueue", api.PollWorkflowTaskQueueRequest(
             namespace="default", task_queue=task_queue, identity="worker"), timeout, label, show)
         return response
+
+    def poll_ahead(self, sticky, timeout=120.0):
+        """A poll of a sticky queue that waits; .result() is its task."""
+        stub = self.channel.unary_unary(
+            SERVICE + "PollWorkflowTaskQueue", request_serializer=lambda m: m.SerializeToString(),
+            response_deserializer=api.PollWorkflowTaskQueueResponse.FromString)
+        queue = TaskQueue(name=sticky, kind=TaskQueueKind.TASK_QUEUE_KIND_STICKY, normal_name=self.queue)
+        return stub.future(api.PollWorkflowTaskQueueRequest(namespace="default", task_queue=queue, identity="worker"),
+                           timeout=timeout)
 
     def complete(self, task, *commands, show=False, label="complete task", timeout=10.0, **more):
         token = task if isinstance(task, bytes) else task.task_token

@@ -8,6 +8,7 @@ from lab import Lab
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPECTED = HERE / "expected"
+SEED = "seed-"  # the name of a random script is its seed; chance/ plays it
 
 
 def names(parts=()):
@@ -26,7 +27,10 @@ def play(address, name):
     began = time.monotonic()
     lab = Lab(address, name)
     try:
-        importlib.import_module("scenarios." + name).play(lab)
+        if name.startswith(SEED):
+            importlib.import_module("chance.driver").play(lab, int(name.removeprefix(SEED)))
+        else:
+            importlib.import_module("scenarios." + name).play(lab)
     except Exception:
         last = traceback.format_exc().strip().splitlines()
         lab.say("== the scenario broke: " + last[-1] + " at " + " ".join(last[-3].split()))

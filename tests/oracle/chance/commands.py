@@ -1,0 +1,127 @@
+"""commands.py - random commands of a workflow task, and what to wait for when they have been given."""
+import time
+
+from temporalio.api.common.v1 import ActivityType, Header, Memo, Payload, RetryPolicy, WorkflowExecution, WorkflowType
+from temporalio.api.enums.v1 import ParentClosePolicy
+from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
+from temporalio.api.taskqueue.v1 import TaskQueue
+
+from chance.world import Execution
+from lab import command, payloads, seconds
+
+TEXT = Payload(metadata={"encoding": b"json/plain"}, data=b'"text"')
+CHILD_ANSWERS = ("CHILD_WORKFLOW_EXECUTION_STARTED", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
+SIGNAL_ANSWERS = ("EXTERNAL_WORKFLOW_EXECUTION_SIGNALED", "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED")
+CANCEL_ANSWERS = ("EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED",
+                  "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED")
+
+
+def application(rng, non_retryable=False):
+    return Failure(message=f"failure {rng.randrange(5)}", source="chance", application_failure_info=ApplicationFailureInfo(
+        type=rng.choice(["A", "B"]), non_retryable=non_retryable, details=payloads("d") if rng.random() < 0.3 else None))
+
+
+def activity(e, **more):
+    """One that lasts as long as the script."""
+    rng, activity_id = e.world.rng, e.world.next_id("a")
+    fields = dict(activity_id=activity_id, activity_type=ActivityType(name="act"), task_queue=e.queue_of(activity_id),
+                  start_to_close_timeout=seconds(300), input=payloads(activity_id))
+    if rng.random() < 0.3:
+        fields["schedule_to_close_timeout"] = seconds(400)
+    if rng.random() < 0.3:
+        fields["heartbeat_timeout"] = seconds(200)
+    if rng.random() < 0.3:
+        fields["header"] = Header(fields={"h": TEXT})
+    fields["retry_policy"] = RetryPolicy(initial_interval=seconds(0.3), maximum_interval=seconds(0.5),
+                                         maximum_attempts=rng.randrange(1, 4),
+                                         non_retryable_error_types=["B"] if rng.random() < 0.3 else [])
+    fields.update(more)
+    return command("schedule_activity_task", **fields)
+
+
+def cancel_activity(e):
+    known = [a for a in e.activities if not a.state == 3]
+    if not known:
+        return None
+    return command("request_cancel_activity_task",
+                   scheduled_event_id=e.scheduled_id(e.world.rng.choice(known).activity_id))
+
+
+def timer(e):
+    return command("start_timer", timer_id=e.world.next_id("t"), start_to_fire_timeout=seconds(300))
+
+
+def cancel_timer(e):
+    known = e.open_timers()
+    return command("cancel_timer", timer_id=e.world.rng.choice(known)) if known else None
+
+
+def marker(e):
+    return command("record_marker", marker_name=e.world.next_id("m"), details={"d": payloads("1")})
+
+
+def memo(e):
+    return command("modify_workflow_properties", upserted_memo=Memo(fields={e.world.rng.choice("xyz"): TEXT}))
+
+
+def search_attributes(e):
+    return command("upsert_workflow_search_attributes", search_attributes={"indexed_fields": {
+        "TemporalChangeVersion": Payload(metadata={"encoding": b"json/plain", "type": b"KeywordList"}, data=b'["v"]')}})
+
+
+def bad(e):
+    """Refused: the workflow task fails."""
+    return e.world.rng.choice([
+        command("cancel_timer", timer_id="nothing"), command("schedule_activity_task", activity_id="x"),
+        command("request_cancel_activity_task", scheduled_event_id=9999), command("record_marker")])
+
+
+def child(e):
+    """A child, and the execution that it becomes if it starts."""
+    rng = e.world.rng
+    e.children += 1
+    new = Execution(e.world, f"{e.suffix}{e.children}", parent=e)
+    new.policy = rng.choice(["TERMINATE", "ABANDON", "REQUEST_CANCEL"])
+    fields = dict(workflow_id=new.workflow_id, workflow_type=WorkflowType(name="child"), task_queue=TaskQueue(name=new.queue),
+                  input=payloads("in"), parent_close_policy=ParentClosePolicy.Value("PARENT_CLOSE_POLICY_" + new.policy))
+    fields["workflow_task_timeout"] = seconds(5 if e.world.short_tasks else 60)
+    if rng.random() < 0.3:
+        fields["memo"] = Memo(fields={"m": TEXT})
+    if rng.random() < 0.3:
+        fields["workflow_run_timeout"] = seconds(500)
+    return command("start_child_workflow_execution", **fields), new
+
+
+def target(e):
+    """Another execution of this script, or one that nobody knows."""
+    others = [o for o in e.world.executions if o is not e]
+    if others and e.world.rng.random() < 0.8:
+        return WorkflowExecution(workflow_id=e.world.rng.choice(others).workflow_id)
+    return WorkflowExecution(workflow_id=e.workflow_id + "-unknown")
+
+
+def signal_external(e):
+    return command("signal_external_workflow_execution", namespace="default", execution=target(e), signal_name="ext",
+                   input=payloads("s"), header=Header(fields={"h": TEXT}) if e.world.rng.random() < 0.3 else Header())
+
+
+def cancel_external(e):
+    to = target(e)
+    return command("request_cancel_external_workflow_execution", namespace="default", workflow_id=to.workflow_id)
+
+
+def close(e):
+    rng = e.world.rng
+    kind = rng.choice(["complete", "fail", "cancel", "continue"])
+    if kind == "complete":
+        return command("complete_workflow_execution", result=payloads("done"))
+    if kind == "fail":
+        return command("fail_workflow_execution", failure=application(rng))
+    if kind == "cancel":
+        return command("cancel_workflow_execution", details=payloads("gone"))
+    until = e.shown.workflow_execution_info.start_time.ToNanoseconds() / 1e9 + 1.2
+    time.sleep(max(0, until - time.time()))  # a run that lived less is followed after a pause
+    return command("continue_as_new_workflow_execution", input=payloads("next"))
+
+
+PLAIN = (activity, activity, activity, cancel_activity, timer, cancel_timer, marker, memo, search_attributes)

@@ -1,0 +1,44 @@
+"""driver.py - plays the random script of a seed on one server."""
+import random
+
+from temporalio.api.common.v1 import Memo, WorkflowType
+
+from chance import steps
+from chance.commands import TEXT
+from chance.world import STARTED, Execution, World
+from lab import payloads, seconds
+
+STEPS = 30
+
+
+def play(x, seed):
+    rng = random.Random(seed)
+    world = World(x, rng)
+    world.short_tasks = rng.random() < 0.15
+    root = Execution(world, "r")
+    fields = dict(workflow_id=root.workflow_id, input=payloads("in"))
+    fields["workflow_task_timeout"] = seconds(5 if world.short_tasks else 60)
+    if rng.random() < 0.3:
+        fields["memo"] = Memo(fields={"m": TEXT})
+    if rng.random() < 0.3:
+        fields["workflow_run_timeout"] = seconds(1000)
+    with root.at() as lab:
+        lab.start(workflow_type=WorkflowType(name="root"), **fields)
+        root.run_id = lab.run_id
+    world.executions.append(root)
+    for n in range(rng.randrange(STEPS // 2, STEPS)):
+        opened = world.opened()
+        if not opened:
+            break
+        one = rng.choice(opened)
+        if one.task == STARTED and one.token is None:
+            raise AssertionError("a workflow task was started by nobody")
+        step = rng.choice(steps.possible(one))
+        x.say(f"== step {n}: {step.__name__} of {one.suffix}")
+        with one.at() as lab:
+            step(one, lab)
+    world.show_all()
+    for one in world.opened():  # nothing is left behind
+        x.quiet = True
+        with one.at() as lab:
+            lab.terminate()

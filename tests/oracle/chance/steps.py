@@ -1,0 +1,267 @@
+"""steps.py - what a random script can do with one execution; each step ends in a state that lasts."""
+import time
+import uuid
+
+from temporalio.api.common.v1 import RetryPolicy
+from temporalio.api.enums.v1 import QueryResultType, WorkflowTaskFailedCause
+from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
+from temporalio.api.workflowservice.v1 import request_response_pb2 as api
+
+from chance import commands
+from chance.world import NO_TASK, SCHEDULED, STARTED, attributes, type_name
+from lab import command, payloads, seconds
+
+CLOSED_CHILD = ("CHILD_WORKFLOW_EXECUTION_COMPLETED", "CHILD_WORKFLOW_EXECUTION_FAILED",
+                "CHILD_WORKFLOW_EXECUTION_CANCELED", "CHILD_WORKFLOW_EXECUTION_TERMINATED")
+
+
+# -- workflow tasks -------------------------------------------------------------------------------
+def poll(e, x):
+    e.token = x.poll(show=True)
+
+
+def await_sticky(e, x):
+    """A worker polls the sticky queue from now on, and the server knows that."""
+    if e.sticky_poll is None:
+        e.sticky_poll = x.poll_ahead(e.queue + "-sticky")
+        until = time.monotonic() + 10
+        while time.monotonic() < until and not x.call("DescribeTaskQueue", api.DescribeTaskQueueRequest(
+                namespace="default", task_queue_type=1, task_queue=TaskQueue(
+                    name=e.queue + "-sticky", kind=2, normal_name=e.queue)), raises=True).pollers:
+            time.sleep(0.02)
+
+
+def settle(e):
+    """A workflow task ended: follow the chain, see what became of the children."""
+    e.token = None
+    e.look()
+    if not e.is_open:
+        closed(e)
+
+
+def closed(e):
+    """A run has ended: its children and its parent hear of it."""
+    last = attributes(e.events[-1])
+    next_run = getattr(last, "new_execution_run_id", "")
+    for child in [c for c in e.world.executions if c.parent is e and c.parent_run == e.run_id and c.look().is_open]:
+        if child.policy == "TERMINATE":
+            child.until(lambda c: not c.is_open, "the end of a child")
+            closed(child)
+        elif child.policy == "REQUEST_CANCEL":
+            child.until(lambda c: c.shown.workflow_extended_info.cancel_requested, "the cancellation of a child")
+    if next_run:
+        e.follow(next_run)
+        e.look()
+    elif e.parent and e.parent.look().is_open and e.parent.run_id == e.parent_run:
+        run_ids = e.runs + [e.run_id]
+        e.parent.until(lambda p: all(c.run_id not in run_ids for c in p.shown.pending_children), "the news of a child")
+
+
+def complete(e, x):
+    rng, e_commands, new, answers = e.world.rng, [], None, ()
+    for make in rng.choices(commands.PLAIN, k=rng.choice([0, 1, 1, 2, 3])):
+        one = make(e)
+        if one is not None and one not in e_commands:
+            e_commands.append(one)
+    draw = rng.random()
+    if draw < 0.12 and len(e.suffix) < 3:
+        one, new = commands.child(e)
+        e_commands.append(one)
+        answers = commands.CHILD_ANSWERS
+    elif draw < 0.20:
+        e_commands.append(commands.signal_external(e))
+        answers = commands.SIGNAL_ANSWERS
+    elif draw < 0.26:
+        e_commands.append(commands.cancel_external(e))
+        answers = commands.CANCEL_ANSWERS
+    elif draw < 0.32 and e.fails == 0:
+        e_commands.append(commands.bad(e))
+        e.fails += 1
+    elif draw < 0.40:
+        e_commands.append(commands.close(e))
+    more, force = {}, rng.random() < 0.3
+    if rng.random() < 0.25 and not force and not answers:
+        await_sticky(e, x)
+        more["sticky_attributes"] = StickyExecutionAttributes(
+            worker_task_queue=TaskQueue(name=e.queue + "-sticky", kind=2, normal_name=e.queue),
+            schedule_to_start_timeout=seconds(200))
+    done = x.complete(e.token, *e_commands, force_create_new_workflow_task=force, show=True, **more)
+    if done is not None and e_commands and not answers:
+        e.fails = 0
+    if done is not None and answers:
+        e.until_event(*answers)
+        if new is not None:
+            last = [ev for ev in e.events if type_name(ev) in answers][-1]
+            if type_name(last) == answers[0]:
+                new.run_id, new.parent_run = attributes(last).workflow_execution.run_id, e.run_id
+                e.world.executions.append(new)
+                new.until(lambda c: c.task == SCHEDULED, "the first task of a child")
+        for other in e.world.executions:
+            other.look()
+    settle(e)
+
+
+def fail(e, x):
+    e.fails += 1
+    cause = e.world.rng.choice(["UNSPECIFIED", "NON_DETERMINISTIC_ERROR", "WORKFLOW_WORKER_UNHANDLED_FAILURE"])
+    x.fail_task(e.token, cause=WorkflowTaskFailedCause.Value("WORKFLOW_TASK_FAILED_CAUSE_" + cause),
+                failure=commands.application(e.world.rng))
+    settle(e)
+
+
+def task_times_out(e, x):
+    e.fails += 1
+    attempt = e.shown.pending_workflow_task.attempt
+    e.until(lambda o: not o.is_open or o.task == NO_TASK or o.shown.pending_workflow_task.attempt > attempt or
+            o.task == SCHEDULED, "a workflow task's time-out")
+    settle(e)
+
+
+# -- what times out or fires ----------------------------------------------------------------------
+def short_timer(e, x):
+    if x.complete(e.token, command("start_timer", timer_id=e.world.next_id("s"),
+                                   start_to_fire_timeout=seconds(e.world.rng.choice([0.1, 0.5])))) is not None:
+        e.until_event("TIMER_FIRED")
+    settle(e)
+
+
+def short_activity(e, x):
+    """Nobody polls it, or somebody does and then says nothing."""
+    rng = e.world.rng
+    kind = rng.choice(["schedule_to_start_timeout", "schedule_to_close_timeout", "start_to_close_timeout",
+                       "heartbeat_timeout"])
+    one = commands.activity(e, **{kind: seconds(1)}, retry_policy=RetryPolicy(maximum_attempts=1))
+    activity_id = one.schedule_activity_task_command_attributes.activity_id
+    if x.complete(e.token, one) is not None:
+        if kind in ("start_to_close_timeout", "heartbeat_timeout"):
+            hold(e, x, activity_id)
+        e.until_event("ACTIVITY_TASK_TIMED_OUT")
+    settle(e)
+
+
+# -- activities -----------------------------------------------------------------------------------
+def hold(e, x, activity_id):
+    kept, x.queue = x.queue, e.queue_of(activity_id).name
+    task = x.poll_activity(show=True)
+    x.queue = kept
+    if task is not None and task.task_token:
+        e.held[activity_id] = task
+
+
+def poll_activity(e, x):
+    hold(e, x, e.world.rng.choice([a for a in e.activities if e.waiting(a)]).activity_id)
+
+
+def any_held(e):
+    return e.world.rng.choice(sorted(e.held))
+
+
+def by_id(e, activity_id):
+    return dict(namespace="default", workflow_id=e.workflow_id, run_id=e.run_id, activity_id=activity_id, identity="by id")
+
+
+def complete_activity(e, x):
+    activity_id = any_held(e)
+    if e.world.rng.random() < 0.3:
+        x.call("RespondActivityTaskCompletedById", api.RespondActivityTaskCompletedByIdRequest(
+            result=payloads("r"), **by_id(e, activity_id)))
+    else:
+        x.complete_activity(e.held[activity_id], result=payloads("r"))
+    del e.held[activity_id]
+
+
+def fail_activity(e, x):
+    rng, activity_id = e.world.rng, any_held(e)
+    pending = next(a for a in e.activities if a.activity_id == activity_id)
+    x.fail_activity(e.held.pop(activity_id), commands.application(rng, rng.random() < 0.2))
+    e.look()
+    if any(a.activity_id == activity_id and a.attempt > pending.attempt for a in e.activities):
+        hold(e, x, activity_id)  # it is retried soon
+
+
+def cancel_activity(e, x):
+    activity_id = any_held(e)
+    x.cancel_activity(e.held[activity_id], details=payloads("canceled"))
+
+
+def heartbeat(e, x):
+    activity_id = any_held(e)
+    if e.world.rng.random() < 0.3:
+        x.call("RecordActivityTaskHeartbeatById", api.RecordActivityTaskHeartbeatByIdRequest(
+            details=payloads("beat"), **by_id(e, activity_id)), show=True)
+    else:
+        x.heartbeat(e.held[activity_id], show=True, details=payloads("beat"))
+
+
+# -- clients --------------------------------------------------------------------------------------
+def signal(e, x):
+    for _ in range(e.world.rng.choice([1, 1, 2, 5]) if e.sticky_poll is None else 1):  # its task starts meanwhile
+        x.signal(e.world.next_id("sig"), input=payloads("in"))
+
+
+def cancel(e, x):
+    x.cancel(reason="chance")
+
+
+def terminate(e, x):
+    x.terminate(reason="chance")
+    settle(e)
+
+
+def query(e, x):
+    """Of a workflow between tasks: the worker answers it at once."""
+    asking = x.behind(x.query)
+    task = x.poll(label="query task", timeout=8)
+    if task is not None and task.task_token:
+        x.show("query", task.query)
+        x.call("RespondQueryTaskCompleted", api.RespondQueryTaskCompletedRequest(
+            namespace="default", task_token=task.task_token, query_result=payloads("yes"),
+            completed_type=QueryResultType.QUERY_RESULT_TYPE_ANSWERED))
+    asking.join(15)
+
+
+def start_again(e, x):
+    """With an id that is taken: refused, answered by the running one, or in its place."""
+    from temporalio.api.enums.v1 import WorkflowIdConflictPolicy as Conflict
+    x.start(show=True, label="start again", workflow_id=e.workflow_id,
+            workflow_id_conflict_policy=e.world.rng.choice([Conflict.Value("WORKFLOW_ID_CONFLICT_POLICY_" + name)
+                                                            for name in ("FAIL", "USE_EXISTING")]))
+
+
+def signal_with_start(e, x):
+    x.call("SignalWithStartWorkflowExecution", api.SignalWithStartWorkflowExecutionRequest(
+        namespace="default", workflow_id=e.workflow_id, workflow_type={"name": "wf-type"}, identity="client",
+        task_queue=TaskQueue(name=e.queue), signal_name=e.world.next_id("sws"), request_id=str(uuid.uuid4())), show=True)
+
+
+def describe(e, x):
+    x.describe()
+
+
+def reread(e, x):
+    x.history(maximum_page_size=e.world.rng.randrange(1, 5))
+
+
+def possible(e):
+    """The steps that make sense now, each as often as its weight."""
+    found = [signal] * 3 + [cancel, describe, describe, start_again, signal_with_start]
+    if not e.world.short_tasks:
+        found += [reread]
+    if e.world.rng.random() < 0.05:
+        found.append(terminate)
+    if e.task == SCHEDULED and e.fails < 2:
+        found += [poll] * 8
+    if e.token is not None:
+        found += [complete] * 8 + [short_timer, short_activity]
+        if e.fails < 1:
+            found += [fail] * 2
+        if e.world.short_tasks and e.fails < 1:
+            found += [task_times_out]
+    if any(e.waiting(a) for a in e.activities):
+        found += [poll_activity] * 4
+    if e.held:
+        found += [complete_activity] * 3 + [fail_activity] * 2 + [cancel_activity, heartbeat, heartbeat]
+    if e.task == NO_TASK and e.count("WORKFLOW_TASK_COMPLETED") and not e.sticky_before() and \
+            e.sticky_poll is None:
+        found += [query]
+    return found

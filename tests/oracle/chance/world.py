@@ -1,0 +1,153 @@
+"""world.py - the executions of one random script, as the server shows them.
+
+What a script does next depends on the seed and on what the server answered, never on time: before each step the world
+is looked at, and every step ends in a state that lasts. So two servers of equal behaviour see the same script.
+"""
+import contextlib
+import time
+
+from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import request_response_pb2 as api
+
+NO_TASK, SCHEDULED, STARTED = "none", "scheduled", "started"
+WAIT_S = 30
+
+
+def type_name(event):
+    return EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
+
+
+def attributes(event):
+    return getattr(event, event.WhichOneof("attributes"))
+
+
+class Execution:
+    """One workflow id, and its run that the script is at."""
+
+    def __init__(self, world, suffix, parent=None):
+        self.world, self.suffix, self.parent = world, suffix, parent
+        self.workflow_id = f"{world.lab.workflow_id}-{suffix}"
+        self.queue = f"{world.lab.queue}-{suffix}"
+        self.run_id = ""
+        self.token = None  # the workflow task in the worker's hands
+        self.fails = 0  # in a row: the third attempt comes late
+        self.held = {}  # activity id -> the task in the worker's hands
+        self.children = 0
+        self.sticky_poll = None  # of a worker that waits for its own tasks
+        self.runs = []
+
+    @contextlib.contextmanager
+    def at(self):
+        """The lab's calls are about this execution."""
+        lab = self.world.lab
+        kept = lab.workflow_id, lab.run_id, lab.queue
+        lab.workflow_id, lab.run_id, lab.queue = self.workflow_id, self.run_id, self.queue
+        try:
+            yield lab
+        finally:
+            lab.workflow_id, lab.run_id, lab.queue = kept
+
+    def look(self):
+        with self.at() as lab:
+            for _ in range(100):  # until both are of the same moment
+                self.shown = lab.call("DescribeWorkflowExecution", api.DescribeWorkflowExecutionRequest(
+                    namespace="default", execution=lab.execution()), raises=True)
+                self.events = lab.events()
+                if self.shown.workflow_execution_info.history_length == len(self.events):
+                    break
+        status = self.shown.workflow_execution_info.status
+        self.is_open = status in (WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
+                                  WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED)
+        self.task = NO_TASK
+        if self.shown.HasField("pending_workflow_task"):
+            started = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
+            self.task = STARTED if self.shown.pending_workflow_task.state == started else SCHEDULED
+        if self.task != STARTED:
+            self.token = None
+        if self.is_open and self.task != NO_TASK and self.token is None and self.sticky_queue():
+            self.token, self.sticky_poll = self.sticky_poll.result(timeout=15), None
+            self.world.lab.show("workflow task of the sticky queue", self.token)
+            return self.look()
+        self.activities = sorted(self.shown.pending_activities, key=lambda a: a.activity_id)
+        pending = {a.activity_id for a in self.activities}
+        self.held = {k: v for k, v in self.held.items() if k in pending}
+        return self
+
+    def count(self, *names):
+        return sum(type_name(event) in names for event in self.events)
+
+    def open_timers(self):
+        timers = []
+        for event in self.events:
+            name = type_name(event)
+            if name == "TIMER_STARTED":
+                timers.append(attributes(event).timer_id)
+            elif name in ("TIMER_FIRED", "TIMER_CANCELED"):
+                timers.remove(attributes(event).timer_id)
+        return timers
+
+    def scheduled_id(self, activity_id):
+        return next(e.event_id for e in reversed(self.events) if type_name(e) == "ACTIVITY_TASK_SCHEDULED" and
+                    attributes(e).activity_id == activity_id)
+
+    def waiting(self, activity):
+        return activity.state in (PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,) and \
+            activity.activity_id not in self.held
+
+    def sticky_queue(self):
+        """Where the scheduled workflow task waits, if that is a sticky queue."""
+        if self.shown.pending_workflow_task.attempt > 1:
+            return None
+        for event in reversed(self.events):
+            if type_name(event) == "WORKFLOW_TASK_SCHEDULED":
+                queue = attributes(event).task_queue
+                return queue.name if queue.kind == 2 else None
+        return None
+
+    def sticky_before(self):
+        """Was any task of this run given to a sticky queue? A query would go there."""
+        return any(type_name(e) == "WORKFLOW_TASK_SCHEDULED" and attributes(e).task_queue.kind == 2 for e in self.events)
+
+    def until(self, test, what):
+        """Look until `test(self)` holds."""
+        end = time.monotonic() + WAIT_S
+        while not test(self.look()):
+            if time.monotonic() > end:
+                self.world.lab.say(f"== TIMED OUT waiting for {what} of {self.suffix}")
+                raise TimeoutError(what)
+            time.sleep(0.02)
+
+    def until_event(self, *names):
+        """Until there is one more event of these types than at the last look."""
+        before = self.count(*names)
+        self.until(lambda e: e.count(*names) > before, " or ".join(names))
+
+    def queue_of(self, activity_id):
+        return TaskQueue(name=f"{self.queue}-{activity_id}")
+
+    def follow(self, run_id):
+        """Go on with another run of the chain."""
+        self.runs.append(self.run_id)
+        self.run_id, self.token, self.fails, self.held = run_id, None, 0, {}
+
+
+class World:
+    def __init__(self, lab, rng):
+        self.lab, self.rng, self.executions, self.serial = lab, rng, [], 0
+
+    def next_id(self, prefix):
+        self.serial += 1
+        return f"{prefix}{self.serial}"
+
+    def opened(self):
+        return [e for e in self.executions if e.look().is_open]
+
+    def show_all(self):
+        for e in self.executions:
+            for run_id in e.runs + [e.run_id]:
+                e.run_id, kept = run_id, e.run_id
+                with e.at() as lab:
+                    lab.history(f"history of {e.suffix}")
+                    lab.describe(f"describe {e.suffix}")
+                e.run_id = kept
