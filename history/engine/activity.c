@@ -288,14 +288,11 @@ void activity_end(struct transition *t, struct activity *activity)
     activity_free(activity);
 }
 
-void engine_drop_activities(struct transition *t)
+void engine_withdraw_activities(struct transition *t)
 {
-    struct map_node *next = NULL;
-
-    for (struct map_node *node = map_next(&t->run->activities, NULL); node; node = next) {
-        next = map_next(&t->run->activities, node);
-        activity_end(t, CONTAINER_OF(node, struct activity, node));
-    }
+    for (struct map_node *it = map_next(&t->run->activities, NULL); it;
+         it = map_next(&t->run->activities, it))
+        activity_task_drop(t, CONTAINER_OF(it, struct activity, node));
 }
 
 int64_t activity_write_started(struct transition *t, struct activity *activity)

@@ -23,7 +23,7 @@ void run_close(struct transition *t, int32_t status)
     run->buffered_count = 0;
     run->first_task_due_ns = 0;
     run->close_attempted = false;
-    engine_drop_activities(t);
+    engine_withdraw_activities(t);
     engine_drop_timers(t);
     run_close_relations(t);
     run->status = status;

@@ -172,8 +172,9 @@ engine_respond_activity_canceled(struct transition *t, const struct task_token *
 MUST_USE enum err
 engine_record_heartbeat(struct transition *t, const struct task_token *token,
                         const api_record_activity_task_heartbeat_request *request);
-/* All activities' and timers' items are gone with the run (it closed): drop rows and tasks. */
-void engine_drop_activities(struct transition *t);
+/* The run closed. Nobody gets its activities any more: their tasks go, what was pending stays to be
+ * described. Timers are gone with their rows. */
+void engine_withdraw_activities(struct transition *t);
 void engine_drop_timers(struct transition *t);
 
 /* -- other executions (effects.c): see common/rpc/effect.h ------------------------------------ */

@@ -176,8 +176,6 @@ static bool apply_closed(struct rebuilding *r, int32_t status)
         clear_task(run, 1);
     run->wft.sticky = false;
     run->first_task_due_ns = 0;
-    for (struct map_node *it; (it = map_next(&run->activities, NULL)) != NULL;)
-        forget_activity(run, CONTAINER_OF(it, struct activity, node));
     for (struct map_node *it; (it = map_next(&run->timers, NULL)) != NULL;)
         forget_timer(run, CONTAINER_OF(it, struct timer, node));
     for (struct map_node *it; (it = map_next(&run->externals, NULL)) != NULL;) {
@@ -251,12 +249,13 @@ static bool apply_task_failed(struct rebuilding *r)
     const api_workflow_task_failed_event_attributes *a = engine_event_attributes(r->event);
     struct run *run = r->run;
 
-    const bool unstarted =
-        a->cause == WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED;
+    const bool unstarted = /* a worker may give the same cause */
+        a->cause == WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED &&
+        a->started_event_id == 0;
     if (run->wft.state != (unstarted ? WFT_SCHEDULED : WFT_STARTED) ||
         a->started_event_id != run->wft.started_event_id)
         return wrong(r, "no such workflow task is started");
-    clear_task(run, run->wft.sticky || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
+    clear_task(run, run->wft.sticky || unstarted || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
     r->task_failed = true;
     if (a->new_run_id[0]) /* by a reset: a worker may give its cause, but names no run */
         run_begin_anew(run, r->now_ns);

@@ -385,15 +385,15 @@ static void end_attempt(struct transition *t, bool next_attempt)
 bool wft_cause_counts(int32_t cause)
 {
     return cause != WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW &&
-           cause != WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND &&
-           cause != WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED;
+           cause != WORKFLOW_TASK_FAILED_CAUSE_FAILOVER_CLOSE_COMMAND;
 }
 
 void wft_fail(struct transition *t, const struct wft_failure *failure)
 {
     struct workflow_task *wft = &t->run->wft;
+    const bool unstarted = wft->state == WFT_SCHEDULED;
 
-    must(wft->state == WFT_STARTED || (wft->state == WFT_SCHEDULED && run_is_paused(t->run)));
+    must(wft->state == WFT_STARTED || (unstarted && run_is_paused(t->run)));
     if (wft->speculative)
         wft_write_transient(t, failure->identity ? failure->identity : "", NULL);
     if (wft->attempt == 1) {
@@ -411,7 +411,7 @@ void wft_fail(struct transition *t, const struct wft_failure *failure)
         transition_event(t, event);
         run_note_task_failed(t->run, failure->cause);
     }
-    end_attempt(t, wft_cause_counts(failure->cause));
+    end_attempt(t, !unstarted && wft_cause_counts(failure->cause));
 }
 
 void wft_time_out(struct transition *t, int32_t timeout_type)
