@@ -187,10 +187,28 @@ static void compare_updates(struct comparing *c)
     }
 }
 
+/* How many activities `b` has that `a` does not need to have: an activity that the run's last task
+ * canceled before it started has ended, but the event that would say so is buffered when the run
+ * closes, and goes with the buffer. */
+static size_t canceled_at_the_end(const struct run *a, const struct run *b)
+{
+    size_t count = 0;
+
+    if (run_is_open(a))
+        return 0;
+    for (struct map_node *it = map_next(&b->activities, NULL); it;
+         it = map_next(&b->activities, it)) {
+        const struct activity *activity = CONTAINER_OF(it, struct activity, node);
+        count += activity->cancel_requested_event_id != 0 &&
+                 !run_activity(a, activity->scheduled_event_id);
+    }
+    return count;
+}
+
 static void compare_items(struct comparing *c)
 {
     differ_i64(c, DERIVED, "activities.count", (int64_t)c->a->activities.count,
-               (int64_t)c->b->activities.count);
+               (int64_t)(c->b->activities.count - canceled_at_the_end(c->a, c->b)));
     for (struct map_node *it = map_next(&c->a->activities, NULL); it;
          it = map_next(&c->a->activities, it)) {
         const struct activity *a = CONTAINER_OF(it, struct activity, node);
