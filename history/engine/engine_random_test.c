@@ -119,7 +119,7 @@ static void random_step(struct rig *rig)
         "refuse",   "reanswer", "closed",      "closed",   "xsignal",  "xcancel", "pcancel",
         "unstart",  "unstart",  "oldunstart",  "apause",   "aunpause", "areset",  "aoptions",
         "arestore", "wpause",   "wunpause",    "wunpause", "upd",      "upd",     "upd",
-        "upd",      "poll",     "spoll",       "ndone",    "reapply",  "crash"};
+        "upd",      "poll",     "spoll",       "ndone",    "reapply",  "crash",   "reset"};
     const char *verb = verbs[rng_below(&rig->rng, COUNT_OF(verbs))], *args = NULL;
 
     if (strcmp(verb, "signal") == 0)
@@ -131,6 +131,10 @@ static void random_step(struct rig *rig)
         args = arena_printf(&rig->arena, "u%d", (int)rng_below(&rig->rng, 4));
     else if (strcmp(verb, "wait") == 0)
         args = arena_printf(&rig->arena, "%d", (int)rng_below(&rig->rng, 12));
+    else if (strcmp(verb, "reset") == 0)
+        args = arena_printf(&rig->arena, "%d/%d",
+                            (int)rng_below(&rig->rng, (uint64_t)rig->run->next_event_id + 1),
+                            rng_below(&rig->rng, 4) == 0 ? 2 : 0);
     else if (strcmp(verb, "apause") == 0 || strcmp(verb, "aunpause") == 0 ||
              strcmp(verb, "areset") == 0 || strcmp(verb, "aoptions") == 0 ||
              strcmp(verb, "arestore") == 0)

@@ -18,6 +18,7 @@
  *   answer, closed, xsignal, ...   other executions: see engine_rig_effects.h
  *   upd, reapply                   updates: see engine_rig_updates.h
  *   apause, wpause, ...            operations: see engine_rig_operations.h
+ *   reset                          to an event: see engine_rig_reset.h
  *   wait=SEC                       the clock moves on, stopping at every deadline
  *   whatever rig->more knows       words of one test
  *   a word ends with !CODE         the caller gets that error: !NOT_FOUND
@@ -59,6 +60,7 @@ struct rig {
     struct slice ended_history;
     size_t runs_ended;
     struct buf history;
+    struct slice shared; /* of the history of the run that follows: the events before its own */
     struct task_change tasks[RIG_TASKS_MAX]; /* dispatchable now, oldest first */
     size_t task_count;
     struct rpc_effect out[RIG_TASKS_MAX]; /* requests to other executions, oldest first */
@@ -409,7 +411,9 @@ static void rig_follow(struct rig *rig, struct transition *t, const char *word,
     rig->run = next->run;
     t->next_taken = true;
     buf_clear(&rig->history);
+    buf_append_slice(&rig->history, rig->shared);
     buf_append_slice(&rig->history, buf_slice(&next->events));
+    rig->shared = SLICE_EMPTY;
     rig_keep_tasks(rig, next);
     rig_keep_outgoing(rig, next);
     rows_of_transition(next, true, &more, &more_count);
@@ -885,6 +889,8 @@ static void rig_wait(struct rig *rig, const char *word, int64_t seconds)
 
 /* -- the script ------------------------------------------------------------------------------ */
 
+#include "history/engine/engine_rig_reset.h"
+
 static void rig_step(struct rig *rig, const char *word, const char *verb, const char *args)
 {
     static const char *const done[] = {"done", "sdone", "ndone", "hdone", "again", "old"};
@@ -906,6 +912,10 @@ static void rig_step(struct rig *rig, const char *word, const char *verb, const 
     }
     if (strcmp(verb, "crash") == 0) {
         rig_crash(rig, word);
+        return;
+    }
+    if (strcmp(verb, "reset") == 0) {
+        rig_reset_to(rig, word, args);
         return;
     }
     if (strcmp(verb, "reapply") == 0) {

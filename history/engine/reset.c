@@ -224,7 +224,9 @@ static void offer_activities(struct transition *t)
     for (size_t i = 0; i < count; i++) {
         list[i]->scheduled_ns = t->now_ns;
         list[i]->held = run_is_paused(t->run);
-        if (!list[i]->held)
+        if (list[i]->held)
+            run_activity_changed(t->run, list[i]);
+        else
             activity_task_add(t, list[i]);
     }
 }

@@ -514,7 +514,8 @@ static uint32_t trim_runs(struct history_shard *shard, bool with_volatile)
 
         if (shard->cached_bytes <= shard->options.cache_bytes || ++steps > TRIM_STEPS)
             break;
-        if (entry->seq > shard->durable || !list_empty(&entry->waiting))
+        if (entry->seq > shard->durable || !list_empty(&entry->waiting) ||
+            hs_reset_holds(shard, entry->run->namespace_id, entry->run->workflow_id))
             continue;
         if (run_has_volatile(entry->run)) {
             if (!with_volatile) {
@@ -540,7 +541,8 @@ static void trim_currents(struct history_shard *shard)
 
         if (shard->cached_bytes <= shard->options.cache_bytes || ++steps > TRIM_STEPS)
             return;
-        if (current->seq <= shard->durable && list_empty(&current->waiting))
+        if (current->seq <= shard->durable && list_empty(&current->waiting) &&
+            !hs_reset_holds(shard, current->namespace_id, current->workflow_id))
             current_free(shard, current);
     }
 }

@@ -7,9 +7,12 @@
  *    looked at, in memory, before anything is decided.
  * 3. The new run, the end of the current one and the note in the base are one record: a crash
  *    leaves all of it or nothing.
- * 4. A request is known again by its id, which the run that it made keeps. */
+ * 4. The runs of a workflow that is being reset, and what is known of its id, stay in memory: the
+ *    commit needs two runs at once (hs_reset_holds).
+ * 5. A request is known again by its id, which the run that it made keeps. */
 #include "history/shard/shard_int.h"
 
+#include "common/proto/errdetail.h"
 #include "common/proto/wire.h"
 #include "history/engine/reset.h"
 
@@ -17,13 +20,15 @@
 
 enum {
     RETURNING_BYTES_MAX = 4 * 1024 * 1024, /* of events that come again: one record takes them */
-    ROUNDS_MAX = 20,                       /* of finding base and current run in memory together */
+    RESETS_MAX = 100,                      /* at a time: what they read is in memory */
+    ROUNDS_MAX = 100,                      /* of finding base and current run in memory together */
     DURABLE_WAIT_MS = 5,
 };
 
 struct hs_reset {
     struct list node; /* in shard->resets */
     struct hs_job job;
+    const struct hs_request *req;
     const api_reset_workflow_execution_request *request;
     char base_id[UUID_TEXT_LEN + 1];
     char run_id[UUID_TEXT_LEN + 1]; /* of the new run */
@@ -51,9 +56,24 @@ void hs_resets_init(struct history_shard *shard)
     list_init(&shard->resets);
 }
 
-static void reset_free(struct hs_reset *reset)
+bool hs_reset_holds(const struct history_shard *shard, struct slice namespace_id,
+                    struct slice workflow_id)
+{
+    LIST_EACH(it, &shard->resets)
+    {
+        const struct hs_request *req = CONTAINER_OF(it, struct hs_reset, node)->req;
+
+        if (slice_eq(req->workflow_id, workflow_id) && slice_eq(req->namespace_id, namespace_id))
+            return true;
+    }
+    return false;
+}
+
+static void reset_free(struct history_shard *shard, struct hs_reset *reset)
 {
     list_remove(&reset->node);
+    must(shard->reset_count > 0);
+    shard->reset_count--;
     rebuild_free(reset->rebuilding);
     buf_release(&reset->memory);
     buf_release(&reset->returning);
@@ -65,7 +85,7 @@ void hs_resets_release(struct history_shard *shard)
 {
     LIST_EACH_SAFE(it, tmp, &shard->resets)
     {
-        reset_free(CONTAINER_OF(it, struct hs_reset, node));
+        reset_free(shard, CONTAINER_OF(it, struct hs_reset, node));
     }
 }
 
@@ -73,7 +93,7 @@ static void answer(struct history_shard *shard, struct hs_request *req, enum err
                    struct slice reply, int64_t seq)
 {
     if (req->extra)
-        reset_free(req->extra);
+        reset_free(shard, req->extra);
     req->extra = NULL;
     hs_answer(shard, req, err, reply, seq);
 }
@@ -434,18 +454,18 @@ static void step_commit(struct history_shard *shard, struct hs_request *req, str
     const struct hs_current *known = hs_current_get(shard, req);
     struct parties p = {.base = entry};
 
+    if (++reset->rounds > ROUNDS_MAX) {
+        reset_failed(shard, req,
+                     err_fail(&req->detail, ERR_UNAVAILABLE,
+                              "the runs of the workflow don't stay in memory"));
+        return;
+    }
     if (known->loading) {
         hs_current_wait(hs_current_get(shard, req), req, hs_with_run);
         return;
     }
     if (known->exists) {
         p.current = hs_entry_find(shard, known->run.run_id);
-        if (!p.current && ++reset->rounds > ROUNDS_MAX) {
-            reset_failed(shard, req,
-                         err_fail(&req->detail, ERR_UNAVAILABLE,
-                                  "the runs of the workflow don't stay in memory"));
-            return;
-        }
         if (!p.current) {
             want(shard, req, known->run.run_id, step_have_current, reset_failed);
             return;
@@ -511,7 +531,9 @@ static struct hs_reset *reset_new(struct history_shard *shard, struct hs_request
     arena_init(&reset->scratch);
     buf_init(&reset->memory, 0);
     buf_init(&reset->returning, 0);
+    reset->req = req;
     list_push_back(&shard->resets, &reset->node);
+    shard->reset_count++;
     return reset;
 }
 
@@ -543,6 +565,14 @@ void hs_step_reset(struct history_shard *shard, struct hs_request *req, struct h
     if (!is_durable(shard, entry, request->workflow_task_finish_event_id)) {
         memcpy(req->run_id, entry->run_id, sizeof req->run_id);
         hs_park(shard, req, hs_mono_ns(shard) + DURABLE_WAIT_MS * NS_PER_MS, again, given_up);
+        return;
+    }
+    if (shard->reset_count >= RESETS_MAX) {
+        hs_answer(shard, req,
+                  errdetail_resource_exhausted(
+                      &req->arena, &req->detail, RESOURCE_EXHAUSTED_CAUSE_SYSTEM_OVERLOADED,
+                      RESOURCE_EXHAUSTED_SCOPE_SYSTEM, "too many resets are under way"),
+                  SLICE_EMPTY, 0);
         return;
     }
     req->extra = reset_new(shard, req, entry);

@@ -244,6 +244,7 @@ struct history_shard {
     struct hs_effects effects;
     struct hs_retention retention;
     struct list resets; /* struct hs_reset: under way */
+    uint32_t reset_count;
     struct hs_metrics metrics;
     struct loop_timer timer;
     int64_t timer_at_ns; /* monotonic; INT64_MAX: not armed */
@@ -560,6 +561,9 @@ void hs_step_delete(struct history_shard *shard, struct hs_request *req, struct 
 
 void hs_resets_init(struct history_shard *shard);
 void hs_resets_release(struct history_shard *shard);
+/* A reset of this workflow is under way: its runs stay in memory. */
+bool hs_reset_holds(const struct history_shard *shard, struct slice namespace_id,
+                    struct slice workflow_id);
 void hs_step_reset(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
 
 /* -- the rest ------------------------------------------------------------------------------- */
