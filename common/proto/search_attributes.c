@@ -88,9 +88,27 @@ static const char *value_fault(struct arena *arena, const char *name, const char
                         shown);
 }
 
+const char *search_attributes_unknown(struct arena *arena, struct slice namespace_name,
+                                      const api_search_attributes *attributes)
+{
+    for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
+        const char *name = attributes->indexed_fields[i]->key;
+
+        if (!search_attribute_type(name) && !is_one_of(name, system_names, COUNT_OF(system_names)))
+            return arena_printf(
+                arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
+                SLICE_ARG(namespace_name), name);
+    }
+    return NULL;
+}
+
 const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
                                     const api_search_attributes *attributes)
 {
+    const char *fault = search_attributes_unknown(arena, namespace_name, attributes);
+
+    if (fault)
+        return fault;
     if (attributes && attributes->n_indexed_fields > KEYS_MAX)
         return arena_printf(arena, "number of search attributes %zu exceeds limit %d",
                             attributes->n_indexed_fields, KEYS_MAX);
@@ -100,11 +118,8 @@ const char *search_attributes_fault(struct arena *arena, struct slice namespace_
 
         if (is_one_of(name, system_names, COUNT_OF(system_names)))
             return arena_printf(arena, "%s attribute can't be set in SearchAttributes", name);
-        if (!type)
-            return arena_printf(
-                arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
-                SLICE_ARG(namespace_name), name);
-        const char *fault = value_fault(arena, name, type, attributes->indexed_fields[i]->value);
+        must(type != NULL);
+        fault = value_fault(arena, name, type, attributes->indexed_fields[i]->value);
         if (fault)
             return fault;
     }

@@ -10,7 +10,8 @@ TEST(search_values_have_the_type_of_their_attribute)
         bool fits;
     } cases[] = {
         {"Keyword", "\"a\"", true},
-        {"Keyword", " [ \"a\" , \"b\" ] ", true},
+        {"Keyword", " [ \"a\" ] ", true},
+        {"Keyword", "[\"a\",\"b\"]", false},
         {"Keyword", "[]", true},
         {"Keyword", "null", true},
         {"Keyword", "1", false},

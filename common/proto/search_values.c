@@ -1,5 +1,5 @@
 /* search_values.c - does a search attribute's value have the type of the attribute? Spec: the
- * reference decodes values as JSON: null, one value, or a list of values. */
+ * reference decodes values as JSON: null, one value, or a list. */
 #include "common/proto/search_attributes.h"
 
 #include "common/base/buf.h"
@@ -108,8 +108,11 @@ static bool fits(struct json_value value, const char *type)
     return value.kind == JSON_STRING; /* Keyword, KeywordList, Text */
 }
 
+/* A list of one value stands for the value; only an attribute that is a list takes more. */
 static bool list_fits(struct slice in, const char *type)
 {
+    const bool one = strcmp(type, "KeywordList") != 0;
+
     skip_space(&in);
     if (take(&in, SLICE_LIT("]")))
         return true;
@@ -119,7 +122,7 @@ static bool list_fits(struct slice in, const char *type)
         skip_space(&in);
         if (take(&in, SLICE_LIT("]")))
             return true;
-        if (!take(&in, SLICE_LIT(",")))
+        if (one || !take(&in, SLICE_LIT(",")))
             return false;
     }
 }

@@ -22,6 +22,28 @@ static int64_t lesser(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* How the texts about a command name it. */
+static const char *which(struct arena *arena, const struct continuing *c)
+{
+    const char *kind = c->task_queue->kind == TASK_QUEUE_KIND_STICKY ? "TASK_QUEUE_KIND_STICKY"
+                                                                     : "TASK_QUEUE_KIND_NORMAL";
+
+    return arena_printf(arena, ". WorkflowType=%s TaskQueue=name:\"%s\" kind:%s", c->type->name,
+                        c->task_queue->name, kind);
+}
+
+static const char *check_retry(struct arena *arena, const struct continuing *c)
+{
+    const char *bad =
+        check_retry_policy(arena, retry_policy_with_defaults(arena, c->in->retry_policy));
+
+    return bad ? arena_printf(arena,
+                              "invalid WorkflowRetryPolicy on "
+                              "ContinueAsNewWorkflowExecutionCommand: %s%s",
+                              bad, which(arena, c))
+               : NULL;
+}
+
 /* What the command leaves out is as in the run that ends. NULL, or what is wrong. */
 static const char *fill_in(struct transition *t, struct continuing *c)
 {
@@ -49,7 +71,8 @@ static const char *fill_in(struct transition *t, struct continuing *c)
     bad = check_task_queue(arena, c->task_queue, run->task_queue, max);
     if (bad)
         return arena_printf(
-            arena, "error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: %s", bad);
+            arena, "error validating ContinueAsNewWorkflowExecutionCommand TaskQueue: %s%s", bad,
+            which(arena, c));
 
     const struct {
         const pb_duration *span;
@@ -63,13 +86,8 @@ static const char *fill_in(struct transition *t, struct continuing *c)
     for (size_t i = 0; i < COUNT_OF(spans); i++) {
         bad = check_duration(spans[i].span, spans[i].ns);
         if (bad)
-            return arena_printf(arena,
-                                "Invalid %s on ContinueAsNewWorkflowExecutionCommand: %s. "
-                                "WorkflowType=%s TaskQueue=name:\"%s\" kind:%s",
-                                spans[i].name, bad, c->type->name, c->task_queue->name,
-                                c->task_queue->kind == TASK_QUEUE_KIND_STICKY
-                                    ? "TASK_QUEUE_KIND_STICKY"
-                                    : "TASK_QUEUE_KIND_NORMAL");
+            return arena_printf(arena, "Invalid %s on ContinueAsNewWorkflowExecutionCommand: %s%s",
+                                spans[i].name, bad, which(arena, c));
     }
     if (c->run_timeout_ns == 0)
         c->run_timeout_ns = run->run_timeout_ns;
@@ -96,19 +114,21 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
     const char *fault = fill_in(t, c);
 
     if (!fault && c->in->retry_policy)
-        fault =
-            check_retry_policy(t->arena, retry_policy_with_defaults(t->arena, c->in->retry_policy));
+        fault = check_retry(t->arena, c);
     if (!fault && c->in->inherit_build_id &&
         !slice_eq(slice_str(c->task_queue->name), t->run->task_queue))
         fault = "ContinueAsNew with UseCompatibleVersion cannot run on different task queue.";
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
+    fault = search_attributes_unknown(t->arena, t->run->namespace_name, c->in->search_attributes);
+    if (fault)
+        return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, "%s", fault);
     fault = search_attributes_fault(t->arena, t->run->namespace_name, c->in->search_attributes);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
-                           "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: %s. "
-                           "WorkflowType=%s",
-                           fault, c->type->name);
+                           "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: "
+                           "%s%s",
+                           fault, which(t->arena, c));
     if (past(c->in->input ? &c->in->input->base : NULL, t->limits->blob_bytes_max))
         return command_too_large(
             t, ctx, bad,
