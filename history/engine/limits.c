@@ -32,6 +32,11 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     I64(history_bytes_max, LIMIT_HISTORY_SIZE_ERROR);
     I64(suggest_events, LIMIT_HISTORY_COUNT_SUGGEST);
     I64(suggest_bytes, LIMIT_HISTORY_SIZE_SUGGEST);
+    U32(updates_in_flight_max, HISTORY_MAX_UPDATES_IN_FLIGHT);
+    SIZE(updates_in_flight_bytes_max, HISTORY_MAX_UPDATE_BYTES_IN_FLIGHT);
+    U32(updates_max, HISTORY_MAX_UPDATES);
+    limits->updates_suggest_share = dynconf_float(dc, DYNCONF_HISTORY_MAX_UPDATES_SUGGEST, ns);
+    I64(discard_speculative_events_max, HISTORY_DISCARD_SPECULATIVE_EVENTS);
     NS(wft_heartbeat_timeout_ns, HISTORY_WFT_HEARTBEAT_TIMEOUT);
     BOOL(reset_with_pending_children, HISTORY_RESET_WITH_PENDING_CHILDREN);
     limits->task_problems_to_report =

@@ -22,6 +22,11 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(suggest_events);
     SAME(suggest_bytes);
     SAME(sticky_poller_ns);
+    SAME(updates_in_flight_max);
+    SAME(updates_in_flight_bytes_max);
+    SAME(updates_max);
+    check(filled.updates_suggest_share == engine_limits_default.updates_suggest_share);
+    SAME(discard_speculative_events_max);
     SAME(wft_heartbeat_timeout_ns);
     SAME(wft_retry_backoff_after_attempt);
     SAME(reset_with_pending_children);

@@ -80,7 +80,7 @@ static char *request_id(struct transition *t)
     if (wft->poll_id == 0 && !wft->inline_start) /* by a reset: nobody polled */
         return nobodys;
     if (wft->inline_start) /* with the answer to the start, or to the task before */
-        return t->run->last_completed_ns == 0 ? t->run->start_request_id : by_completion;
+        return wft->poll_id == 0 ? t->run->start_request_id : by_completion;
     be64_put(bytes, wft->poll_id);
     be64_put(bytes + 8, wft->start_id);
     char *text = arena_alloc(t->arena, UUID_TEXT_LEN + 1);
@@ -329,7 +329,7 @@ void wft_start(struct transition *t, const struct wft_start *start)
     wft->start_due_ns = 0;
     /* Spec: of an eager start the reference does not know it yet. */
     wft->history_size_bytes =
-        start->by_completion && run->last_completed_ns == 0 ? 0 : run->history_size_bytes;
+        start->by_completion && start->poll_id == 0 ? 0 : run->history_size_bytes;
     if (wft->attempt > 1 && wft->scheduled_event_id != run->next_event_id) {
         wft->attempt = 1;
         wft->scheduled_ns = t->now_ns;

@@ -13,8 +13,12 @@ def play(x):
     asked.tell()
     x.history("history rejected")
     x.describe("describe rejected")
-    asked = ask(x, "yes")
-    task = x.poll(show=True)
+    asked = ask(x, "second no")
+    task = x.poll()
+    also = ask(x, "yes")
+    task = answer(x, task, reject(task, "second no"), return_new_workflow_task=True, show=True, label="next").workflow_task
+    asked.tell()
+    asked = also
     answer(x, task, accept(task, "yes"), done("yes"), show=True)
     asked.tell()
     x.describe("describe accepted")
