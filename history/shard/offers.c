@@ -24,6 +24,17 @@ static struct slice put(uint8_t **at, struct slice bytes)
     return slice_of(start, bytes.len);
 }
 
+/* By sequence: what is durable already goes before what is not yet. */
+static void line_up(struct history_shard *shard, struct hs_offer *offer)
+{
+    struct list *before = &shard->offers;
+
+    while (before->prev != &shard->offers &&
+           CONTAINER_OF(before->prev, struct hs_offer, node)->seq > offer->seq)
+        before = before->prev;
+    list_insert_before(before, &offer->node);
+}
+
 void hs_offer(struct history_shard *shard, const struct run *run, const struct task_change *change,
               int64_t now_ns, int64_t seq)
 {
@@ -48,7 +59,7 @@ void hs_offer(struct history_shard *shard, const struct run *run, const struct t
         .priority = change->priority,
         .created_wall_ns = now_ns,
     };
-    list_push_back(&shard->offers, &offer->node);
+    line_up(shard, offer);
 }
 
 static bool same_queue(const struct rpc_task *a, const struct rpc_task *b)

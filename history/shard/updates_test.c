@@ -2,6 +2,7 @@
  * when it is lost. By hand, as in shard_test.c; the test plays worker and clients. */
 #include "history/shard/shard_fixture.h"
 
+#include "common/store/fault/store_fault.h"
 #include "common/store/memory/store_memory.h"
 
 #include <stdlib.h>
@@ -528,6 +529,44 @@ TEST(test_updates_lost_when_the_cache_holds_nothing_else)
     check(lost > 0 && waiting > 0);
     check(world_reply(w, accepted) == NULL); /* it stands in the history */
     check_polled(w, poll_update(w, "accepted", "u", UNSPECIFIED), ACCEPTED, "none");
+    END_WORLD(w);
+}
+
+/* A step that can't be staged throws the run in memory away: the shard asks again by itself. */
+TEST(test_updates_lost_with_a_step_are_asked_again)
+{
+    struct world *w = calloc(1, sizeof *w);
+    must(w != NULL);
+    store_fault_wipe(DIR_NAME);
+    world_init_on(w, "fault", DIR_NAME);
+    struct rpc_task lost;
+
+    idle(w, "wf");
+    const uint64_t call = update(w, "wf", "u", COMPLETED);
+    must(world_offer(w, &lost));
+    store_fault_set(
+        DIR_NAME,
+        &(struct fault_plan){.kind = FAULT_DISK_FULL, .at = 1, .times = 1, .appends_only = true});
+    world_api(w, METHOD_HISTORY_START_WORKFLOW, world_start_request(w, "other", "r"), SLICE_EMPTY);
+    check(store_fault_hit(DIR_NAME));
+    api_signal_workflow_execution_request signal = API_SIGNAL_WORKFLOW_EXECUTION_REQUEST_INIT;
+    signal.workflow_execution = world_execution(w, "wf");
+    signal.signal_name = world_str(w, "go");
+    const uint64_t refused = world_api(w, METHOD_HISTORY_SIGNAL_WORKFLOW, &signal, SLICE_EMPTY);
+    check_err(world_got(w, refused)->err, ERR_DISK_FULL);
+
+    check(world_reply(w, call) == NULL);
+    (void)world_start_task(w, &lost, 4711, ERR_STALE);
+    struct rpc_task task;
+    do
+        must(world_offer(w, &task)); /* the other one's first task is among them */
+    while (!slice_eq(task.workflow_id, SLICE_LIT("wf")));
+    const uint64_t polled = world_start_task(w, &task, 4712, ERR_OK);
+    const api_poll_workflow_task_queue_response *response =
+        world_answer(w, polled, &api_poll_workflow_task_queue_response__desc);
+    world_pass(w, NS_PER_S); /* the other one's start is appended again */
+    ANSWER(w, world_token(response), NULL, "ok=u", "end=u");
+    check_answer(w, call, COMPLETED, "ok");
     END_WORLD(w);
 }
 

@@ -2,15 +2,12 @@
 in the face of workers that come late and processes that die; updates that start their workflow."""
 
 import asyncio
-from datetime import timedelta
+import signal
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
-    WorkflowUpdateHandle,
     WorkflowUpdateStage,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -22,7 +19,7 @@ import workflows as w
 from harness import eventually, unique
 from history_checker import types_of
 
-ACCEPTED, COMPLETED = WorkflowUpdateStage.ACCEPTED, WorkflowUpdateStage.COMPLETED
+ACCEPTED = WorkflowUpdateStage.ACCEPTED
 TASK = ["WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted"]
 UPDATE = ["WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted"]
 STARTED = "WorkflowExecutionStarted"
@@ -288,9 +285,10 @@ async def test_updates_while_the_workflow_goes_on_as_new(session, queue):
 
 
 @pytest.mark.seconds(180)
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("service", ["history", "matching", "frontend"])
-async def test_a_process_dies_amid_an_update(session, own_server, queue, service):
-    """The client sees a delay and no error (but for the frontend, which was its own connection)."""
+async def test_a_process_ends_amid_an_update(session, own_server, queue, service, sig):
+    """The client sees a delay and no error."""
     word = unique("word")
     async with counting_worker(session, queue):
         handle = await started(session, queue)
@@ -302,7 +300,7 @@ async def test_a_process_dies_amid_an_update(session, own_server, queue, service
             return "WorkflowExecutionUpdateAccepted" in types_of(await session.events(handle.id))
 
         await eventually(accepted, 20, "the update")
-        old = own_server.kill(service)
+        old = own_server.kill(service, sig)
         own_server.wait_restarted(service, old)
         u.Gates.open.add(word)
         assert await asyncio.wait_for(update, 60) == word
@@ -310,11 +308,12 @@ async def test_a_process_dies_amid_an_update(session, own_server, queue, service
 
 
 @pytest.mark.seconds(180)
-async def test_history_dies_before_an_update_is_accepted(session, own_server, queue):
+@pytest.mark.parametrize("sig", [signal.SIGKILL, signal.SIGTERM])
+async def test_history_ends_before_an_update_is_accepted(session, own_server, queue, sig):
     handle = await start(session, queue)
     update = asyncio.ensure_future(handle.execute_update(u.Counter.add, 4, id="kept"))
     await asyncio.sleep(0.3)  # not a wait for anything: mostly it is admitted by then
-    old = own_server.kill("history")
+    old = own_server.kill("history", sig)
     own_server.wait_restarted("history", old)
     assert not update.done()
     async with counting_worker(session, queue):

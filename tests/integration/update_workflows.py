@@ -69,7 +69,7 @@ class Counter:
         self.sum += squared
         return self.sum
 
-    @workflow.update
+    @workflow.update(unfinished_policy=workflow.HandlerUnfinishedPolicy.ABANDON)
     async def wait_for_gate(self, n: int) -> int:
         await workflow.wait_condition(lambda: self.gate)
         self.sum += n
