@@ -46,6 +46,8 @@ static void add_dues_of(struct transition *t, struct due_list *list,
 {
     const int64_t backoff_end_ns = activity_backoff_end_ns(activity);
 
+    t->items_seen++;
+
     for (int32_t type = TIMEOUT_TYPE_START_TO_CLOSE; type <= TIMEOUT_TYPE_HEARTBEAT; type++) {
         const int64_t at_ns = activity_timeout_due_ns(activity, type);
 

@@ -514,6 +514,7 @@ static void add_activity(struct op_list *list, struct buf *buf, struct activity 
     struct row_key key;
     uint8_t id[8];
 
+    list->t->items_seen++;
     be64_put(id, (uint64_t)activity->scheduled_event_id);
     row_key_item(&key, list->t->run, ITEM_ACTIVITY, slice_of(id, sizeof(id)));
     activity_encode(activity, buf);
@@ -542,6 +543,7 @@ static void add_items(struct op_list *list, struct buf *buf)
         add_activity(list, buf, CONTAINER_OF(it, struct activity, changed));
     for (struct list *it; (it = list_pop_front(&run->changed_timers));) {
         const struct timer *timer = CONTAINER_OF(it, struct timer, changed);
+        list->t->items_seen++;
         row_key_item(&key, run, ITEM_TIMER, bytes_slice(timer->timer_id));
         timer_encode(timer, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
@@ -549,6 +551,7 @@ static void add_items(struct op_list *list, struct buf *buf)
     for (struct list *it; (it = list_pop_front(&run->changed_signals));) {
         const struct signal_request *signal = CONTAINER_OF(it, struct signal_request, changed);
         uint8_t value[1 + 8] = {ROW_VERSION};
+        list->t->items_seen++;
         be64_put(value + 1, (uint64_t)signal->at_ns);
         buf_append(buf, value, sizeof(value));
         row_key_item(&key, run, ITEM_SIGNAL_REQUEST, signal->id);

@@ -41,6 +41,7 @@ void engine_fire_timers(struct transition *t)
                 memcpy(more, due, count * sizeof(*more));
             due = more;
         }
+        t->items_seen++;
         heap_remove(deadlines, &timer->deadline);
         due[count++] = timer;
     }

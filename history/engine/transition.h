@@ -133,8 +133,10 @@ struct transition {
     uint32_t deferred_count;
     bool workflow_task_needed;
     const api_command *command; /* its metadata goes into the first event that it makes */
-    bool started_rides;         /* only a workflow task's Started was recorded: exempt from waiting
-                                   (design section 5, release rule) */
+    size_t items_seen;  /* pending activities, timers and signals that the step looked at, for what
+                           is due and for its rows: what it changes, however many there are */
+    bool started_rides; /* only a workflow task's Started was recorded: exempt from waiting
+                           (design section 5, release rule) */
 };
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena);
