@@ -129,6 +129,7 @@ static void check_event(struct events *e, const api_history_event *event)
         check_completed(e, event);
         break;
     default:
+        user_updates_check_event(sim, e->run->run_id, event);
         break;
     }
 }
@@ -297,4 +298,6 @@ void check_end(struct sim *sim)
         check_script(&sim->scripts[i]);
     if (!sim->broken)
         check_completions(sim);
+    if (!sim->broken)
+        user_updates_check(sim);
 }

@@ -278,6 +278,7 @@ static void send_signals(struct sim_script *script)
         signal->index = i;
         sim_later(sim, sim_between(sim, 0, 8 * NS_PER_S), send_signal, signal);
     }
+    user_updates_begin(script);
     for (uint64_t i = rng_below(&sim->rng, 3); i > 0; i--)
         query_later(script, sim_between(sim, 0, 20 * NS_PER_S));
     if (script->cancel_ns)

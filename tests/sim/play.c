@@ -148,7 +148,8 @@ void play_event(struct sim *sim, struct view *view, const struct sim_script *scr
         view->cancel_requested = true;
         break;
     default:
-        (void)view_child_event(sim, view, script, event);
+        (void)(user_updates_event(sim, view, script, event) ||
+               view_child_event(sim, view, script, event));
         break;
     }
 }

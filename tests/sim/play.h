@@ -18,12 +18,15 @@ struct view { /* what a worker knows of a run, from its events */
     bool cancel_requested;
     bool child_initiated, child_started, child_ended;
     uint32_t signals_initiated, signals_answered; /* to the child */
+    bool update_accepted[SCRIPT_UPDATES], update_completed[SCRIPT_UPDATES];
     bool unsure; /* of what was seen last: the task that showed it is not known to be completed */
 };
 
 struct decision {
-    api_command *commands[STEP_ACTIVITIES + STEP_TIMERS + SCRIPT_SIGNALS + 1];
+    api_command *commands[STEP_ACTIVITIES + STEP_TIMERS + SCRIPT_SIGNALS + 1 + 2 * SCRIPT_UPDATES];
     size_t count;
+    api_message *messages[2 * SCRIPT_UPDATES];
+    size_t message_count;
 };
 
 /* The step (times STEP_ACTIVITIES) and place of an activity by its id; -1: not a script's. */
@@ -34,5 +37,14 @@ void play_event(struct sim *sim, struct view *view, const struct sim_script *scr
 /* The commands of a workflow task that has shown all of `view`. */
 void play_decide(struct sim *sim, struct decision *d, const struct view *view,
                  const struct sim_script *script);
+
+/* -- updates.c -- */
+/* false: an event of another sort. */
+bool user_updates_event(struct sim *sim, struct view *view, const struct sim_script *script,
+                        const api_history_event *event);
+/* The messages for the updates that came with the task, and for those that are to be completed. */
+void user_updates_answer(struct sim *sim, struct decision *d, const struct view *view,
+                         const struct sim_script *script,
+                         const api_poll_workflow_task_queue_response *task);
 
 #endif

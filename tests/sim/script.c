@@ -37,6 +37,10 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
     script->step_count = (uint32_t)sim_between(sim, 1, SCRIPT_STEPS - 1);
     script->generations = sim_chance(sim, 250000) ? (uint32_t)sim_between(sim, 2, 3) : 1;
     script->signals = sim_chance(sim, 600000) ? (uint32_t)sim_between(sim, 1, SCRIPT_SIGNALS) : 0;
+    script->updates = sim_chance(sim, 400000) ? (uint32_t)sim_between(sim, 1, SCRIPT_UPDATES) : 0;
+    for (uint32_t i = 0; i < script->updates; i++)
+        script->update_kinds[i] =
+            (enum update_kind)sim_between(sim, UPDATE_IS_QUICK, UPDATE_IS_REJECTED);
     script->fails = sim_chance(sim, 100000);
     script->obeys_cancel = sim_chance(sim, 500000);
     script->start_ns = draw_ms(sim, 0, 15000);

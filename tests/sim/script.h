@@ -6,7 +6,13 @@
 #include "common/proto/wire.h"
 #include "tests/sim/sim.h"
 
-enum { SCRIPT_STEPS = 5, STEP_ACTIVITIES = 3, STEP_TIMERS = 2, SCRIPT_SIGNALS = 5 };
+enum {
+    SCRIPT_STEPS = 5,
+    STEP_ACTIVITIES = 3,
+    STEP_TIMERS = 2,
+    SCRIPT_SIGNALS = 5,
+    SCRIPT_UPDATES = 3
+};
 #define SIM_QUEUE "queue"
 
 struct script_activity {
@@ -24,6 +30,9 @@ struct script_step {
     uint32_t signals; /* so many have come by its end, since the first run */
 };
 
+/* What a worker does about an update. */
+enum update_kind { UPDATE_IS_QUICK, UPDATE_IS_SLOW, UPDATE_IS_REJECTED };
+
 struct sim_script {
     struct sim *sim;
     const char *workflow_id;
@@ -31,7 +40,9 @@ struct sim_script {
     uint32_t step_count;
     uint32_t generations; /* runs: all but the last continue as new */
     uint32_t signals;     /* that clients send */
-    bool fails;           /* the last run fails, it does not complete */
+    uint32_t updates;     /* that clients ask for */
+    enum update_kind update_kinds[SCRIPT_UPDATES];
+    bool fails; /* the last run fails, it does not complete */
     bool obeys_cancel;
     struct sim_script *parent; /* NULL: a client starts it; else a step of its parent, which also
                                   sends the signals */
@@ -71,6 +82,11 @@ api_common_workflow_execution *sim_execution(struct sim *sim, const char *workfl
 api_task_queue *sim_task_queue(struct sim *sim, const char *name, const char *sticky_of);
 /* Decode in the scratch arena; must succeed. */
 void *sim_decode(struct sim *sim, const ProtobufCMessageDescriptor *desc, struct slice bytes);
+
+/* -- updates (updates.c) -- */
+void user_updates_begin(struct sim_script *script);
+void user_updates_check_event(struct sim *sim, const char *run_id, const api_history_event *event);
+void user_updates_check(struct sim *sim);
 
 /* -- users that ask again, as SDKs do, with the same request (client.c) -- */
 bool user_retries(enum err err);

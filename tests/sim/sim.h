@@ -114,7 +114,7 @@ struct sim {
     struct list workers;  /* struct sim_worker */
     struct map done_work; /* oracle.c: what users did and saw */
     struct map facts;
-    uint32_t queries; /* answered */
+    uint32_t queries, updates; /* answered, with an outcome */
     uint32_t crashes, resets, lost_shards, opens, workers_made;
 };
 

@@ -78,23 +78,41 @@ struct answer { /* of a task, on its way after the work */
     struct sim_ask ask;
     struct fact *acked; /* counted when the answer is accepted */
     struct sim_worker *worker;
-    struct view *view; /* of a workflow task that is completed */
-    int64_t beat_ns;   /* heartbeats until then */
+    struct view *view;        /* of a workflow task that is completed */
+    int64_t started_event_id; /* of that task */
+    int64_t beat_ns;          /* heartbeats until then */
     struct slice token;
     const char *workflow_id;
 };
+
+/* The task itself may leave no events after all, when nobody needed it: those before it stay. */
+static void task_completed(const struct answer *answer, struct slice body)
+{
+    struct sim *sim = answer->worker->sim;
+    const api_respond_workflow_task_completed_response *response =
+        sim_decode(sim, &api_respond_workflow_task_completed_response__desc, body);
+    struct view *view = answer->view;
+
+    view->unsure = false;
+    if (response->reset_history_event_id == 0)
+        return;
+    if (response->reset_history_event_id > answer->started_event_id - 2)
+        sim_fail(sim, "a discarded task takes its own events only", "run %s: back to %lld of %lld",
+                 view->run_id, (long long)response->reset_history_event_id,
+                 (long long)answer->started_event_id);
+    view->last_event_id = answer->started_event_id - 2;
+}
 
 static void answer_answered(void *arg, enum err err, const char *text, struct slice body)
 {
     struct answer *answer = arg;
 
     UNUSED(text);
-    UNUSED(body);
     sim_note(answer->worker->sim, "answered", answer->ask.method, err);
     if (err == ERR_OK && answer->acked)
         answer->acked->count++;
     if (err == ERR_OK && answer->view)
-        answer->view->unsure = false;
+        task_completed(answer, body);
     poll_later(answer->poll, 0);
 }
 
@@ -144,10 +162,16 @@ static void complete_task(struct answer *answer, const struct decision *d,
         sim_message(sim, &api_respond_workflow_task_completed_request__desc);
 
     request->identity = sim_str(sim, answer->worker->identity);
+    request->capabilities =
+        sim_message(sim, &api_respond_workflow_task_completed_request_capabilities__desc);
+    request->capabilities->discard_speculative_workflow_task_with_events = true;
     answer_queries(sim, request, task);
     request->n_commands = d->count;
     request->commands = ARENA_ARRAY(&sim->arena, api_command *, d->count + 1);
     memcpy(request->commands, d->commands, d->count * sizeof *request->commands);
+    request->n_messages = d->message_count;
+    request->messages = ARENA_ARRAY(&sim->arena, api_message *, d->message_count + 1);
+    memcpy(request->messages, d->messages, d->message_count * sizeof *request->messages);
     if (answer->worker->sticky) {
         request->sticky_attributes = sim_message(sim, &api_sticky_execution_attributes__desc);
         request->sticky_attributes->worker_task_queue =
@@ -296,8 +320,10 @@ static void on_workflow_task(struct poll *poll, struct slice body)
     } else if (sim_faulty(sim, sim->faults.worker_slow_ppm / 4)) {
         fail_task(answer, WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE);
     } else {
+        user_updates_answer(sim, &d, view, script, task);
         play_decide(sim, &d, view, script);
         answer->view = view;
+        answer->started_event_id = task->started_event_id;
         complete_task(answer, &d, task);
         sim_note_text(sim, "  %zu commands, first of type %d; knows event %lld, %u signals",
                       d.count, d.count ? (int)d.commands[0]->command_type : 0,
