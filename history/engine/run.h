@@ -163,8 +163,9 @@ struct run {
     /* volatile, or follows from the above */
     struct list active_updates; /* struct update: in flight, oldest first */
     uint32_t active_update_count;
-    size_t active_update_bytes; /* ids and requests of these */
-    uint64_t dropped_start_id;  /* of the last speculative task that left no trace */
+    size_t active_update_bytes;  /* ids and requests of these */
+    uint64_t dropped_start_id;   /* of the last speculative task that left no trace */
+    int64_t dropped_to_event_id; /* where its worker had to go back to */
 
     /* bookkeeping of one transition, empty between two */
     bool dirty;                /* the execution row must be written */

@@ -362,6 +362,10 @@ TEST(test_update_goes_to_the_worker_as_a_message)
     done =
         engine_decode(&rig.arena, &api_respond_workflow_task_completed_response__desc, rig.reply);
     check_i64(done->reset_history_event_id, 3);
+    rig_run(&rig, "upd=u spoll sdone:no=u signal spoll sdone old");
+    done =
+        engine_decode(&rig.arena, &api_respond_workflow_task_completed_response__desc, rig.reply);
+    check_i64(done->reset_history_event_id, 3); /* where it was then, not where the run is now */
     rig_run(&rig, "upd=w spoll sdone:ok=w");
     done =
         engine_decode(&rig.arena, &api_respond_workflow_task_completed_response__desc, rig.reply);

@@ -130,6 +130,7 @@ static void drop_task(struct transition *t,
 
     t->keeps_speculative = true;
     run->dropped_start_id = run->wft.start_id;
+    run->dropped_to_event_id = run->last_started_event_id;
     bytes_clear(&run->wft.identity);
     run->wft = (struct workflow_task){.state = WFT_NONE, .attempt = 1};
     set_sticky(t, request);
@@ -179,7 +180,7 @@ static void completed_reply(struct transition *t, uint64_t start_id, struct slic
         engine_message(t->arena, &api_respond_workflow_task_completed_response__desc);
 
     if (t->run->dropped_start_id == start_id) /* the worker goes back to what is written */
-        response->reset_history_event_id = t->run->last_started_event_id;
+        response->reset_history_event_id = t->run->dropped_to_event_id;
     if (run_is_open(t->run))
         engine_start_eager_activities(t, start_id, identity, response);
     t->reply = transition_pack(t, response);
