@@ -45,13 +45,14 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
     if (err != ERR_OK)
         return err_fail(detail, ERR_CORRUPT, "the stored namespace cannot be read");
 
+    const struct slice name = slice_str(ns->name);
     info->capabilities = ARENA_NEW(arena, capabilities_type);
     *info->capabilities = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
-    info->capabilities->sync_update = true;
-    info->capabilities->async_update = true;
+    info->capabilities->sync_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES, name);
+    info->capabilities->async_update =
+        dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES_ACCEPTED, name);
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
-    const struct slice name = slice_str(ns->name);
     info->capabilities->workflow_pause =
         dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED, name);
     info->limits->blob_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_BLOB_SIZE_ERROR, name);

@@ -3,9 +3,9 @@
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
-/* In all; history answers a wait after 20 s with the stage reached, and is asked again in between
- * when its owner goes. The client's own deadline is kept. */
-enum { UPDATE_WAIT_MS = 60000 };
+/* In all, beyond what history lets a call wait: for the owners that are lost meanwhile. The
+ * client's own deadline is kept. */
+enum { UPDATE_MARGIN_MS = 40000 };
 
 #define OPERATION_IS(which)                                                                        \
     TEMPORAL__API__WORKFLOWSERVICE__V1__EXECUTE_MULTI_OPERATION_REQUEST__OPERATION__OPERATION_##which
@@ -29,6 +29,49 @@ static bool fill_update_id(struct fe_call *fc, api_meta *meta)
     return true;
 }
 
+static int64_t wait_ms(const struct fe_call *fc)
+{
+    const int64_t poll_ns =
+        dynconf_duration(fc->fe->dynconf, DYNCONF_HISTORY_LONG_POLL, slice_str(fc->ns->name));
+
+    return poll_ns / NS_PER_MS + UPDATE_MARGIN_MS;
+}
+
+static enum err denied(struct fe_call *fc, const char *text)
+{
+    return errdetail_permission_denied(fc->arena, &fc->detail, NULL, "%s", text);
+}
+
+static bool is_on(const struct fe_call *fc, enum dynconf_key key)
+{
+    return dynconf_bool(fc->fe->dynconf, key, slice_str(fc->ns->name));
+}
+
+static enum err check_on(struct fe_call *fc)
+{
+    if (is_on(fc, DYNCONF_FRONTEND_UPDATES))
+        return ERR_OK;
+    return denied(fc, "UpdateWorkflowExecution operation is disabled on this namespace.");
+}
+
+static enum err check_allowed(struct fe_call *fc,
+                              const api_update_workflow_execution_request *request)
+{
+    const uint32_t stage = request->wait_policy ? request->wait_policy->lifecycle_stage : 0;
+    const enum err err = check_on(fc);
+
+    if (err != ERR_OK)
+        return err;
+    if (stage == UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED)
+        return denied(fc, "UpdateWorkflowExecution issued asynchronously and waiting on update "
+                          "admitted is not supported.");
+    if (stage == UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED &&
+        !is_on(fc, DYNCONF_FRONTEND_UPDATES_ACCEPTED))
+        return denied(fc, "UpdateWorkflowExecution issued asynchronously and waiting on update "
+                          "accepted is disabled on this namespace.");
+    return ERR_OK;
+}
+
 static enum err check_update(struct fe_call *fc,
                              const api_update_workflow_execution_request *request, bool *filled)
 {
@@ -46,12 +89,8 @@ static enum err check_update(struct fe_call *fc,
         return invalid(fc, "Update input is not set on request.");
     if (asked->input->name[0] == '\0')
         return invalid(fc, "Update name is not set on request.");
-    if (request->wait_policy &&
-        request->wait_policy->lifecycle_stage == UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ADMITTED)
-        return errdetail_permission_denied(
-            fc->arena, &fc->detail, NULL,
-            "UpdateWorkflowExecution issued asynchronously and waiting on update admitted is not "
-            "supported.");
+    if ((err = check_allowed(fc, request)) != ERR_OK)
+        return err;
     if (asked->n_completion_callbacks > 0)
         return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
                         "CompletionCallbacks is not supported by this server yet.");
@@ -71,7 +110,7 @@ enum err fe_update_workflow(struct fe_call *fc)
                                     .workflow_id = request->workflow_execution->workflow_id,
                                     .request = filled ? proto_encode(fc->arena, request)
                                                       : fc->call->request,
-                                    .timeout_ms = UPDATE_WAIT_MS,
+                                    .timeout_ms = wait_ms(fc),
                                     .repeatable = true,
                                     .waits = true});
 }
@@ -84,6 +123,9 @@ enum err fe_poll_update(struct fe_call *fc)
 
     if (!ref)
         return invalid(fc, "UpdateRef is not set on request.");
+    const enum err err = check_on(fc);
+    if (err != ERR_OK)
+        return err;
     const api_common_workflow_execution *execution = ref->workflow_execution;
     if (!execution || execution->workflow_id[0] == '\0')
         return invalid(fc, "Can't load workflow execution.  WorkflowId not set.");
@@ -92,7 +134,7 @@ enum err fe_poll_update(struct fe_call *fc)
     return fe_forward_history(fc, &(struct fe_to_history){.method = METHOD_HISTORY_POLL_UPDATE,
                                                           .workflow_id = execution->workflow_id,
                                                           .request = fc->call->request,
-                                                          .timeout_ms = UPDATE_WAIT_MS,
+                                                          .timeout_ms = wait_ms(fc),
                                                           .repeatable = true,
                                                           .waits = true});
 }
@@ -191,7 +233,7 @@ enum err fe_execute_multi_operation(struct fe_call *fc)
         &(struct fe_to_history){.method = METHOD_HISTORY_MULTI_OPERATION,
                                 .workflow_id = request->operations[0]->start_workflow->workflow_id,
                                 .request = proto_encode(fc->arena, request),
-                                .timeout_ms = UPDATE_WAIT_MS,
+                                .timeout_ms = wait_ms(fc),
                                 .repeatable = true,
                                 .waits = true});
 }

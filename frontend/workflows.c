@@ -272,8 +272,14 @@ enum err fe_describe_workflow(struct fe_call *fc)
                                                       .repeatable = true});
 }
 
-/* A long poll of the reference ends, empty, after 20 s; the client's own deadline is kept. */
-enum { HISTORY_POLL_MS = 30000 };
+/* A long poll ends, empty, when history lets it; the client's own deadline is kept. */
+static int64_t history_poll_ms(const struct fe_call *fc)
+{
+    const int64_t poll_ns =
+        dynconf_duration(fc->fe->dynconf, DYNCONF_HISTORY_LONG_POLL, slice_str(fc->ns->name));
+
+    return poll_ns / NS_PER_MS + 10000;
+}
 
 enum err fe_get_history(struct fe_call *fc)
 {
@@ -286,7 +292,7 @@ enum err fe_get_history(struct fe_call *fc)
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_GET_HISTORY,
                                     .workflow_id = req->execution->workflow_id,
                                     .request = fc->call->request,
-                                    .timeout_ms = req->wait_new_event ? HISTORY_POLL_MS : 0,
+                                    .timeout_ms = req->wait_new_event ? history_poll_ms(fc) : 0,
                                     .repeatable = true});
 }
 

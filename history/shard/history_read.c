@@ -273,7 +273,7 @@ static void wait_for_events(struct history_shard *shard, struct hs_request *req,
                             const struct hs_entry *entry)
 {
     struct hs_waiters *waiters = find_waiters(shard, entry->run_id);
-    int64_t until_ns = hs_mono_ns(shard) + HS_LONG_POLL_NS;
+    int64_t until_ns = hs_mono_ns(shard) + hs_long_poll_ns(shard, req->api.namespace_name);
 
     if (req->deadline_mono_ns != INT64_MAX &&
         req->deadline_mono_ns - HS_LONG_POLL_BUFFER_NS < until_ns)

@@ -37,7 +37,7 @@ enum {
 #define HS_SETTLE_NS (500 * NS_PER_MS)  /* age at which a farther one goes to timers */
 #define HS_OVERDUE_NS (1 * NS_PER_S)    /* what timers did not fire by then, the shard does */
 #define HS_DELIVERY_NS (60 * NS_PER_S)  /* then its acknowledgement is taken to be lost */
-#define HS_LONG_POLL_NS (20 * NS_PER_S) /* history.longPollExpirationInterval */
+#define HS_LONG_POLL_NS (20 * NS_PER_S) /* where there are no settings */
 #define HS_LONG_POLL_BUFFER_NS NS_PER_S /* answered that much before the caller's deadline */
 
 struct hs_request;
@@ -343,6 +343,8 @@ void hs_limits_init(struct history_shard *shard);
 void hs_limits_release(struct history_shard *shard);
 /* Those of a namespace as the dynamic configuration has them; the shard's. */
 const struct engine_limits *hs_limits_of(struct history_shard *shard, struct slice namespace_name);
+/* history.longPollExpirationInterval */
+int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name);
 
 /* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
 

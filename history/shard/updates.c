@@ -311,6 +311,14 @@ static bool ask_later(struct history_shard *shard, struct hs_request *req)
     return true;
 }
 
+static bool is_on(const struct history_shard *shard, const struct hs_request *req,
+                  enum dynconf_key key)
+{
+    const struct dynconf *dc = shard->options.dynconf;
+
+    return !dc || dynconf_bool(dc, key, req->api.namespace_name);
+}
+
 /* Spec: a start may bring the workflow back that the update lost: the reference asks once more, and
  * says then that asking again is worth it. Gives true when the request goes on. */
 static bool start_again(struct history_shard *shard, struct hs_request *req, enum err *err)
@@ -320,8 +328,11 @@ static bool start_again(struct history_shard *shard, struct hs_request *req, enu
     if (!wait->with_start || wait->started || *err != ERR_NOT_FOUND ||
         strcmp(req->detail.text, closing_text) != 0)
         return false;
-    if (wait->asked_again == 0 && ask_again(shard, req))
+    if (wait->asked_again == 0 && is_on(shard, req, DYNCONF_HISTORY_UPDATE_WITH_START_AGAIN) &&
+        ask_again(shard, req))
         return true;
+    if (!is_on(shard, req, DYNCONF_HISTORY_UPDATE_WITH_START_RETRYABLE))
+        return false;
     req->detail = (struct err_detail){0};
     *err = err_fail(&req->detail, ERR_ABORTED, "%s", closing_text);
     return false;
@@ -383,7 +394,7 @@ static void wait_for_update(struct history_shard *shard, struct hs_request *req)
 {
     const struct hs_update_wait *wait = req->update;
     struct hs_run_updates *run = find_run(shard, wait->run_id);
-    int64_t until_ns = hs_mono_ns(shard) + HS_LONG_POLL_NS;
+    int64_t until_ns = hs_mono_ns(shard) + hs_long_poll_ns(shard, req->api.namespace_name);
 
     if (run && run->count >= HS_UPDATE_WAITERS_MAX) {
         answer_error(shard, req,
