@@ -6,6 +6,7 @@
 #include "history/engine/child.h"
 #include "history/engine/message_splice.h"
 #include "history/engine/reset_points.h"
+#include "history/engine/update_item.h"
 
 #include <stdlib.h>
 
@@ -195,7 +196,8 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
     /* Spec: a signal that comes with the start has its request id, and the reference its event. */
     start->value->event_id =
         map_get(&run->signal_request_ids, slice_str(run->start_request_id)) ? 2 : 1;
-    extended->request_id_infos = ARENA_ARRAY(arena, entry *, 1 + run->attached_requests.count);
+    extended->request_id_infos =
+        ARENA_ARRAY(arena, entry *, 1 + run->attached_requests.count + run->updates.count);
     extended->request_id_infos[extended->n_request_id_infos++] = start;
     for (struct map_node *it = map_next(&run->attached_requests, NULL); it;
          it = map_next(&run->attached_requests, it)) {
@@ -207,6 +209,20 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
         info->value->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED;
         info->value->event_id = attached->event_id;
         info->value->buffered = attached->event_id == 0;
+        extended->request_id_infos[extended->n_request_id_infos++] = info;
+    }
+    for (struct map_node *it = map_next(&run->updates, NULL); it;
+         it = map_next(&run->updates, it)) {
+        const struct update *update = CONTAINER_OF(it, struct update, node);
+        int32_t type;
+        const int64_t event_id = update_request_event(update, &type);
+        if (update->request_id.len == 0 || event_id == 0)
+            continue;
+        entry *info = engine_message(arena, start->base.descriptor);
+        info->key = arena_str(arena, bytes_slice(update->request_id));
+        info->value = engine_message(arena, &api_request_id_info__desc);
+        info->value->event_type = (Temporal__Api__Enums__V1__EventType)type;
+        info->value->event_id = event_id;
         extended->request_id_infos[extended->n_request_id_infos++] = info;
     }
     return extended;

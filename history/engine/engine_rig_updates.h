@@ -115,6 +115,7 @@ static api_update_request *rig_update_request(struct rig *rig, const char *id)
     request->input = engine_message(&rig->arena, &api_input__desc);
     request->input->name = name;
     request->input->args = engine_payloads_of_text(&rig->arena, "arg");
+    request->request_id = arena_printf(&rig->arena, "request of %s", id);
     return request;
 }
 

@@ -525,6 +525,7 @@ static bool apply_update_admitted(struct rebuilding *r)
         return wrong(r, "an update is admitted twice");
     struct update *update = update_new(slice_str(a->request->meta->update_id));
     update->admitted_event_id = r->event->event_id;
+    bytes_set(&update->request_id, slice_str(a->request->request_id));
     run_update_put(r->run, update);
     run_update_dirty(r->run, update);
     return true;
@@ -541,6 +542,8 @@ static bool apply_update_accepted(struct rebuilding *r)
     struct update *update = run_update(r->run, id);
     if (!update) {
         update = update_new(id);
+        if (a->accepted_request)
+            bytes_set(&update->request_id, slice_str(a->accepted_request->request_id));
         run_update_put(r->run, update);
     }
     if (update->accepted_event_id != 0)

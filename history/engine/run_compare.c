@@ -183,6 +183,8 @@ static void compare_updates(struct comparing *c)
         UPDATE_I64(DERIVED, accepted_event_id);
         UPDATE_I64(DERIVED, completed_event_id);
         UPDATE_I64(DURABLE, rejected);
+        differ_bytes(c, DERIVED, "update request_id", bytes_slice(a->request_id),
+                     b ? bytes_slice(b->request_id) : SLICE_EMPTY);
 #undef UPDATE_I64
     }
 }

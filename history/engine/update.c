@@ -239,6 +239,8 @@ static void admit(struct transition *t, struct update *known, const api_update_r
     update->state = UPDATE_ADMITTED;
     run_update_put(run, update);
     run_update_set_request(run, update, transition_pack(t, request));
+    if (!known) /* else the event's stays */
+        bytes_set(&update->request_id, slice_str(request->request_id));
     if (known)
         run_update_dirty(run, update);
 }
@@ -306,6 +308,7 @@ void run_update_reapply(struct transition *t, const api_history_event *event)
     a->origin = (Temporal__Api__Enums__V1__UpdateAdmittedEventOrigin)origin;
     struct update *update = update_new(slice_str(request->meta->update_id));
     update->admitted_event_id = transition_event(t, out);
+    bytes_set(&update->request_id, slice_str(request->request_id));
     run_update_put(run, update);
     run_update_dirty(run, update);
 }

@@ -1,6 +1,7 @@
 /* update_item.c - see update_item.h. */
 #include "history/engine/update_item.h"
 
+#include "api.h"
 #include "common/pack/record.h"
 
 #include <stdlib.h>
@@ -21,6 +22,7 @@ void update_free(struct update *update)
         return;
     bytes_clear(&update->id);
     bytes_clear(&update->request);
+    bytes_clear(&update->request_id);
     free(update);
 }
 
@@ -115,7 +117,21 @@ enum update_state update_stored_state(const struct update *update)
                                        : UPDATE_ADMITTED;
 }
 
-enum update_key { KEY_ID = 1, KEY_ADMITTED, KEY_ACCEPTED, KEY_COMPLETED, KEY_REJECTED };
+int64_t update_request_event(const struct update *update, int32_t *type)
+{
+    *type = update->admitted_event_id ? EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED
+                                      : EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED;
+    return update->admitted_event_id ? update->admitted_event_id : update->accepted_event_id;
+}
+
+enum update_key {
+    KEY_ID = 1,
+    KEY_ADMITTED,
+    KEY_ACCEPTED,
+    KEY_COMPLETED,
+    KEY_REJECTED,
+    KEY_REQUEST_ID,
+};
 
 void update_encode(const struct update *update, struct buf *out)
 {
@@ -132,6 +148,8 @@ void update_encode(const struct update *update, struct buf *out)
         rec_put_i64(&w, KEY_COMPLETED, update->completed_event_id);
     if (update->rejected)
         rec_put_bool(&w, KEY_REJECTED, true);
+    if (update->request_id.len > 0)
+        rec_put_bytes(&w, KEY_REQUEST_ID, bytes_slice(update->request_id));
     rec_end(&w);
 }
 
@@ -146,6 +164,7 @@ enum err update_decode(struct arena *scratch, struct slice bytes, struct update 
     const int64_t admitted = rec_i64(&r, KEY_ADMITTED, 0), accepted = rec_i64(&r, KEY_ACCEPTED, 0);
     const int64_t completed = rec_i64(&r, KEY_COMPLETED, 0);
     const bool rejected = rec_bool(&r, KEY_REJECTED, false);
+    const struct slice request_id = rec_bytes(&r, KEY_REQUEST_ID);
     if (r.malformed || id.len == 0 || admitted < 0 || accepted < 0 || completed < 0 ||
         (admitted == 0 && accepted == 0) || (completed != 0 && accepted == 0) ||
         (rejected && (admitted == 0 || accepted != 0)))
@@ -155,6 +174,7 @@ enum err update_decode(struct arena *scratch, struct slice bytes, struct update 
     update->accepted_event_id = accepted;
     update->completed_event_id = completed;
     update->rejected = rejected;
+    bytes_set(&update->request_id, request_id);
     update->state = update_stored_state(update);
     *out = update;
     return ERR_OK;

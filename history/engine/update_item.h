@@ -25,6 +25,7 @@ struct update {
     struct bytes id;
     /* derived; 0: no such event */
     int64_t admitted_event_id, accepted_event_id, completed_event_id;
+    struct bytes request_id; /* of its request; may be empty */
     /* durable-only */
     bool rejected; /* after an Admitted event; otherwise a rejected update is gone */
     /* volatile */
@@ -49,6 +50,9 @@ void run_update_clean(struct update *update);
 void run_update_set_request(struct run *run, struct update *update, struct slice request);
 void run_updates_free(struct run *run);
 size_t run_updates_bytes(const struct run *run);
+
+/* The event that has its request: Admitted or Accepted, as `type`. 0: there is none yet. */
+int64_t update_request_event(const struct update *update, int32_t *type);
 
 /* The state that its events and `rejected` speak of. */
 enum update_state update_stored_state(const struct update *update);

@@ -35,6 +35,7 @@ TEST(test_update_item_survives_its_row)
         update->accepted_event_id = cases[i].accepted;
         update->completed_event_id = cases[i].completed;
         update->rejected = cases[i].rejected;
+        bytes_set(&update->request_id, SLICE_LIT("a request"));
         check_ok(through_a_row(update, &back));
         check_slice(bytes_slice(back->id), SLICE_LIT("an id"));
         check_i64(back->admitted_event_id, cases[i].admitted);
@@ -42,6 +43,7 @@ TEST(test_update_item_survives_its_row)
         check_i64(back->completed_event_id, cases[i].completed);
         check_i64(back->rejected, cases[i].rejected);
         check_i64(back->state, cases[i].state);
+        check_slice(bytes_slice(back->request_id), SLICE_LIT("a request"));
         update_free(update);
         update_free(back);
     }

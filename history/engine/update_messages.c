@@ -213,6 +213,7 @@ static enum err resurrect(struct transition *t, struct command_context *ctx, con
     struct update *update = update_new(slice_str(id));
     run_update_put(t->run, update);
     run_update_set_request(t->run, update, transition_pack(t, request));
+    bytes_set(&update->request_id, slice_str(request->request_id));
     touch(t, update)->resurrected = true;
     *out = update;
     return ERR_OK;

@@ -457,6 +457,35 @@ TEST(test_update_in_memory_is_lost_with_the_process_and_nothing_else)
     play(scenarios, COUNT_OF(scenarios));
 }
 
+TEST(test_update_request_ids_are_described_with_their_events)
+{
+    struct rig rig;
+
+    rig_init(&rig, "request ids");
+    rig_run(&rig, "start reapply=r upd=u upd=v poll done:ok=u,no=v upd=w");
+    const api_describe_workflow_execution_response *described =
+        engine_decode(&rig.arena, &api_describe_workflow_execution_response__desc,
+                      engine_describe(rig.run, &rig.arena, rig.now_ns));
+    const api_workflow_execution_extended_info *info = described->workflow_extended_info;
+    size_t admitted = 0, accepted = 0;
+    for (size_t i = 0; i < info->n_request_id_infos; i++) {
+        const char *id = info->request_id_infos[i]->key;
+        const api_request_id_info *of = info->request_id_infos[i]->value;
+        if (of->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED) {
+            check_str(id, "request of r");
+            check_i64(of->event_id, 3);
+            admitted++;
+        } else if (of->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED) {
+            check_str(id, "request of u");
+            check_i64(of->event_id, 6);
+            accepted++;
+        }
+    }
+    check_i64((int64_t)admitted, 1);
+    check_i64((int64_t)accepted, 1);
+    rig_release(&rig);
+}
+
 /* Nothing is stored for what leaves no trace. */
 TEST(test_update_rejected_writes_nothing)
 {
