@@ -48,7 +48,7 @@ static void rig_returns(struct rig *rig, struct slice events, uint32_t excluded,
 static struct rebuilding *rig_rebuild_to(struct rig *rig, const char *run_id, int64_t fork,
                                          struct slice before)
 {
-    struct rebuilding *rebuilding = rebuild_new(run_id, true);
+    struct rebuilding *rebuilding = rebuild_new(run_id, rig->run->start_request_id, true);
     struct err_detail detail = {0};
     struct arena scratch;
     const char *why;

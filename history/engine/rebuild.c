@@ -35,6 +35,7 @@ struct rebuilding {
     struct superseded *superseded; /* in the run's arena */
     struct run *run;
     char run_id[UUID_TEXT_LEN + 1]; /* of the run to be made; "": that of the Started event */
+    struct bytes request_id;        /* of the start */
     bool task_failed;               /* the last workflow task did not complete */
     bool keep_initiated;
     struct map initiated;
@@ -143,8 +144,8 @@ static bool apply_started(struct rebuilding *r)
     run->start_identity = keep(r, a->identity);
     keep_relations(r, a);
     run_set_versioning_override(run, r->arena, a->versioning_override);
-    run_callbacks_add(run, r->arena, r->event, "", a->n_completion_callbacks,
-                      a->completion_callbacks);
+    run_callbacks_add(run, r->arena, r->event, arena_str(r->arena, bytes_slice(r->request_id)),
+                      a->n_completion_callbacks, a->completion_callbacks);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;
     return true;
 }
@@ -702,13 +703,14 @@ static bool apply_all(struct rebuilding *r, struct slice bytes, bool buffered)
     return true;
 }
 
-struct rebuilding *rebuild_new(const char *run_id, bool keep_initiated)
+struct rebuilding *rebuild_new(const char *run_id, const char *request_id, bool keep_initiated)
 {
     struct rebuilding *r = calloc(1, sizeof *r);
 
     must(r != NULL);
     r->run = run_new();
     r->keep_initiated = keep_initiated;
+    bytes_set(&r->request_id, slice_str(request_id));
     map_init(&r->initiated, INITIATED_SEED);
     if (run_id) {
         must(strlen(run_id) == UUID_TEXT_LEN);
@@ -724,6 +726,7 @@ void rebuild_free(struct rebuilding *r)
     for (struct map_node *it; (it = map_next(&r->initiated, NULL)) != NULL;)
         initiated_free(r, it);
     map_release(&r->initiated);
+    bytes_clear(&r->request_id);
     run_free(r->run);
     free(r);
 }
@@ -784,7 +787,7 @@ static const char *reset_run_id(struct arena *arena, struct slice history)
 enum err run_rebuild(struct arena *arena, struct slice history, struct slice buffered,
                      struct run **out, const char **why)
 {
-    struct rebuilding *r = rebuild_new(reset_run_id(arena, history), false);
+    struct rebuilding *r = rebuild_new(reset_run_id(arena, history), NULL, false);
     enum err err = ERR_OK;
 
     *out = NULL;

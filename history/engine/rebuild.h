@@ -8,10 +8,10 @@
 /* Page by page: a run that is being rebuilt. */
 struct rebuilding;
 
-/* `run_id`: of the run to be made; NULL: that of its Started event. With `keep_initiated` the
- * events that ask other executions for something are kept while they are pending. Ended by
- * rebuild_free(). */
-struct rebuilding *rebuild_new(const char *run_id, bool keep_initiated);
+/* `run_id`: of the run to be made; NULL: that of its Started event. `request_id`: of its start,
+ * which is not in the events; may be NULL. With `keep_initiated` the events that ask other
+ * executions for something are kept while they are pending. Ended by rebuild_free(). */
+struct rebuilding *rebuild_new(const char *run_id, const char *request_id, bool keep_initiated);
 void rebuild_free(struct rebuilding *r); /* with its run, unless that was taken */
 
 /* The next events: repeated field 1 of History. `scratch` may be reset between two calls.

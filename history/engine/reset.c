@@ -8,7 +8,9 @@
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
 #include "history/engine/branches.h"
+#include "history/engine/callback.h"
 #include "history/engine/child.h"
+#include "history/engine/options.h"
 #include "history/engine/reset_int.h"
 #include "history/engine/timer.h"
 #include "history/engine/update.h"
@@ -54,6 +56,7 @@ bool reset_event_returns(const api_history_event *event, uint32_t excluded)
     case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
     case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
         return !(excluded & EXCLUDE_UPDATE);
+    case EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
     case EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED:
     case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_STARTED:
     case EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
@@ -178,6 +181,8 @@ static void store_items(struct run *run)
     }
     for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it))
         list_push_back(&run->changed_timers, &CONTAINER_OF(it, struct timer, node)->changed);
+    ALL_DIRTY(callbacks, callback);
+    ALL_DIRTY(attached_requests, attached_request);
     ALL_DIRTY(children, child);
     ALL_DIRTY(externals, external);
 }
@@ -239,6 +244,22 @@ static void signal_again(struct transition *t, api_history_event *event)
     t->run->signal_count++;
 }
 
+/* Callbacks come once for each request. */
+static void options_again(struct transition *t, api_history_event *event)
+{
+    struct run *run = t->run;
+    const api_workflow_execution_options_updated_event_attributes *a =
+        event->workflow_execution_options_updated_event_attributes;
+    const struct slice request_id = slice_str(a->attached_request_id);
+
+    if (a->n_attached_completion_callbacks > 0 && request_id.len > 0 &&
+        (run_has_attached(run, request_id) ||
+         slice_eq(request_id, slice_str(run->start_request_id))))
+        return;
+    transition_event(t, event);
+    run_options_apply(run, t->arena, event);
+}
+
 /* The event as a new one, if the run can still use it. */
 static bool returns(struct transition *t, api_history_event *event)
 {
@@ -267,10 +288,35 @@ static enum err return_events(struct transition *t, struct slice events)
         if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED ||
             event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
             run_update_reapply(t, event);
+        else if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED)
+            options_again(t, event);
         else if (returns(t, event))
             reset_child_returned(t, event, transition_event(t, event));
     }
     return ERR_OK;
+}
+
+/* Spec: of the operations that a client may want after the reset only this one is there. */
+static enum err change_options(struct transition *t,
+                               const api_reset_workflow_execution_request *request)
+{
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < request->n_post_reset_operations && err == ERR_OK; i++) {
+        const api_post_reset_operation_update_workflow_options *wish =
+            request->post_reset_operations[i]->update_workflow_options;
+        api_update_workflow_execution_options_request *update =
+            engine_message(t->arena, &api_update_workflow_execution_options_request__desc);
+
+        update->workflow_execution_options =
+            wish->workflow_execution_options
+                ? wish->workflow_execution_options
+                : engine_message(t->arena, &api_workflow_execution_options__desc);
+        update->update_mask =
+            wish->update_mask ? wish->update_mask : engine_message(t->arena, &pb_field_mask__desc);
+        err = engine_update_options(t, update);
+    }
+    return err;
 }
 
 enum err engine_reset(struct transition *t, const struct engine_reset *reset)
@@ -290,6 +336,8 @@ enum err engine_reset(struct transition *t, const struct engine_reset *reset)
         err = return_events(t, reset->returning);
     if (err == ERR_OK)
         err = reset_children(t, reset->rebuilding);
+    if (err == ERR_OK)
+        err = change_options(t, reset->request);
     if (err != ERR_OK)
         return err;
     transition_need_workflow_task(t);

@@ -488,10 +488,9 @@ static enum err check_operations(struct hs_request *req,
         const api_post_reset_operation *operation = request->post_reset_operations[i];
 
         if (operation->variant_case ==
-            TEMPORAL__API__WORKFLOW__V1__POST_RESET_OPERATION__VARIANT_UPDATE_WORKFLOW_OPTIONS)
-            return err_fail(&req->detail, ERR_UNIMPLEMENTED,
-                            "post reset operation UpdateWorkflowOptions is not supported by this "
-                            "server yet.");
+                TEMPORAL__API__WORKFLOW__V1__POST_RESET_OPERATION__VARIANT_UPDATE_WORKFLOW_OPTIONS &&
+            operation->update_workflow_options)
+            continue;
         return err_fail(
             &req->detail, ERR_INVALID, "unsupported post reset operation: %s",
             operation->variant_case ==
@@ -527,7 +526,7 @@ static struct hs_reset *reset_new(struct history_shard *shard, struct hs_request
     reset->is_base = true;
     memcpy(reset->base_id, base->run_id, sizeof reset->base_id);
     uuid_v7(&shard->rng, hs_now_ns(shard) / NS_PER_MS, reset->run_id);
-    reset->rebuilding = rebuild_new(reset->run_id, true);
+    reset->rebuilding = rebuild_new(reset->run_id, base->run->start_request_id, true);
     arena_init(&reset->scratch);
     buf_init(&reset->memory, 0);
     buf_init(&reset->returning, 0);
