@@ -32,6 +32,10 @@ enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_r
 /* A long poll wants a deadline at least two seconds away. */
 enum err fe_check_long_poll(struct fe_call *fc);
 
+/* The completion callbacks that a start brings; what it may attach to a running workflow. */
+enum err fe_check_callbacks(struct fe_call *fc, size_t count, api_callback *const *callbacks);
+enum err fe_check_on_conflict(struct fe_call *fc, const api_workflow_on_conflict_options *options);
+
 /* A request id is made up where the client gave none, so that a repeat inside is recognised:
  * appended to the client's bytes, where protobuf's last value counts. */
 struct slice fe_with_request_id(struct fe_call *fc, const char *request_id);

@@ -58,23 +58,14 @@ static enum err check_id_policies(struct fe_call *fc,
     return ERR_OK;
 }
 
-/* What a start may ask for and this server does not do yet is refused: taking the request and
- * leaving the wish out would be a silent lie. */
+/* What a start may ask for and this server does not do is refused: taking the request and leaving
+ * the wish out would be a silent lie. */
 static enum err check_start_supported(struct fe_call *fc,
                                       const api_start_workflow_execution_request *req)
 {
-    const char *wish = NULL;
-
-    if (req->n_completion_callbacks > 0)
-        wish = "CompletionCallbacks";
-    else if (req->versioning_override)
-        wish = "VersioningOverride";
-    else if (req->time_skipping_config)
+    if (req->time_skipping_config)
         return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
                         "The Time-Skipping feature is not enabled for namespace.");
-    if (wish)
-        return err_fail(&fc->detail, ERR_UNIMPLEMENTED, "%s is not supported by this server yet.",
-                        wish);
     return ERR_OK;
 }
 
@@ -106,7 +97,10 @@ enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_r
     enum err err = check_start(fc, req);
 
     if (err != ERR_OK || (err = check_id_policies(fc, req)) != ERR_OK ||
+        (err = fe_check_on_conflict(fc, req->on_conflict_options)) != ERR_OK ||
         (err = check_search_attributes(fc, req)) != ERR_OK ||
+        (err = fe_check_callbacks(fc, req->n_completion_callbacks, req->completion_callbacks)) !=
+            ERR_OK ||
         (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;

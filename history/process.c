@@ -17,6 +17,8 @@ struct thread {
     struct slot_env env; /* its loop and port, too */
     struct history_net_mesh over;
     struct history_net net;
+    struct http_client *http; /* NULL until something is to be posted */
+    struct history_caller caller;
     bool told_ready, told_stopped;
     uint64_t matching_owners[MATCHING_SHARDS];
 };
@@ -240,6 +242,22 @@ static void thread_begin(void *arg)
     thread->net = history_net_of(&thread->over);
 }
 
+static enum err thread_post(void *self, const struct http_request *request, uint64_t *id)
+{
+    struct thread *thread = self;
+
+    if (!thread->http)
+        thread->http = http_client_new(thread->env.loop, &(struct http_options){0});
+    return http_post(thread->http, request, id);
+}
+
+static void thread_cancel(void *self, uint64_t id)
+{
+    const struct thread *thread = self;
+
+    http_cancel(thread->http, id);
+}
+
 static void thread_stop(void *arg)
 {
     struct thread *thread = arg;
@@ -255,6 +273,7 @@ static void thread_end(void *arg)
     struct thread *thread = arg;
 
     mesh_port_free(thread->env.port);
+    http_client_free(thread->http);
     loop_stop(thread->env.loop);
 }
 
@@ -308,6 +327,7 @@ enum err history_process_open(const struct history_process_options *options,
 
         thread->process = process;
         thread->index = i;
+        thread->caller = (struct history_caller){thread_post, thread_cancel, thread};
         thread->env = (struct slot_env){.service = process->service,
                                         .store = process->store,
                                         .opener = process->opener,
@@ -315,6 +335,7 @@ enum err history_process_open(const struct history_process_options *options,
                                         .loop = loop_new("history"),
                                         .namespaces = &process->namespaces,
                                         .net = &thread->net,
+                                        .caller = &thread->caller,
                                         .opened = maybe_ready,
                                         .closed = maybe_stopped,
                                         .failed = fail,

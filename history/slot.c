@@ -170,6 +170,7 @@ static void slot_load(void *arg)
         .dynconf = service->dynconf,
         .limits = &engine_limits_default,
         .namespaces = env->namespaces,
+        .caller = env->caller,
         .cache_bytes = (size_t)service->config.history_cache_bytes / env->shard_count,
         .lost = on_lost,
         .arg = slot,

@@ -29,6 +29,7 @@ struct slot_env {
     struct loop *loop;
     struct mesh_port *port;
     const struct history_net *net;
+    const struct history_caller *caller;
     const struct history_namespaces *namespaces;
     bool stopping, failing;              /* nothing is opened any more */
     void (*opened)(void *arg);           /* a slot is open */

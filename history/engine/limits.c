@@ -41,6 +41,9 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     BOOL(reset_with_pending_children, HISTORY_RESET_WITH_PENDING_CHILDREN);
     limits->task_problems_to_report =
         (int32_t)clip_u32(dynconf_int(dc, DYNCONF_SYSTEM_TASK_PROBLEMS, ns)) & INT32_MAX;
+    U32(callbacks_max, CALLBACK_MAX_PER_EXECUTION);
+    NS(callback_retry_initial_ns, CALLBACK_RETRY_INITIAL);
+    NS(callback_retry_max_ns, CALLBACK_RETRY_MAX);
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
 #undef U32
 #undef SIZE

@@ -129,9 +129,10 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
 
     entry->seq = seq;
     hs_entry_events(entry, t, seq, shard->durable);
-    if (change->make_current || t->closed || t->paused)
+    if (change->make_current || t->closed || t->paused || t->attached)
         hs_current_update(shard, req, entry->run, change->make_current, seq);
     hs_outgoing_changed(shard, t, seq);
+    hs_calls_changed(shard, t, seq);
     if (t->event_count)
         hs_wake_later(shard, entry->run, seq);
     if (t->closed) {

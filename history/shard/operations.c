@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
 #include "history/engine/activity_operations.h"
+#include "history/engine/options.h"
 #include "history/engine/pause.h"
 
 #include <stdio.h>
@@ -44,6 +45,7 @@ EXECUTION_OF(get_workflow_execution_history_request, execution)
 EXECUTION_OF(get_workflow_execution_history_reverse_request, execution)
 EXECUTION_OF(query_workflow_request, execution)
 EXECUTION_OF(reset_sticky_task_queue_request, execution)
+EXECUTION_OF(update_workflow_execution_options_request, workflow_execution)
 EXECUTION_OF(reset_workflow_execution_request, workflow_execution)
 EXECUTION_OF(pause_activity_request, execution)
 EXECUTION_OF(unpause_activity_request, execution)
@@ -74,6 +76,7 @@ poll_workflow_execution_update_request_execution(const void *message)
 PLAIN_STEP(signal, engine_signal(&t, req->message))
 PLAIN_STEP(cancel, engine_request_cancel(&t, req->message))
 PLAIN_STEP(terminate, engine_terminate(&t, req->message))
+PLAIN_STEP(update_options, engine_update_options(&t, req->message))
 PLAIN_STEP(reset_sticky, engine_reset_sticky(&t))
 PLAIN_STEP(wft_failed, engine_respond_workflow_task_failed(&t, &req->token, req->message))
 PLAIN_STEP(activity_completed, engine_respond_activity_completed(&t, &req->token, req->message))
@@ -180,6 +183,8 @@ static const struct hs_operation operations[] = {
      .route = ROUTE_API,
      .desc = &api_unpause_workflow_execution_request__desc,
      .start = unpause_workflow},
+    EXECUTION(UPDATE_OPTIONS, "UpdateWorkflowExecutionOptions",
+              update_workflow_execution_options_request, step_update_options, false),
     EXECUTION(RESET_STICKY, "ResetStickyTaskQueue", reset_sticky_task_queue_request,
               step_reset_sticky, false),
     TOKEN(RESPOND_WORKFLOW_TASK_COMPLETED, "RespondWorkflowTaskCompleted",
@@ -251,6 +256,9 @@ void hs_metrics_init(struct history_shard *shard)
         m->latency[i] = metrics_histogram(registry, "service_latency", labels);
     }
     m->runs_deleted = metrics_counter(registry, "gnomon_history_runs_deleted", "");
+    m->callbacks_sent = metrics_counter(registry, "gnomon_history_callbacks_sent", "");
+    m->callbacks_delivered = metrics_counter(registry, "gnomon_history_callbacks_delivered", "");
+    m->callbacks_failed = metrics_counter(registry, "gnomon_history_callbacks_failed", "");
     m->workflow_success = metrics_counter(registry, "workflow_success", stats);
     m->workflow_failed = metrics_counter(registry, "workflow_failed", stats);
     m->workflow_timeout = metrics_counter(registry, "workflow_timeout", stats);

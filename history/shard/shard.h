@@ -10,6 +10,7 @@
 #define GNOMON_HISTORY_SHARD_H
 
 #include "common/base/clock.h"
+#include "common/http/http.h"
 #include "common/dynconf/dynconf.h"
 #include "common/log/log.h"
 #include "common/loop/loop.h"
@@ -46,6 +47,13 @@ struct history_namespaces {
     enum err (*retention_of)(void *arg, struct slice id, int64_t *retention_s);
 };
 
+/* Who posts completion callbacks: as http_post(), http_cancel() of http.h. */
+struct history_caller {
+    enum err (*post)(void *self, const struct http_request *request, uint64_t *id);
+    void (*cancel)(void *self, uint64_t id);
+    void *self;
+};
+
 struct history_shard_options {
     uint32_t shard_id, shard_count; /* the count divides 256 */
     struct store *store;
@@ -57,6 +65,7 @@ struct history_shard_options {
     const struct dynconf *dynconf; /* NULL: `limits` for every namespace */
     const struct engine_limits *limits;
     const struct history_namespaces *namespaces; /* may be NULL in tests */
+    const struct history_caller *caller;         /* NULL: callbacks wait until somebody has one */
     size_t cache_bytes; /* bound of the runs kept in memory between requests */
     uint64_t seed;      /* of random numbers; 0: from the kernel */
     /* The shard is lost: close it. Called once, from the loop. */

@@ -146,6 +146,7 @@ struct hs_metrics {
     struct counter *effects_sent, *effects_answered, *effects_repeated, *effects_failed;
     struct gauge *effects_outstanding;
     struct counter *runs_deleted;
+    struct counter *callbacks_sent, *callbacks_delivered, *callbacks_failed;
 };
 
 /* Requests of our runs to other executions: outgoing.c. */
@@ -203,6 +204,16 @@ struct hs_retention {
     bool looking, running_now;
 };
 
+/* Callbacks of closed runs on their way out: calls.c. */
+struct hs_calls {
+    struct map by_seq;   /* struct hs_call by row_seq */
+    struct list waiting; /* of them, those that nobody is busy with; oldest first */
+    uint32_t under_way;  /* the others */
+    bool more;           /* rows that are not in memory */
+    bool looking, running, again;
+    int64_t look_ns; /* monotonic time of the next look at the rows; INT64_MAX: none is wanted */
+};
+
 struct history_shard {
     struct history_shard_options options;
     const struct history_net *net;
@@ -243,6 +254,7 @@ struct history_shard {
     struct hs_outgoing outgoing;
     struct hs_effects effects;
     struct hs_retention retention;
+    struct hs_calls calls;
     struct list resets; /* struct hs_reset: under way */
     uint32_t reset_count;
     struct hs_metrics metrics;
@@ -547,6 +559,18 @@ bool hs_effect_was_forgotten(struct history_shard *shard, struct hs_request *req
 /* Carry out an EFFECT_START_CHILD: start_workflow.c. */
 void hs_start_child(struct history_shard *shard, struct hs_request *req,
                     const struct rpc_effect *effect);
+
+/* -- completion callbacks (calls.c) ---------------------------------------------------------- */
+
+void hs_calls_init(struct history_shard *shard);
+void hs_calls_release(struct history_shard *shard);
+/* The shard is open: look for the rows of its predecessor. */
+void hs_calls_open(struct history_shard *shard);
+/* A transition was staged with `seq`. */
+void hs_calls_changed(struct history_shard *shard, const struct transition *t, int64_t seq);
+/* Post, record: whatever can be done now. At the end of a callback, never inside a step. */
+void hs_calls_run(struct history_shard *shard);
+int64_t hs_calls_next_mono_ns(struct history_shard *shard);
 
 /* -- deletion (retention.c) ------------------------------------------------------------------ */
 

@@ -5,6 +5,8 @@
 #include "common/base/hash.h"
 #include "common/proto/signal_with_start.h"
 #include "common/proto/wire.h"
+#include "history/engine/callback.h"
+#include "history/engine/options.h"
 
 enum { RETENTION_UNKNOWN_S = 3 * 86400 }; /* of a namespace that nobody can tell */
 
@@ -21,6 +23,7 @@ struct start {
     struct hs_entry *entry; /* of the run whose first task goes with the answer */
     struct started_workflow_task *eager;
     struct slice reply; /* of a repeated start */
+    bool looked;        /* its request id is not attached to the current run */
 };
 
 /* -- the answer to a parent ----------------------------------------------------------------- */
@@ -333,9 +336,54 @@ static void answer_current(struct history_shard *shard, struct hs_request *req,
     hs_answer(shard, req, ERR_OK, reply, current->seq);
 }
 
-static void decide(struct history_shard *shard, struct hs_request *req)
+/* The run that goes on takes what the start brings for it. */
+static void step_attach(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
 {
     const struct start *start = req->extra;
+    struct transition t;
+
+    req->run_id[0] = '\0';
+    if (!run_is_open(entry->run)) { /* it closed while this request waited */
+        decide(shard, req);
+        return;
+    }
+    if (run_has_attached(entry->run, slice_str(start->request->request_id))) {
+        hs_answer(shard, req, ERR_OK,
+                  engine_attached_reply(entry->run, &req->arena, start->request->request_id),
+                  entry->seq);
+        return;
+    }
+    hs_begin(shard, req, entry->run, &t);
+    const enum err err = engine_attach(&t, start->request);
+    hs_end(shard, req, entry, &t, err);
+}
+
+/* A start is known by the request id that it attached, whatever became of the run. */
+static void step_known(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
+{
+    struct start *start = req->extra;
+    const char *request_id = start->request->request_id;
+
+    req->run_id[0] = '\0';
+    start->looked = true;
+    if (run_has_attached(entry->run, slice_str(request_id)))
+        hs_answer(shard, req, ERR_OK, engine_attached_reply(entry->run, &req->arena, request_id),
+                  entry->seq);
+    else
+        decide(shard, req);
+}
+
+static void with_current(struct history_shard *shard, struct hs_request *req,
+                         const struct hs_current *current, hs_step_fn step)
+{
+    memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
+    req->step = step;
+    hs_with_run(shard, req);
+}
+
+static void decide(struct history_shard *shard, struct hs_request *req)
+{
+    struct start *start = req->extra;
     if (was_forgotten(shard, req))
         return;
     struct hs_current *current = hs_current_get(shard, req);
@@ -353,6 +401,10 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         hs_with_run(shard, req);
         return;
     }
+    if (current->run.has_attached && !start->looked && !start->parent && !start->signal) {
+        with_current(shard, req, current, step_known);
+        return;
+    }
     switch (engine_start_policy(start->request, &current->run, hs_now_ns(shard), &req->arena,
                                 &req->detail)) {
     case START_NEW:
@@ -362,7 +414,10 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         answer_current(shard, req, current, true);
         break;
     case START_USE_EXISTING:
-        answer_current(shard, req, current, false);
+        if (start->request->on_conflict_options && !start->parent && !start->signal)
+            with_current(shard, req, current, step_attach);
+        else
+            answer_current(shard, req, current, false);
         break;
     case START_TERMINATE_EXISTING:
         memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
