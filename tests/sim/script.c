@@ -37,6 +37,7 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
     script->step_count = (uint32_t)sim_between(sim, 1, SCRIPT_STEPS - 1);
     script->generations = sim_chance(sim, 250000) ? (uint32_t)sim_between(sim, 2, 3) : 1;
     script->signals = sim_chance(sim, 600000) ? (uint32_t)sim_between(sim, 1, SCRIPT_SIGNALS) : 0;
+    script->starts_with_signal = script->signals > 0 && sim_chance(sim, 300000);
     script->updates = sim_chance(sim, 400000) ? (uint32_t)sim_between(sim, 1, SCRIPT_UPDATES) : 0;
     for (uint32_t i = 0; i < script->updates; i++)
         script->update_kinds[i] =
@@ -57,6 +58,7 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
 static void draw_child(struct sim *sim, struct sim_script *parent, struct sim_script *child)
 {
     child->parent = parent;
+    child->starts_with_signal = false;
     child->cancel_ns = child->terminate_ns = 0;
     if (parent->cancel_ns || parent->terminate_ns) { /* it may never come to send them */
         child->signals = 0;

@@ -42,7 +42,8 @@ struct sim_script {
     uint32_t signals;     /* that clients send */
     uint32_t updates;     /* that clients ask for */
     enum update_kind update_kinds[SCRIPT_UPDATES];
-    bool fails; /* the last run fails, it does not complete */
+    bool starts_with_signal; /* the first of them comes with the start */
+    bool fails;              /* the last run fails, it does not complete */
     bool obeys_cancel;
     struct sim_script *parent; /* NULL: a client starts it; else a step of its parent, which also
                                   sends the signals */
