@@ -7,6 +7,7 @@
 #include "history/engine/message_splice.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/update_item.h"
+#include "history/engine/versioning.h"
 
 #include <stdlib.h>
 
@@ -295,5 +296,6 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     run_callbacks_describe(run, arena, out);
     if (run->versioning_override.len > 0)
         describe_versioning(run, arena, out->workflow_execution_info);
+    run_describe_deployment(run, arena, out->workflow_execution_info);
     return proto_encode(arena, out);
 }

@@ -12,6 +12,7 @@
 #include "history/engine/options.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/timer.h"
+#include "history/engine/versioning.h"
 #include "history/engine/update_item.h"
 
 #include <stdlib.h>
@@ -237,6 +238,7 @@ static bool apply_task_completed(struct rebuilding *r)
     run->last_started_event_id = a->started_event_id;
     run->last_completed_ns = r->now_ns;
     (void)run_add_reset_point(run, r->arena, a, r->event->event_id, r->now_ns);
+    (void)run_note_deployment(run, r->arena, a);
     bytes_set(&run->worker_identity, slice_str(a->identity));
     bytes_set(&run->worker_version_stamp,
               a->worker_version ? proto_encode(r->arena, a->worker_version) : SLICE_EMPTY);

@@ -5,6 +5,7 @@
 #include "history/engine/attributes.h"
 #include "history/engine/engine_int.h"
 #include "history/engine/problems.h"
+#include "history/engine/versioning.h"
 
 enum { SEARCH_VALUE_BYTES_MAX = 2048 };
 
@@ -113,16 +114,21 @@ static void add_keywords(struct arena *arena, api_search_attributes *attributes,
 }
 
 /* Newest last; what does not fit into a search attribute's value is left out. */
-static void list_builds(const api_reset_points *points, struct buf *builds, struct buf *checksums)
+static void list_builds(const struct run *run, struct arena *arena, struct buf *builds,
+                        struct buf *checksums)
 {
-    buf_append_slice(builds, SLICE_LIT("[\"unversioned\""));
+    const api_reset_points *points = points_of(run, arena);
+
+    buf_append_slice(builds, SLICE_LIT("["));
+    run_list_deployment(run, arena, builds);
     buf_append_slice(checksums, SLICE_LIT("["));
     for (size_t i = 0; i < points->n_points; i++) {
         const api_reset_point_info *point = points->points[i];
 
-        if (point->build_id[0] &&
+        if (point->build_id[0] && !run_used_version(run, point->build_id) &&
             builds->len + 2 * strlen(point->build_id) + 32 < SEARCH_VALUE_BYTES_MAX) {
-            buf_append_slice(builds, SLICE_LIT(","));
+            if (builds->len > 1)
+                buf_append_slice(builds, SLICE_LIT(","));
             run_json_text(builds, "unversioned:", point->build_id);
         }
         if (point->binary_checksum[0] &&
@@ -175,8 +181,9 @@ static void add_builds(const struct run *run, struct arena *arena, api_search_at
         return;
     buf_init(&builds, 0);
     buf_init(&checksums, 0);
-    list_builds(points, &builds, &checksums);
-    add_keywords(arena, shown, "BuildIds", buf_slice(&builds));
+    list_builds(run, arena, &builds, &checksums);
+    if (builds.len > 2)
+        add_keywords(arena, shown, "BuildIds", buf_slice(&builds));
     if (checksums.len > 2)
         add_keywords(arena, shown, "BinaryChecksums", buf_slice(&checksums));
     buf_release(&builds);
@@ -185,13 +192,14 @@ static void add_builds(const struct run *run, struct arena *arena, api_search_at
 
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena)
 {
-    enum { ADDED_MAX = 4 };
+    enum { ADDED_MAX = 4 + DEPLOYMENT_ATTRIBUTES_MAX };
     api_search_attributes *shown = engine_message(arena, &api_search_attributes__desc);
     struct buf all;
 
     shown->indexed_fields =
         ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, ADDED_MAX);
     add_builds(run, arena, shown);
+    run_add_deployment(run, arena, shown);
     api_payload *problems = run_reported_problems(run, arena);
     if (problems)
         add_attribute(arena, shown, "TemporalReportedProblems", problems);

@@ -124,8 +124,9 @@ struct run {
     int64_t signal_count;
     struct bytes memo;              /* encoded Memo, of the start and modified */
     struct bytes search_attributes; /* encoded SearchAttributes, of the start and upserted */
-    struct bytes reset_points;      /* encoded ResetPoints, see reset_points.h */
-    int64_t paused_ns;              /* when it was paused; 0: it was not, or is unpaused */
+    struct bytes deployment, used_versions; /* of workers: see versioning.h */
+    struct bytes reset_points;              /* encoded ResetPoints, see reset_points.h */
+    int64_t paused_ns;                      /* when it was paused; 0: it was not, or is unpaused */
     struct bytes pause_identity, pause_reason, pause_request_id;
     struct workflow_task wft;     /* of a closed run: the task that was scheduled when it ended */
     struct map activities;        /* struct activity by scheduled event id */

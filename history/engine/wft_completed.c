@@ -12,6 +12,7 @@
 #include "history/engine/failure.h"
 #include "history/engine/problems.h"
 #include "history/engine/reset_points.h"
+#include "history/engine/versioning.h"
 #include "history/engine/update_int.h"
 
 static void empty_reply(struct transition *t, const ProtobufCMessageDescriptor *desc)
@@ -67,7 +68,8 @@ static void write_completed(struct transition *t,
     if (!options || versioned)
         a->versioning_behavior = request->versioning_behavior;
     const int64_t event_id = transition_event(t, event);
-    if (run_add_reset_point(t->run, t->arena, a, event_id, t->now_ns) ||
+    const bool moved = run_note_deployment(t->run, t->arena, a);
+    if (run_add_reset_point(t->run, t->arena, a, event_id, t->now_ns) || moved ||
         t->run->last_completed_ns == 0)
         t->visibility_changed = true;
 }
