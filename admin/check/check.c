@@ -84,6 +84,7 @@ static bool has_row(struct shard_check *sc, enum store_family family, const stru
 struct node_scan {
     struct buf *history;
     uint64_t events;
+    int64_t end; /* of the branch: its last node may hold more, that is not this run's */
 };
 
 static bool add_node(void *arg, struct slice key, struct slice value)
@@ -92,10 +93,11 @@ static bool add_node(void *arg, struct slice key, struct slice value)
     struct wire_reader reader = wire_reader(value);
     struct wire_field field;
 
-    UNUSED(key);
-    while (wire_next(&reader, &field))
+    int64_t id = (int64_t)be64_get(key.ptr + key.len - sizeof(uint64_t));
+    for (; id < scan->end && wire_next(&reader, &field); id++) {
         scan->events++;
-    buf_append_slice(scan->history, value);
+        buf_append_slice(scan->history, field.raw);
+    }
     return true;
 }
 
@@ -116,6 +118,7 @@ static void check_history(struct shard_check *sc, const struct run *run, struct 
     for (int64_t at = 1, end; err == ERR_OK && at != INT64_MAX; at = end) {
         const char *owner = branches_owner(&branches, run->run_id, at, &end);
 
+        scan.end = end;
         row_key_node(&from, run->tablet, owner, at);
         row_key_node(&to, run->tablet, owner, end);
         err = store_scan(sc->snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 enum {
+    FIELD_EVENT_TYPE = 3,                  /* of HistoryEvent */
     RETURNING_BYTES_MAX = 4 * 1024 * 1024, /* of events that come again: one record takes them */
     RESETS_MAX = 100,                      /* at a time: what they read is in memory */
     ROUNDS_MAX = 100,                      /* of finding base and current run in memory together */
@@ -41,7 +42,7 @@ struct hs_reset {
     struct buf memory;     /* and what of it was in memory ... */
     int64_t memory_from;
     int64_t next;          /* the first event of it that was not looked at */
-    bool is_base, at_node; /* a node of the base begins at the fork */
+    bool is_base, at_node; /* a node of the base begins at the fork, or could: see look_at() */
     struct arena scratch;
     struct rebuilding *rebuilding; /* NULL: its run is taken */
     int64_t history_size_bytes;
@@ -181,7 +182,11 @@ static bool look_behind(struct hs_reset *reset, struct slice events)
     return true;
 }
 
-/* The part of a batch that was not looked at yet; ids are dense, so that counting tells them. */
+/* The part of a batch that was not looked at yet; ids are dense, so that counting tells them.
+ *
+ * Spec: the reference resets where a batch of its own begins. It ends one behind each start of a
+ * workflow task, also where we write start and end together: of an attempt, or a speculative task,
+ * that was not written before. */
 static bool look_at(void *arg, int64_t first, int64_t to, struct slice batch)
 {
     struct hs_reset *reset = arg;
@@ -197,6 +202,9 @@ static bool look_at(void *arg, int64_t first, int64_t to, struct slice batch)
     for (int64_t id = first; id < to && wire_next(&reader, &field); id++) {
         if (id < reset->next)
             continue;
+        if (id == fork - 1 &&
+            wire_find_number(field.bytes, FIELD_EVENT_TYPE) == EVENT_TYPE_WORKFLOW_TASK_STARTED)
+            reset->at_node = true;
         struct slice *part = id < fork ? &before : &behind;
         if (part->len == 0)
             *part = slice_of(field.raw.ptr, 0);

@@ -15,6 +15,7 @@ def play(x, seed):
     rng = random.Random(seed)
     world = World(x, rng)
     world.short_tasks = rng.random() < 0.15
+    world.updates = not world.short_tasks and rng.random() < 0.5  # and resets, but no sticky queues
     root = Execution(world, "r")
     fields = dict(workflow_id=root.workflow_id, input=payloads("in"))
     fields["workflow_task_timeout"] = seconds(5 if world.short_tasks else 60)
@@ -38,7 +39,7 @@ def play(x, seed):
         with one.at() as lab:
             step(one, lab)
     world.show_all()
-    for one in world.opened():  # nothing is left behind
-        x.quiet = True
+    x.quiet = True  # nothing is left behind
+    for one in world.opened():
         with one.at() as lab:
             lab.terminate()

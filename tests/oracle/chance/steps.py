@@ -9,6 +9,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 from chance import commands
 from chance.world import NO_TASK, SCHEDULED, STARTED, attributes, type_name
+from kit import updates
 from lab import command, payloads, seconds
 
 CLOSED_CHILD = ("CHILD_WORKFLOW_EXECUTION_COMPLETED", "CHILD_WORKFLOW_EXECUTION_FAILED",
@@ -57,8 +58,42 @@ def closed(e):
         e.parent.until(lambda p: all(c.run_id not in run_ids for c in p.shown.pending_children), "the news of a child")
 
 
+def update_answers(e):
+    """Messages about the updates that the task brought, and about those that were accepted before; what each says."""
+    rng, messages, said = e.world.rng, [], []
+    for update_id in list(e.accepted):
+        if rng.random() < 0.5:
+            messages.append(updates.done(update_id, failure=updates.NO if rng.random() < 0.3 else None))
+            said.append((update_id, "done"))
+    for asked in list(e.token.messages):
+        update_id, draw = asked.protocol_instance_id, rng.random()
+        if draw < 0.3:
+            messages.append(updates.reject(e.token, update_id))
+            said.append((update_id, "reject"))
+            continue
+        messages.append(updates.accept(e.token, update_id))
+        said.append((update_id, "accept"))
+        if draw < 0.7:
+            messages.append(updates.done(update_id))
+            said.append((update_id, "done"))
+    return messages, said
+
+
+def tell_updates(e, said):
+    """The worker's answers have been taken: who asked hears of them."""
+    for update_id, what in said:
+        if what == "accept":
+            e.accepted.append(update_id)
+        elif what == "done":
+            e.accepted.remove(update_id)
+        asked = e.asked.get(update_id)
+        if asked and (what != "accept" or asked.stage == updates.ACCEPTED):
+            e.asked.pop(update_id).tell()
+
+
 def complete(e, x):
     rng, e_commands, new, answers = e.world.rng, [], None, ()
+    messages, said = update_answers(e)
     for make in rng.choices(commands.PLAIN, k=rng.choice([0, 1, 1, 2, 3])):
         one = make(e)
         if one is not None and one not in e_commands:
@@ -77,17 +112,20 @@ def complete(e, x):
     elif draw < 0.32 and e.fails == 0:
         e_commands.append(commands.bad(e))
         e.fails += 1
-    elif draw < 0.40:
+    elif draw < 0.40 and not e.asked and not e.accepted and not messages:
         e_commands.append(commands.close(e))
     more, force = {}, rng.random() < 0.3
-    if rng.random() < 0.25 and not force and not answers:
+    if rng.random() < 0.25 and not force and not answers and not e.world.updates:
         await_sticky(e, x)
         more["sticky_attributes"] = StickyExecutionAttributes(
             worker_task_queue=TaskQueue(name=e.queue + "-sticky", kind=2, normal_name=e.queue),
             schedule_to_start_timeout=seconds(200))
-    done = x.complete(e.token, *e_commands, force_create_new_workflow_task=force, show=True, **more)
+    e_commands = updates.pointers(*messages) + e_commands
+    done = x.complete(e.token, *e_commands, messages=messages, force_create_new_workflow_task=force, show=True, **more)
     if done is not None and e_commands and not answers:
         e.fails = 0
+    if done is not None:
+        tell_updates(e, said)
     if done is not None and answers:
         e.until_event(*answers)
         if new is not None:
@@ -220,6 +258,30 @@ def query(e, x):
     asking.join(15)
 
 
+def ask_update(e, x):
+    """Its task comes at once where none was asked for: a speculative one must not wait."""
+    update_id, stage = e.world.next_id("u"), e.world.rng.choice([updates.ACCEPTED, updates.COMPLETED])
+    e.asked[update_id] = updates.ask(x, update_id, stage)
+    e.asked[update_id].stage = stage
+    if e.look().task == SCHEDULED:
+        poll(e, x)
+
+
+def reset(e, x):
+    """To any workflow task that was completed; the script goes on with the new run."""
+    rng = e.world.rng
+    to = rng.choice([event.event_id for event in e.events if type_name(event) == "WORKFLOW_TASK_COMPLETED"])
+    more = {}
+    if rng.random() < 0.5:
+        more["reset_reapply_exclude_types"] = rng.sample([1, 2, 4], rng.randrange(1, 3))
+    answer = x.call("ResetWorkflowExecution", api.ResetWorkflowExecutionRequest(
+        namespace="default", workflow_execution=x.execution(), reason="chance", workflow_task_finish_event_id=to,
+        request_id=str(uuid.uuid4()), **more), show=True)
+    if answer is not None:
+        e.follow(answer.run_id)
+        e.look()
+
+
 def start_again(e, x):
     """With an id that is taken: refused, answered by the running one, or in its place."""
     from temporalio.api.enums.v1 import WorkflowIdConflictPolicy as Conflict
@@ -247,16 +309,23 @@ def possible(e):
     found = [signal] * 3 + [cancel, describe, describe, start_again, signal_with_start]
     if not e.world.short_tasks:
         found += [reread]
-    if e.world.rng.random() < 0.05:
+    if e.world.rng.random() < 0.05 and not e.asked:
         found.append(terminate)
     if e.task == SCHEDULED and e.fails < 2:
         found += [poll] * 8
     if e.token is not None:
-        found += [complete] * 8 + [short_timer, short_activity]
+        found += [complete] * 8
+        if not e.token.messages:
+            found += [short_timer, short_activity]
         if e.fails < 1:
             found += [fail] * 2
         if e.world.short_tasks and e.fails < 1:
             found += [task_times_out]
+    if e.world.updates and e.parent is None:
+        if len(e.asked) < 3 and e.count("WORKFLOW_TASK_COMPLETED") and e.fails == 0:
+            found += [ask_update] * 4
+        if e.count("WORKFLOW_TASK_COMPLETED") and not e.asked and not e.accepted and not e.open_children():
+            found += [reset]
     if any(e.waiting(a) for a in e.activities):
         found += [poll_activity] * 4
     if e.held:

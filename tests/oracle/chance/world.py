@@ -35,6 +35,8 @@ class Execution:
         self.held = {}  # activity id -> the task in the worker's hands
         self.children = 0
         self.sticky_poll = None  # of a worker that waits for its own tasks
+        self.asked = {}  # update id -> the call that waits for it
+        self.accepted = []  # updates that are not completed
         self.runs = []
 
     @contextlib.contextmanager
@@ -50,12 +52,15 @@ class Execution:
 
     def look(self):
         with self.at() as lab:
+            before = None
             for _ in range(100):  # until both are of the same moment
                 self.shown = lab.call("DescribeWorkflowExecution", api.DescribeWorkflowExecutionRequest(
                     namespace="default", execution=lab.execution()), raises=True)
                 self.events = lab.events()
-                if self.shown.workflow_execution_info.history_length == len(self.events):
-                    break
+                length = self.shown.workflow_execution_info.history_length
+                if length == len(self.events) or (length, len(self.events)) == before:
+                    break  # a task that is not written may count
+                before = length, len(self.events)
         status = self.shown.workflow_execution_info.status
         self.is_open = status in (WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
                                   WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED)
@@ -123,13 +128,16 @@ class Execution:
         before = self.count(*names)
         self.until(lambda e: e.count(*names) > before, " or ".join(names))
 
+    def open_children(self):
+        return [c for c in self.world.executions if c.parent is self and c.look().is_open]
+
     def queue_of(self, activity_id):
         return TaskQueue(name=f"{self.queue}-{activity_id}")
 
     def follow(self, run_id):
         """Go on with another run of the chain."""
         self.runs.append(self.run_id)
-        self.run_id, self.token, self.fails, self.held = run_id, None, 0, {}
+        self.run_id, self.token, self.fails, self.held, self.accepted = run_id, None, 0, {}, []
 
 
 class World:
