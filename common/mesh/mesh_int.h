@@ -66,7 +66,7 @@ struct mesh {
     int64_t map_version; /* of the owners */
     bool placed;         /* their map was made with us among the members */
     bool leaving;
-    uint32_t alive[ROLE_COUNT]; /* how many */
+    uint32_t alive[ROLE_COUNT];              /* how many */
     struct mesh_port *ports[MESH_PORTS_MAX]; /* by index; freed ones stay until mesh_close() */
     size_t port_count;
     struct mesh_port *bound[MESH_SHARDS_MAX];
