@@ -1,9 +1,6 @@
 /* links.c - the links that a request attaches. Spec: the reference's link validator, its texts. */
 #include "frontend/validate.h"
 
-/* frontend.maxlinksPerRequest, frontend.linkMaxSize */
-enum { LINKS_MAX = 10, LINK_BYTES_MAX = 4000 };
-
 static enum err invalid(struct fe_call *fc, const char *text)
 {
     return err_fail(&fc->detail, ERR_INVALID, "%s", text);
@@ -70,15 +67,18 @@ static enum err check_link(struct fe_call *fc, const api_common_link *link)
 
 enum err fe_check_links(struct fe_call *fc, size_t count, api_common_link *const *links)
 {
-    if (count > LINKS_MAX)
+    const size_t count_max = fe_limit(fc, DYNCONF_FRONTEND_MAX_LINKS);
+    const size_t bytes_max = fe_limit(fc, DYNCONF_FRONTEND_LINK_SIZE);
+
+    if (count > count_max)
         return err_fail(&fc->detail, ERR_INVALID,
-                        "cannot attach more than %d links per request, got %zu", LINKS_MAX, count);
+                        "cannot attach more than %zu links per request, got %zu", count_max, count);
     for (size_t i = 0; i < count; i++) {
         const size_t bytes = protobuf_c_message_get_packed_size(&links[i]->base);
 
-        if (bytes > LINK_BYTES_MAX)
-            return err_fail(&fc->detail, ERR_INVALID, "link exceeds allowed size of %d, got %zu",
-                            LINK_BYTES_MAX, bytes);
+        if (bytes > bytes_max)
+            return err_fail(&fc->detail, ERR_INVALID, "link exceeds allowed size of %zu, got %zu",
+                            bytes_max, bytes);
         const enum err err = check_link(fc, links[i]);
         if (err != ERR_OK)
             return err;

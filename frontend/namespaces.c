@@ -13,7 +13,7 @@ static enum err check_retention(struct fe_call *fc, const pb_duration *retention
 
     if (proto_duration_ns(retention, &ns) != ERR_OK)
         ns = retention && retention->seconds > 0 ? INT64_MAX : 0;
-    if (ns < fc->fe->config->namespace_retention_min_s * NS_PER_S)
+    if (ns < dynconf_duration(fc->fe->dynconf, DYNCONF_SYSTEM_MIN_RETENTION, SLICE_EMPTY))
         return err_fail(&fc->detail, ERR_INVALID,
                         "A valid retention period is not set on request.");
     return ERR_OK;

@@ -3,8 +3,16 @@
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
-/* matching.longPollExpirationInterval, and the second that matching keeps for its answer's way. */
-enum { POLL_MS = 61000 };
+/* As long as matching holds a poll, and the second that it keeps for its answer's way. */
+static int64_t poll_ms(const struct fe_call *fc, const struct rpc_poll *poll)
+{
+    const struct dynconf_where where = {.namespace_name = poll->namespace_name,
+                                        .task_queue = poll->task_queue,
+                                        .task_type = poll->kind == TASK_ACTIVITY ? 2 : 1};
+
+    return dynconf_duration_at(fc->fe->dynconf, DYNCONF_MATCHING_LONG_POLL, &where) / NS_PER_MS +
+           1000;
+}
 
 /* Each registration is a poll of its own: a start for one that was given up must not be taken for
  * a start for its successor. */
@@ -40,7 +48,7 @@ static enum err forward_poll(struct fe_call *fc, enum rpc_task_kind kind,
     return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
                                               .method = METHOD_MATCHING_POLL,
                                               .body = poll_body(fc, poll),
-                                              .timeout_ms = POLL_MS,
+                                              .timeout_ms = poll_ms(fc, poll),
                                               .repeatable = true,
                                               .long_poll = true,
                                               .answers_poll = true,

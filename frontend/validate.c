@@ -6,7 +6,7 @@ static enum err invalid(struct fe_call *fc, const char *text)
     return err_fail(&fc->detail, ERR_INVALID, "%s", text);
 }
 
-static size_t limit_of(const struct fe_call *fc, enum dynconf_key key)
+size_t fe_limit(const struct fe_call *fc, enum dynconf_key key)
 {
     const struct slice ns = fc->ns ? slice_str(fc->ns->name) : SLICE_EMPTY;
     const int64_t value = dynconf_int(fc->fe->dynconf, key, ns);
@@ -16,17 +16,17 @@ static size_t limit_of(const struct fe_call *fc, enum dynconf_key key)
 
 size_t fe_id_bytes_max(const struct fe_call *fc)
 {
-    return limit_of(fc, DYNCONF_LIMIT_MAX_ID_LENGTH);
+    return fe_limit(fc, DYNCONF_LIMIT_MAX_ID_LENGTH);
 }
 
 size_t fe_blob_bytes_max(const struct fe_call *fc)
 {
-    return limit_of(fc, DYNCONF_LIMIT_BLOB_SIZE_ERROR);
+    return fe_limit(fc, DYNCONF_LIMIT_BLOB_SIZE_ERROR);
 }
 
 size_t fe_memo_bytes_max(const struct fe_call *fc)
 {
-    return limit_of(fc, DYNCONF_LIMIT_MEMO_SIZE_ERROR);
+    return fe_limit(fc, DYNCONF_LIMIT_MEMO_SIZE_ERROR);
 }
 
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution)

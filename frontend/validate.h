@@ -6,6 +6,8 @@
 
 #include "frontend/frontend.h"
 
+/* A setting that is a whole number, for the call's namespace; 0 where it is negative. */
+size_t fe_limit(const struct fe_call *fc, enum dynconf_key key);
 size_t fe_id_bytes_max(const struct fe_call *fc); /* limit.maxIDLength */
 /* limit.blobSize.error, limit.memoSize.error of the call's namespace. */
 size_t fe_blob_bytes_max(const struct fe_call *fc);

@@ -3,6 +3,7 @@
  * The page token is the order key of the last execution shown: no shard numbers, no offsets, so
  * that it survives a change of shards. */
 #include "frontend/handlers.h"
+#include "frontend/validate.h"
 
 #include <stdlib.h>
 
@@ -183,9 +184,11 @@ enum err fe_list_workflows(struct fe_call *fc)
         return err;
     if (after.len != 0 && after.len != ORDER_KEY_BYTES)
         return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
-    const bool sized = req->page_size > 0 && req->page_size <= PAGE_MAX;
+    const size_t wanted = fe_limit(fc, DYNCONF_FRONTEND_VISIBILITY_PAGE);
+    const uint32_t most = wanted > 0 && wanted < PAGE_MAX ? (uint32_t)wanted : PAGE_MAX;
+    const bool sized = req->page_size > 0 && (uint32_t)req->page_size <= most;
     const struct rpc_list list = {.namespace_id = slice_str(fc->ns->id),
-                                  .page_size = sized ? (uint32_t)req->page_size : PAGE_MAX,
+                                  .page_size = sized ? (uint32_t)req->page_size : most,
                                   .after = after};
     return ask_all(fc, METHOD_HISTORY_LIST_WORKFLOWS, &list, false);
 }

@@ -72,11 +72,15 @@ static enum err check_start_supported(struct fe_call *fc,
 static enum err check_search_attributes(struct fe_call *fc,
                                         const api_start_workflow_execution_request *req)
 {
+    const size_t count = fe_limit(fc, DYNCONF_FRONTEND_SEARCH_ATTRIBUTES);
     const char *fault =
-        search_attributes_fault(fc->arena, slice_str(req->namespace_), req->search_attributes);
+        search_attributes_fault(fc->arena, slice_str(req->namespace_), req->search_attributes,
+                                count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
 
     if (!fault)
-        fault = search_attributes_size_fault(fc->arena, req->search_attributes);
+        fault = search_attributes_size_fault(fc->arena, req->search_attributes,
+                                             fe_limit(fc, DYNCONF_FRONTEND_SEARCH_ATTRIBUTE_SIZE),
+                                             fe_limit(fc, DYNCONF_FRONTEND_SEARCH_ATTRIBUTES_SIZE));
     return fault ? err_fail(&fc->detail, ERR_INVALID, "%s", fault) : ERR_OK;
 }
 

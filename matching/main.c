@@ -37,6 +37,7 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     const struct matching_server_options options = {
+        .dynconf = s->dynconf,
         .mesh = s->mesh,
         .loop = s->loop,
         .clock = s->clock,

@@ -11,6 +11,7 @@
 #define GNOMON_MATCHING_H
 
 #include "common/base/clock.h"
+#include "common/dynconf/dynconf.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
 #include "common/rpc/rpc.h"
@@ -44,6 +45,7 @@ struct matching_limits {
 extern const struct matching_limits matching_limits_default;
 
 struct matching_options {
+    const struct dynconf *dynconf; /* NULL: the defaults */
     const struct matching_out *out;
     const struct matching_limits *limits;
     uint32_t history_shards;

@@ -5,11 +5,19 @@
 #include <stdlib.h>
 
 enum { REQUEST_MAX = 256 * 1024, IDENTITY_MAX = 1024 };
-static const int64_t hold_max_ns = 60 * NS_PER_S;    /* Spec: matching.longPollExpirationInterval */
 static const int64_t answer_budget_ns = NS_PER_S;    /* before the client's deadline */
 static const int64_t doubt_extra_ns = 10 * NS_PER_S; /* of calls without a deadline */
 static const int64_t query_hold_ns = 10 * NS_PER_S;
 static const int64_t no_poller_ns = 20 * NS_PER_S; /* Spec: matching.queryPollerUnavailableWindow */
+
+static int64_t hold_max_ns(const struct matching *m, const struct rpc_poll *rpc)
+{
+    const struct dynconf_where where = {.namespace_name = rpc->namespace_name,
+                                        .task_queue = rpc->task_queue,
+                                        .task_type = rpc->kind == TASK_ACTIVITY ? 2 : 1};
+
+    return dynconf_duration_at(m->o.dynconf, DYNCONF_MATCHING_LONG_POLL, &where);
+}
 
 static void reply(struct matching *m, struct mesh_addr to, enum err err, const char *text)
 {
@@ -121,7 +129,7 @@ void matching_poll(struct matching *m, const struct rpc_poll *rpc, int64_t deadl
     }
 
     struct poll *poll = poll_new(m, q, rpc);
-    int64_t expires_ns = now_ns + hold_max_ns;
+    int64_t expires_ns = now_ns + hold_max_ns(m, rpc);
     poll->deadline_ns = deadline_ns > 0 ? deadline_ns : expires_ns + doubt_extra_ns;
     if (poll->deadline_ns - answer_budget_ns < expires_ns)
         expires_ns = poll->deadline_ns - answer_budget_ns;

@@ -371,6 +371,7 @@ struct matching_server *matching_server_new(const struct matching_server_options
                                         .reply = out_reply};
     const struct matching_options core = {.out = &server->out,
                                           .limits = &matching_limits_default,
+                                          .dynconf = options->dynconf,
                                           .history_shards = options->history_shards,
                                           .clock = options->clock,
                                           .log = options->log,

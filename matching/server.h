@@ -5,6 +5,7 @@
 #ifndef GNOMON_MATCHING_SERVER_H
 #define GNOMON_MATCHING_SERVER_H
 
+#include "common/dynconf/dynconf.h"
 #include "common/loop/loop.h"
 #include "common/mesh/follow.h"
 #include "matching/matching.h"
@@ -12,6 +13,7 @@
 struct matching_server;
 
 struct matching_server_options {
+    const struct dynconf *dynconf;
     struct mesh *mesh;
     struct loop *loop;
     const struct clock *clock;

@@ -45,7 +45,6 @@ static const struct predefined {
 };
 
 /* The reference's limits of a namespace: limits of a value, of all, and of their number. */
-enum { KEYS_MAX = 100, VALUE_BYTES_MAX = 2 * 1024, TOTAL_BYTES_MAX = 40 * 1024 };
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
@@ -103,15 +102,15 @@ const char *search_attributes_unknown(struct arena *arena, struct slice namespac
 }
 
 const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
-                                    const api_search_attributes *attributes)
+                                    const api_search_attributes *attributes, uint32_t count_max)
 {
     const char *fault = search_attributes_unknown(arena, namespace_name, attributes);
 
     if (fault)
         return fault;
-    if (attributes && attributes->n_indexed_fields > KEYS_MAX)
-        return arena_printf(arena, "number of search attributes %zu exceeds limit %d",
-                            attributes->n_indexed_fields, KEYS_MAX);
+    if (attributes && attributes->n_indexed_fields > count_max)
+        return arena_printf(arena, "number of search attributes %zu exceeds limit %u",
+                            attributes->n_indexed_fields, count_max);
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
         const char *type = search_attribute_type(name);
@@ -127,21 +126,20 @@ const char *search_attributes_fault(struct arena *arena, struct slice namespace_
 }
 
 const char *search_attributes_size_fault(struct arena *arena,
-                                         const api_search_attributes *attributes)
+                                         const api_search_attributes *attributes,
+                                         size_t value_bytes_max, size_t bytes_max)
 {
-    if (!attributes)
-        return NULL;
-    for (size_t i = 0; i < attributes->n_indexed_fields; i++) {
+    for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const api_payload *value = attributes->indexed_fields[i]->value;
 
-        if (value && value->data.len > VALUE_BYTES_MAX)
-            return arena_printf(arena, "search attribute %s value size %zu exceeds size limit %d",
+        if (value && value->data.len > value_bytes_max)
+            return arena_printf(arena, "search attribute %s value size %zu exceeds size limit %zu",
                                 attributes->indexed_fields[i]->key, value->data.len,
-                                VALUE_BYTES_MAX);
+                                value_bytes_max);
     }
-    const size_t total = protobuf_c_message_get_packed_size(&attributes->base);
-    if (total > TOTAL_BYTES_MAX)
-        return arena_printf(arena, "total size of search attributes %zu exceeds size limit %d",
-                            total, TOTAL_BYTES_MAX);
+    const size_t bytes = attributes ? protobuf_c_message_get_packed_size(&attributes->base) : 0;
+    if (bytes > bytes_max)
+        return arena_printf(arena, "total size of search attributes %zu exceeds size limit %zu",
+                            bytes, bytes_max);
     return NULL;
 }

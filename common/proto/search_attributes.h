@@ -13,11 +13,11 @@ const char *search_attributes_unknown(struct arena *arena, struct slice namespac
 
 /* NULL when all of them (may be NULL) can be set, else the reference's words, in `arena`. */
 const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
-                                    const api_search_attributes *attributes);
-
-/* The same for their sizes, which are looked at after that. */
+                                    const api_search_attributes *attributes, uint32_t count_max);
+/* The same of their sizes: a value's, and that of all together. */
 const char *search_attributes_size_fault(struct arena *arena,
-                                         const api_search_attributes *attributes);
+                                         const api_search_attributes *attributes,
+                                         size_t value_bytes_max, size_t bytes_max);
 
 /* The type of a predefined attribute as the API names it ("KeywordList"); NULL: there is none. */
 const char *search_attribute_type(const char *name);

@@ -84,7 +84,7 @@ static const char *schedule_check(struct transition *t,
         return "activityId is not set";
     if (type[0] == '\0')
         return "activityType is not set";
-    *policy = retry_policy_with_defaults(t->arena, a->retry_policy);
+    *policy = retry_policy_with_defaults(t->arena, a->retry_policy, &t->limits->activity_retry);
     wrong = check_retry_policy(t->arena, *policy);
     if (wrong)
         return wrong;

@@ -9,7 +9,6 @@
 #include "history/engine/child_int.h"
 #include "history/engine/command_checks.h"
 
-static const int64_t TASK_TIMEOUT_DEFAULT_NS = 10 * NS_PER_S;
 static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
 
 struct starting {
@@ -120,7 +119,7 @@ static const char *check_times(struct transition *t, struct starting *s)
     if (s->execution_ns > 0)
         s->run_ns = s->run_ns > 0 ? lesser(s->run_ns, s->execution_ns) : s->execution_ns;
     if (s->task_ns == 0)
-        s->task_ns = TASK_TIMEOUT_DEFAULT_NS;
+        s->task_ns = t->limits->task_timeout_ns;
     s->task_ns = lesser(s->task_ns, TASK_TIMEOUT_MAX_NS);
     if (s->run_ns > 0)
         s->task_ns = lesser(s->task_ns, s->run_ns);
@@ -142,7 +141,8 @@ static const char *check_retry(struct transition *t, struct starting *s)
 {
     if (!s->in->retry_policy)
         return NULL;
-    s->retry_policy = retry_policy_with_defaults(t->arena, s->in->retry_policy);
+    s->retry_policy =
+        retry_policy_with_defaults(t->arena, s->in->retry_policy, &t->limits->workflow_retry);
     const char *bad = check_retry_policy(t->arena, s->retry_policy);
     return bad ? arena_printf(t->arena,
                               "invalid WorkflowRetryPolicy on StartChildWorkflowExecutionCommand: "
@@ -185,7 +185,7 @@ static enum err check_sizes(struct transition *t, struct command_context *ctx,
     if (in->memo && protobuf_c_message_get_packed_size(&in->memo->base) > t->limits->memo_bytes_max)
         return command_too_large(
             t, ctx, bad, "StartChildWorkflowExecutionCommandAttributes.Memo exceeds size limit.");
-    const enum err err = command_search_sizes(t, ctx, bad, in->search_attributes, 0);
+    const enum err err = command_search_sizes(t, ctx, bad, in->search_attributes);
     if (err != ERR_OK)
         return err;
     if (t->run->children.count >= t->limits->pending_children_max)
@@ -215,7 +215,8 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
     fault = search_attributes_unknown(t->arena, s->namespace_name, s->in->search_attributes);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, "%s", fault);
-    fault = search_attributes_fault(t->arena, s->namespace_name, s->in->search_attributes);
+    fault = search_attributes_fault(t->arena, s->namespace_name, s->in->search_attributes,
+                                    t->limits->search_attributes_max);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
                            "invalid SearchAttributes on StartChildWorkflowCommand: %s. "

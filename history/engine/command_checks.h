@@ -5,6 +5,7 @@
 #define GNOMON_COMMAND_CHECKS_H
 
 #include "api.h"
+#include "common/dynconf/dynconf.h"
 #include "common/base/arena.h"
 
 /* A span as nanoseconds, 0 when absent, at most 100 years. */
@@ -16,6 +17,7 @@ const char *check_priority(const api_priority *priority);
 const char *check_retry_policy(struct arena *arena, api_retry_policy *policy);
 /* A copy of `given` (NULL: none) with the defaults of activities: 1 s, coefficient 2, at most 100
  * times the initial interval, any number of attempts. */
-api_retry_policy *retry_policy_with_defaults(struct arena *arena, const api_retry_policy *given);
+api_retry_policy *retry_policy_with_defaults(struct arena *arena, const api_retry_policy *given,
+                                             const struct dynconf_retry *defaults);
 
 #endif

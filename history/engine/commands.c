@@ -200,36 +200,27 @@ enum err command_record_marker(struct transition *t, struct command_context *ctx
 
 /* -- search attributes ----------------------------------------------------------------------- */
 
-enum { SEARCH_KEYS_MAX = 100, SEARCH_VALUE_MAX = 2 * 1024, SEARCH_TOTAL_MAX = 40 * 1024 };
-
 enum err command_search_sizes(struct transition *t, struct command_context *ctx, int32_t bad,
-                              const api_search_attributes *attributes, size_t had_bytes)
+                              const api_search_attributes *attributes)
 {
-    size_t total = had_bytes;
+    const char *fault =
+        search_attributes_size_fault(t->arena, attributes, t->limits->search_attribute_bytes_max,
+                                     t->limits->search_attributes_bytes_max);
 
-    if (!attributes)
-        return ERR_OK;
-    if (attributes->n_indexed_fields > SEARCH_KEYS_MAX)
-        return command_bad(t, ctx, bad, "number of search attributes %zu exceeds limit %d",
-                           attributes->n_indexed_fields, SEARCH_KEYS_MAX);
+    return fault ? command_too_large(t, ctx, bad, fault) : ERR_OK;
+}
+
+/* Names and values alone, as the reference counts them here. */
+static size_t fields_bytes(const api_search_attributes *attributes)
+{
+    size_t bytes = 0;
+
     for (size_t i = 0; i < attributes->n_indexed_fields; i++) {
-        const api_search_attributes_indexed_fields_entry *entry = attributes->indexed_fields[i];
-        const size_t bytes = entry->value ? entry->value->data.len : 0;
+        const api_search_attributes_indexed_fields_entry *field = attributes->indexed_fields[i];
 
-        if (bytes > SEARCH_VALUE_MAX) {
-            ctx->terminate = true;
-            return command_bad(t, ctx, bad,
-                               "search attribute %s value size %zu exceeds size limit %d",
-                               entry->key, bytes, SEARCH_VALUE_MAX);
-        }
-        total += strlen(entry->key) + bytes;
+        bytes += strlen(field->key) + (field->value ? field->value->data.len : 0);
     }
-    if (total > SEARCH_TOTAL_MAX) {
-        ctx->terminate = true;
-        return command_bad(t, ctx, bad, "total size of search attributes %zu exceeds size limit %d",
-                           total, SEARCH_TOTAL_MAX);
-    }
-    return ERR_OK;
+    return bytes;
 }
 
 static enum err command_upsert_search_attributes(struct transition *t, struct command_context *ctx,
@@ -250,12 +241,15 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
     if (in->search_attributes->n_indexed_fields == 0)
         return command_bad(t, ctx, bad,
                            "IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.");
-    const char *fault =
-        search_attributes_fault(t->arena, t->run->namespace_name, in->search_attributes);
+    const char *fault = search_attributes_fault(
+        t->arena, t->run->namespace_name, in->search_attributes, t->limits->search_attributes_max);
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
-    const enum err err =
-        command_search_sizes(t, ctx, bad, in->search_attributes, t->run->search_attributes.len);
+    if (fields_bytes(in->search_attributes) > t->limits->blob_bytes_max)
+        return command_too_large(
+            t, ctx, bad, "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.");
+    const enum err err = command_search_sizes(
+        t, ctx, bad, run_merged_search_attributes(t->run, t->arena, in->search_attributes, false));
     if (err != ERR_OK)
         return err;
 

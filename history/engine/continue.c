@@ -32,10 +32,11 @@ static const char *which(struct arena *arena, const struct continuing *c)
                         c->task_queue->name, kind);
 }
 
-static const char *check_retry(struct arena *arena, const struct continuing *c)
+static const char *check_retry(const struct transition *t, const struct continuing *c)
 {
-    const char *bad =
-        check_retry_policy(arena, retry_policy_with_defaults(arena, c->in->retry_policy));
+    struct arena *arena = t->arena;
+    const char *bad = check_retry_policy(
+        arena, retry_policy_with_defaults(arena, c->in->retry_policy, &t->limits->workflow_retry));
 
     return bad ? arena_printf(arena,
                               "invalid WorkflowRetryPolicy on "
@@ -114,7 +115,7 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
     const char *fault = fill_in(t, c);
 
     if (!fault && c->in->retry_policy)
-        fault = check_retry(t->arena, c);
+        fault = check_retry(t, c);
     if (!fault && c->in->inherit_build_id &&
         !slice_eq(slice_str(c->task_queue->name), t->run->task_queue))
         fault = "ContinueAsNew with UseCompatibleVersion cannot run on different task queue.";
@@ -123,7 +124,8 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
     fault = search_attributes_unknown(t->arena, t->run->namespace_name, c->in->search_attributes);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, "%s", fault);
-    fault = search_attributes_fault(t->arena, t->run->namespace_name, c->in->search_attributes);
+    fault = search_attributes_fault(t->arena, t->run->namespace_name, c->in->search_attributes,
+                                    t->limits->search_attributes_max);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
                            "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: "
@@ -137,7 +139,7 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
         return command_too_large(
             t, ctx, bad,
             "ContinueAsNewWorkflowExecutionCommandAttributes. Memo exceeds size limit.");
-    return ERR_OK;
+    return command_search_sizes(t, ctx, bad, c->in->search_attributes);
 }
 
 /* -- the old run ----------------------------------------------------------------------------- */
@@ -211,7 +213,8 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     run->attempt = c->in->initiator == CONTINUE_AS_NEW_INITIATOR_RETRY ? old->attempt + 1 : 1;
     if (c->in->retry_policy)
         run->retry_policy =
-            keep_message(run, retry_policy_with_defaults(t->arena, c->in->retry_policy));
+            keep_message(run, retry_policy_with_defaults(t->arena, c->in->retry_policy,
+                                                         &t->limits->workflow_retry));
     run->cron = keep(run, slice_str(c->in->cron_schedule));
     run_merge_memo(run, t->arena, c->in->memo);
     run_merge_search_attributes(run, t->arena,
@@ -260,7 +263,8 @@ static void write_started(struct transition *t, const struct run *old, const str
     a->original_execution_run_id = transition_str(t, slice_str(run->run_id));
     a->first_execution_run_id = transition_str(t, slice_str(run->first_run_id));
     if (c->in->retry_policy)
-        a->retry_policy = retry_policy_with_defaults(t->arena, c->in->retry_policy);
+        a->retry_policy =
+            retry_policy_with_defaults(t->arena, c->in->retry_policy, &t->limits->workflow_retry);
     a->attempt = run->attempt;
     a->cron_schedule = c->in->cron_schedule;
     a->workflow_execution_expiration_time = transition_timestamp(t, run->execution_expires_ns);

@@ -8,8 +8,6 @@
 #define ENGINE_IDENTITY "history-service" /* of events that the server itself causes */
 
 enum {
-    BUFFERED_EVENTS_MAX = 100, /* then the workflow task is failed */
-    BUFFERED_BYTES_MAX = 2 * 1024 * 1024,
     PRIORITY_DEFAULT = 3,
 };
 
@@ -196,7 +194,7 @@ enum err command_bad(struct transition *t, struct command_context *ctx, int32_t 
                      const char *format, ...) PRINTF_LIKE(4, 5);
 /* Attributes (NULL: none) that join `had_bytes` of others: past a limit is bad for `cause`. */
 enum err command_search_sizes(struct transition *t, struct command_context *ctx, int32_t cause,
-                              const api_search_attributes *attributes, size_t had_bytes);
+                              const api_search_attributes *attributes);
 /* The worker did not see what has come since its task began: it must look before it closes. */
 enum err command_unhandled(struct transition *t, struct command_context *ctx);
 /* The same, and the run is terminated: past a size limit. */

@@ -304,13 +304,13 @@ TEST(test_engine_keeps_its_limits)
 
     rig_init(&rig, "buffered events");
     rig_run(&rig, "start poll");
-    for (int i = 0; i <= BUFFERED_EVENTS_MAX; i++)
+    for (int i = 0; i <= (int64_t)rig.limits.buffered_events_max; i++)
         rig_run(&rig, "signal=s");
     check_i64(rig.run->buffered_count, 0);
     check_i64(rig.run->wft.state, WFT_SCHEDULED);
     /* The next task is a second attempt: it is not written until it starts or completes. */
     check_i64(rig.run->wft.attempt, 2);
-    check_i64(rig.run->next_event_id - 1, 3 + 1 + BUFFERED_EVENTS_MAX + 1);
+    check_i64(rig.run->next_event_id - 1, 3 + 1 + (int64_t)rig.limits.buffered_events_max + 1);
     rig_release(&rig);
 
     rig_init(&rig, "a large result");

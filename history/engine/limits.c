@@ -1,6 +1,12 @@
 /* limits.c - see limits.h; one line a limit. */
 #include "history/engine/limits.h"
 
+/* Spec: a count that is not above zero means that there is no limit. */
+static uint32_t count_of(int64_t value)
+{
+    return value <= 0 || value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
 /* Nobody can exceed a limit that does not fit, and nothing is within a negative one. */
 static uint32_t clip_u32(int64_t value)
 {
@@ -15,18 +21,22 @@ static size_t clip_size(int64_t value)
 void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, struct slice ns)
 {
 #define U32(member, key) limits->member = clip_u32(dynconf_int(dc, DYNCONF_##key, ns))
+#define COUNT(member, key) limits->member = count_of(dynconf_int(dc, DYNCONF_##key, ns))
 #define SIZE(member, key) limits->member = clip_size(dynconf_int(dc, DYNCONF_##key, ns))
 #define I64(member, key) limits->member = dynconf_int(dc, DYNCONF_##key, ns)
 #define NS(member, key) limits->member = dynconf_duration(dc, DYNCONF_##key, ns)
+#define RETRY(member, key)                                                                         \
+    limits->member =                                                                               \
+        dynconf_retry_at(dc, DYNCONF_##key, &(struct dynconf_where){.namespace_name = ns})
 #define BOOL(member, key) limits->member = dynconf_bool(dc, DYNCONF_##key, ns)
     *limits = engine_limits_default;
     U32(id_bytes_max, LIMIT_MAX_ID_LENGTH);
     SIZE(blob_bytes_max, LIMIT_BLOB_SIZE_ERROR);
     SIZE(memo_bytes_max, LIMIT_MEMO_SIZE_ERROR);
-    U32(pending_activities_max, LIMIT_PENDING_ACTIVITIES);
-    U32(pending_children_max, LIMIT_PENDING_CHILDREN);
-    U32(pending_signals_max, LIMIT_PENDING_SIGNALS);
-    U32(pending_cancel_requests_max, LIMIT_PENDING_CANCEL_REQUESTS);
+    COUNT(pending_activities_max, LIMIT_PENDING_ACTIVITIES);
+    COUNT(pending_children_max, LIMIT_PENDING_CHILDREN);
+    COUNT(pending_signals_max, LIMIT_PENDING_SIGNALS);
+    COUNT(pending_cancel_requests_max, LIMIT_PENDING_CANCEL_REQUESTS);
     I64(signals_max, HISTORY_MAXIMUM_SIGNALS);
     I64(history_events_max, LIMIT_HISTORY_COUNT_ERROR);
     I64(history_bytes_max, LIMIT_HISTORY_SIZE_ERROR);
@@ -45,9 +55,23 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     NS(callback_retry_initial_ns, CALLBACK_RETRY_INITIAL);
     NS(callback_retry_max_ns, CALLBACK_RETRY_MAX);
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
+    SIZE(state_bytes_max, LIMIT_MUTABLE_STATE_SIZE_ERROR);
+    U32(buffered_events_max, HISTORY_BUFFERED_EVENTS);
+    SIZE(buffered_bytes_max, HISTORY_BUFFERED_BYTES);
+    NS(task_timeout_ns, HISTORY_DEFAULT_TASK_TIMEOUT);
+    NS(wft_retry_max_ns, HISTORY_TASK_RETRY_MAX_INTERVAL);
+    RETRY(activity_retry, HISTORY_DEFAULT_ACTIVITY_RETRY);
+    RETRY(workflow_retry, HISTORY_DEFAULT_WORKFLOW_RETRY);
+    U32(search_attributes_max, FRONTEND_SEARCH_ATTRIBUTES);
+    SIZE(search_attribute_bytes_max, FRONTEND_SEARCH_ATTRIBUTE_SIZE);
+    SIZE(search_attributes_bytes_max, FRONTEND_SEARCH_ATTRIBUTES_SIZE);
+    if (dynconf_bool(dc, DYNCONF_HISTORY_ID_REUSE_CHECK, ns))
+        NS(id_reuse_interval_ns, HISTORY_ID_REUSE_INTERVAL);
 #undef U32
+#undef COUNT
 #undef SIZE
 #undef I64
 #undef NS
+#undef RETRY
 #undef BOOL
 }

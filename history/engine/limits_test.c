@@ -31,6 +31,23 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(wft_retry_backoff_after_attempt);
     SAME(reset_with_pending_children);
     SAME(cross_namespace_commands);
+    SAME(state_bytes_max);
+    SAME(buffered_events_max);
+    SAME(buffered_bytes_max);
+    SAME(task_timeout_ns);
+    SAME(wft_retry_max_ns);
+    SAME(activity_retry.initial_interval_ns);
+    SAME(activity_retry.maximum_interval_coefficient);
+    SAME(activity_retry.backoff_coefficient);
+    SAME(activity_retry.maximum_attempts);
+    SAME(workflow_retry.initial_interval_ns);
+    SAME(workflow_retry.maximum_interval_coefficient);
+    SAME(workflow_retry.backoff_coefficient);
+    SAME(workflow_retry.maximum_attempts);
+    SAME(search_attributes_max);
+    SAME(search_attribute_bytes_max);
+    SAME(search_attributes_bytes_max);
+    SAME(id_reuse_interval_ns);
 }
 
 TEST(test_limits_of_a_namespace_win_and_are_clipped)
@@ -53,7 +70,7 @@ TEST(test_limits_of_a_namespace_win_and_are_clipped)
     check_i64(limits.blob_bytes_max, 1000);
     check_i64(limits.pending_children_max, 2000);
     engine_limits_fill(&limits, dc, SLICE_LIT("strict"));
-    check_i64(limits.pending_activities_max, 0);
+    check_i64(limits.pending_activities_max, UINT32_MAX); /* no limit */
     check_i64(limits.blob_bytes_max, 1000);
     buf_release(&warnings);
     dynconf_free(dc);

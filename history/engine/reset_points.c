@@ -142,8 +142,9 @@ static void list_builds(const struct run *run, struct arena *arena, struct buf *
     buf_append_slice(checksums, SLICE_LIT("]"));
 }
 
-void run_merge_search_attributes(struct run *run, struct arena *arena,
-                                 const api_search_attributes *added)
+api_search_attributes *run_merged_search_attributes(const struct run *run, struct arena *arena,
+                                                    const api_search_attributes *added,
+                                                    bool drop_nil)
 {
     typedef api_search_attributes_indexed_fields_entry entry;
     api_search_attributes *all =
@@ -151,7 +152,7 @@ void run_merge_search_attributes(struct run *run, struct arena *arena,
 
     must(all != NULL);
     if (!added || added->n_indexed_fields == 0)
-        return;
+        return all;
     entry **list = ARENA_ARRAY(arena, entry *, all->n_indexed_fields + added->n_indexed_fields);
     size_t count = 0;
     for (size_t i = 0; i < all->n_indexed_fields; i++) {
@@ -162,11 +163,20 @@ void run_merge_search_attributes(struct run *run, struct arena *arena,
             list[count++] = all->indexed_fields[i];
     }
     for (size_t j = 0; j < added->n_indexed_fields; j++)
-        if (!engine_payload_is_nil(added->indexed_fields[j]->value))
+        if (!drop_nil || !engine_payload_is_nil(added->indexed_fields[j]->value))
             list[count++] = added->indexed_fields[j];
     all->indexed_fields = list;
     all->n_indexed_fields = count;
-    bytes_set(&run->search_attributes, proto_encode(arena, all));
+    return all;
+}
+
+void run_merge_search_attributes(struct run *run, struct arena *arena,
+                                 const api_search_attributes *added)
+{
+    if (!added || added->n_indexed_fields == 0)
+        return;
+    bytes_set(&run->search_attributes,
+              proto_encode(arena, run_merged_search_attributes(run, arena, added, true)));
     run->dirty = true;
 }
 

@@ -10,7 +10,6 @@
 #include "history/engine/options.h"
 #include "history/engine/reset_points.h"
 
-static const int64_t TASK_TIMEOUT_DEFAULT_NS = 10 * NS_PER_S;
 static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
 
 struct timeouts {
@@ -51,7 +50,7 @@ static enum err read_timeouts(struct transition *t,
     if (out->execution_ns > 0)
         out->run_ns = out->run_ns > 0 ? min_ns(out->run_ns, out->execution_ns) : out->execution_ns;
     if (out->task_ns == 0)
-        out->task_ns = TASK_TIMEOUT_DEFAULT_NS;
+        out->task_ns = t->limits->task_timeout_ns;
     out->task_ns = min_ns(out->task_ns, TASK_TIMEOUT_MAX_NS);
     if (out->run_ns > 0)
         out->task_ns = min_ns(out->task_ns, out->run_ns);
@@ -115,7 +114,8 @@ static struct slice keep_message(struct transition *t, const void *message)
 static api_retry_policy *retry_policy_of(struct transition *t,
                                          const api_start_workflow_execution_request *request)
 {
-    return request->retry_policy ? retry_policy_with_defaults(t->arena, request->retry_policy)
+    return request->retry_policy ? retry_policy_with_defaults(t->arena, request->retry_policy,
+                                                              &t->limits->workflow_retry)
                                  : NULL;
 }
 

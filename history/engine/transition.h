@@ -9,6 +9,7 @@
 #include "api.h"
 #include "common/base/buf.h"
 #include "common/base/err.h"
+#include "common/dynconf/dynconf.h"
 #include "common/rpc/effect.h"
 #include "common/rpc/rpc.h"
 #include "history/engine/run.h"
@@ -33,9 +34,19 @@ struct engine_limits {
     int64_t callback_retry_initial_ns;       /* 1 s: callback.retryPolicy.initialInterval */
     int64_t callback_retry_max_ns;           /* 1 h: callback.retryPolicy.maxInterval */
     bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */
-    uint32_t updates_in_flight_max;          /* 10: history.maxInFlightUpdates; 0: no limit */
-    size_t updates_in_flight_bytes_max;      /* 20 MiB: history.maxInFlightUpdatePayloads; 0 */
-    uint32_t updates_max;                    /* 2000: history.maxTotalUpdates; 0: no limit */
+    size_t state_bytes_max;                  /* 8 MiB: limit.mutableStateSize.error */
+    uint32_t buffered_events_max;            /* 100: history.maximumBufferedEventsBatch */
+    size_t buffered_bytes_max;               /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
+    int64_t task_timeout_ns;                 /* 10 s: history.defaultWorkflowTaskTimeout */
+    int64_t wft_retry_max_ns;                /* 10 min: history.workflowTaskRetryMaxInterval */
+    struct dynconf_retry activity_retry, workflow_retry; /* history.default...RetryPolicy */
+    uint32_t search_attributes_max;                      /* 100 */
+    size_t search_attribute_bytes_max;                   /* 2 KiB */
+    size_t search_attributes_bytes_max;                  /* 40 KiB */
+    int64_t id_reuse_interval_ns;       /* 0: off; history.workflowIdReuseMinimalInterval */
+    uint32_t updates_in_flight_max;     /* 10: history.maxInFlightUpdates; 0: no limit */
+    size_t updates_in_flight_bytes_max; /* 20 MiB: history.maxInFlightUpdatePayloads; 0 */
+    uint32_t updates_max;               /* 2000: history.maxTotalUpdates; 0: no limit */
     double updates_suggest_share; /* 0.9: history.maxTotalUpdates.suggestContinueAsNewThreshold */
     int64_t discard_speculative_events_max; /* 10: history.discardSpeculativeWorkflowTask... */
     /* 5: system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute; 0: never */

@@ -22,21 +22,21 @@
 #include "history/engine/options.h"
 
 static const int64_t RETRY_INITIAL_NS = 5 * NS_PER_S;
-static const int64_t RETRY_MAX_NS = 600 * NS_PER_S;
 
 /* A worker that keeps failing gets more and more time: the repeats of its time-outs back off. */
 static int64_t start_to_close_ns(struct transition *t)
 {
     const struct run *run = t->run;
     const int64_t beyond = run->wft.attempt - t->limits->wft_retry_backoff_after_attempt;
+    const int64_t max_ns = t->limits->wft_retry_max_ns;
     int64_t delay = RETRY_INITIAL_NS;
 
     if (beyond <= 0)
         return run->task_timeout_ns;
-    for (int64_t i = 1; i < beyond && delay < RETRY_MAX_NS; i++)
+    for (int64_t i = 1; i < beyond && delay < max_ns; i++)
         delay *= 2;
-    if (delay > RETRY_MAX_NS)
-        delay = RETRY_MAX_NS;
+    if (delay > max_ns)
+        delay = max_ns;
     const int64_t jitter = delay / 5;
     return run->task_timeout_ns + delay - jitter + (int64_t)rng_below(t->rng, (uint64_t)jitter + 1);
 }
@@ -479,8 +479,8 @@ void transition_need_workflow_task(struct transition *t)
         t->workflow_task_needed = true;
         return;
     }
-    if (run->wft.state == WFT_STARTED &&
-        (run->buffered_count > BUFFERED_EVENTS_MAX || run->buffered.len > BUFFERED_BYTES_MAX))
+    if (run->wft.state == WFT_STARTED && (run->buffered_count > t->limits->buffered_events_max ||
+                                          run->buffered.len > t->limits->buffered_bytes_max))
         fail_overflow(t);
     if (run->wft.state != WFT_NONE)
         return;

@@ -202,14 +202,23 @@ static struct slice transient_events(struct history_shard *shard, struct hs_requ
     return events;
 }
 
+static int32_t page_events_max(const struct history_shard *shard, const struct hs_request *req)
+{
+    const int64_t max =
+        dynconf_int(shard->options.dynconf, DYNCONF_FRONTEND_HISTORY_PAGE, req->api.namespace_name);
+
+    return max > 0 && max < HS_PAGE_EVENTS_MAX ? (int32_t)max : HS_PAGE_EVENTS_MAX;
+}
+
 static void read_page(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
                       int64_t from, int64_t to)
 {
     struct get_history *get = req->extra;
     int32_t page = get->request->maximum_page_size;
 
-    if (page <= 0 || page > HS_PAGE_EVENTS_MAX)
-        page = HS_PAGE_EVENTS_MAX;
+    const int32_t page_max = page_events_max(shard, req);
+    if (page <= 0 || page > page_max)
+        page = page_max;
     memcpy(req->run_id, entry->run_id, sizeof req->run_id);
     get->seq = entry->seq;
     if (!get->is_poll)
@@ -273,7 +282,7 @@ static void wait_for_events(struct history_shard *shard, struct hs_request *req,
                             const struct hs_entry *entry)
 {
     struct hs_waiters *waiters = find_waiters(shard, entry->run_id);
-    int64_t until_ns = hs_mono_ns(shard) + hs_long_poll_ns(shard, req->api.namespace_name);
+    int64_t until_ns = hs_mono_ns(shard) + hs_long_poll_ns(shard, entry->run->namespace_name);
 
     if (req->deadline_mono_ns != INT64_MAX &&
         req->deadline_mono_ns - HS_LONG_POLL_BUFFER_NS < until_ns)
@@ -508,11 +517,11 @@ void hs_get_history_reverse(struct history_shard *shard, struct hs_request *req)
 {
     const api_get_workflow_execution_history_reverse_request *request = req->message;
     struct get_history *get = ARENA_NEW(&req->arena, struct get_history);
-    const int32_t page = request->maximum_page_size;
+    const int32_t page = request->maximum_page_size, page_max = page_events_max(shard, req);
 
     get->token = slice_of(request->next_page_token.data, request->next_page_token.len);
     get->has_token = get->token.len > 0;
-    get->page = page <= 0 || page > HS_PAGE_EVENTS_MAX ? HS_PAGE_EVENTS_MAX : (uint32_t)page;
+    get->page = page <= 0 || page > page_max ? (uint32_t)page_max : (uint32_t)page;
     req->extra = get;
     if (!run_of_token(shard, req, get->token))
         return;

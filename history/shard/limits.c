@@ -68,7 +68,5 @@ const struct engine_limits *hs_limits_of(struct history_shard *shard, struct sli
 
 int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name)
 {
-    const struct dynconf *dc = shard->options.dynconf;
-
-    return dc ? dynconf_duration(dc, DYNCONF_HISTORY_LONG_POLL, namespace_name) : HS_LONG_POLL_NS;
+    return dynconf_duration(shard->options.dynconf, DYNCONF_HISTORY_LONG_POLL, namespace_name);
 }

@@ -381,7 +381,8 @@ void hs_step_query(struct history_shard *shard, struct hs_request *req, struct h
         return;
     }
     const struct hs_run_queries *others = find_run(shard, run->run_id);
-    if (others && others->count >= HS_QUERY_BUFFER_MAX) {
+    if (others && others->count >= dynconf_int(shard->options.dynconf,
+                                               DYNCONF_HISTORY_MAX_BUFFERED_QUERIES, SLICE_EMPTY)) {
         const enum err err = errdetail_resource_exhausted(
             &req->arena, &req->detail, RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW,
             RESOURCE_EXHAUSTED_SCOPE_NAMESPACE,
@@ -444,7 +445,7 @@ static void answer_result(struct hs_query *query, const struct run *run, int64_t
     enum err err;
 
     if (result->answer && protobuf_c_message_get_packed_size(&result->answer->base) >
-                              shard->options.limits->blob_bytes_max) {
+                              hs_limits_of(shard, req->api.namespace_name)->blob_bytes_max) {
         err = err_fail(&req->detail, ERR_INVALID, "Blob data size exceeds limit.");
     } else if (result->result_type == QUERY_RESULT_TYPE_ANSWERED) {
         response.query_result = result->answer;

@@ -22,7 +22,6 @@
 enum {
     HS_REQUESTS_MAX = 100000,       /* in a shard, in whatever state */
     HS_BATCH_BYTES_MAX = 64 * 1024, /* recent events kept with a run */
-    HS_QUERY_BUFFER_MAX = 1,        /* per run: history.MaxBufferedQueryCount */
     HS_QUERY_FAIL_ATTEMPT = 3,      /* from this workflow task attempt on queries fail at once */
     HS_PAGE_EVENTS_MAX = 256,       /* of a history page, as the reference's */
     HS_PAGE_BYTES_MAX = 3 * 1024 * 1024,
@@ -37,7 +36,6 @@ enum {
 #define HS_SETTLE_NS (500 * NS_PER_MS)  /* age at which a farther one goes to timers */
 #define HS_OVERDUE_NS (1 * NS_PER_S)    /* what timers did not fire by then, the shard does */
 #define HS_DELIVERY_NS (60 * NS_PER_S)  /* then its acknowledgement is taken to be lost */
-#define HS_LONG_POLL_NS (20 * NS_PER_S) /* where there are no settings */
 #define HS_LONG_POLL_BUFFER_NS NS_PER_S /* answered that much before the caller's deadline */
 
 struct hs_request;

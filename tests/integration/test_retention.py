@@ -31,9 +31,8 @@ async def is_gone(handle):
 
 
 @pytest.mark.seconds(90)
-async def test_closed_runs_go_after_their_retention_and_stay_gone(monkeypatch):
-    monkeypatch.setenv("GNOMON_NAMESPACE_RETENTION_MIN_S", "1")
-    cluster = harness.Cluster()
+async def test_closed_runs_go_after_their_retention_and_stay_gone():
+    cluster = harness.Cluster(dynamic={"system.namespaceMinRetentionLocal": "1s"})
     try:
         session = harness.Session(cluster)
         client = await session.connect()
