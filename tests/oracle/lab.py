@@ -23,6 +23,7 @@ from rpc_status import Status
 
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService/"
 UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+TRACE_LINE = re.compile(r'File "[^"]*?([^/"]+)", line \d+')
 NANOS = 1_000_000_000
 # Numbers and texts that are a server's own affair: ids and tokens, bytes (they count the ids), and how long it took.
 MASKED = {"task_id", "history_size_bytes", "total_history_size", "task_token", "next_page_token", "version",
@@ -115,6 +116,8 @@ class Lab:
                 value = known.name if known else value
             elif isinstance(value, bytes):
                 value = re.sub(r'"(seconds|nanos)":\d+', r'"\1":0', value.decode("utf-8", "replace"))
+            if field.name == "stack_trace":  # of Python: where the SDK is installed is no matter
+                value = TRACE_LINE.sub(r'File "\1"', value)
             if isinstance(value, str):
                 value = value[:TEXT_MAX]
             self.say(f"{pad}{label}: {value!r}" if isinstance(value, str) and not field.enum_type
