@@ -268,7 +268,8 @@ static void restore(struct transition *t, const struct activity_list *list,
 {
     for (size_t i = 0; i < list->count; i++) {
         *last = activity_event_options(t->arena, list->items[i]);
-        change_options(t, list->items[i], *last);
+        if (run_is_open(t->run)) /* Spec: of a closed run they are only told */
+            change_options(t, list->items[i], *last);
     }
 }
 

@@ -22,5 +22,7 @@ def play(x):
     unpause(x, "not paused", id="a")
     x.terminate()
     pause(x, "closed", id="a")
+    pause(x, "closed, by type", type="act-type")
+    pause(x, "closed, no such type", type="nope")
     unpause(x, "closed", id="a")
     unpause(x, "closed, all", unpause_all=True)

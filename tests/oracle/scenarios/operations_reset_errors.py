@@ -36,4 +36,6 @@ def play(x):
     x.describe("unchanged")
     x.terminate()
     reset(x, "closed", id="a")
+    reset(x, "closed, all", match_all=True)
     options(x, "heartbeat_timeout", label="closed", id="a", activity_options=given)
+    options(x, label="closed, restored", id="a", restore_original=True)
