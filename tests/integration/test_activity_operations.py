@@ -250,7 +250,7 @@ async def test_workflow_pause_is_off_by_default(session, queue):
 
 
 async def test_workflow_paused_and_unpaused(permissive, queue):
-    """A worker by hand: the Python SDK knows no Paused event."""
+    """A worker by hand: the SDKs know no Paused event."""
     session = harness.Session(permissive)
     await session.connect()
     service = session.client.workflow_service
