@@ -44,13 +44,14 @@ static int64_t patience_ms(const struct fe_forward *fw, enum err err)
     return FE_RETRY_MS;
 }
 
-static bool try_again(struct fe_forward *fw, enum err err)
+/* An error with a detail is an answer: its owner was there. */
+static bool try_again(struct fe_forward *fw, enum err err, const struct err_detail *detail)
 {
     const bool unknown = err == ERR_PEER_RESET || err == ERR_UNKNOWN;
     const bool not_done = err == ERR_UNAVAILABLE || err == ERR_NOT_OWNER || err == ERR_FENCED;
     const int64_t now_ns = clock_mono_ns(fw->fc->fe->clock);
 
-    if (!not_done && !(unknown && fw->target.repeatable))
+    if ((!not_done && !(unknown && fw->target.repeatable)) || (detail && detail->type))
         return false;
     if (fw->target.waits && now_ns - fw->sent_mono_ns > WAITED_NS) {
         fw->first_mono_ns = now_ns;
@@ -74,7 +75,7 @@ static void forward_answered(void *arg, enum err err, const struct err_detail *d
     struct fe_call *fc = fw->fc;
 
     fw->mesh_call = 0;
-    if (err != ERR_OK && try_again(fw, err))
+    if (err != ERR_OK && try_again(fw, err, detail))
         return;
     list_remove(&fw->node);
     grpc_call_on_cancel(fc->call, NULL, NULL);

@@ -489,7 +489,12 @@ void hs_update_started(struct history_shard *shard, struct hs_request *req, stru
 /* The start of an update is decided again, on whatever run is current then. */
 void hs_start_with_update_again(struct history_shard *shard, struct hs_request *req);
 /* Answer with a status per operation; req->detail is of the one at fault. */
-enum hs_multi_fault { HS_FAULT_START, HS_FAULT_UPDATE, HS_FAULT_UPDATE_AFTER_START };
+enum hs_multi_fault {
+    HS_FAULT_START,
+    HS_FAULT_NOT_STARTED, /* its request did so before, and that run can't serve the update */
+    HS_FAULT_UPDATE,
+    HS_FAULT_UPDATE_AFTER_START
+};
 void hs_multi_operation_failed(struct history_shard *shard, struct hs_request *req,
                                enum hs_multi_fault fault, enum err err, int64_t seq);
 

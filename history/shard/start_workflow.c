@@ -301,9 +301,10 @@ static void answer_current(struct history_shard *shard, struct hs_request *req,
     const struct start *start = req->extra;
 
     if (start->update) { /* the run that was started closed, and the update is not of it */
-        hs_multi_operation_failed(shard, req, HS_FAULT_START,
-                                  err_fail(&req->detail, ERR_PRECONDITION,
-                                           "Workflow was not started: %d", started_by_it ? 3 : 2),
+        hs_multi_operation_failed(shard, req, HS_FAULT_NOT_STARTED,
+                                  err_fail(&req->detail, ERR_UNAVAILABLE,
+                                           "Workflow was not started: %s",
+                                           started_by_it ? "StartDeduped" : "StartReused"),
                                   current->seq);
         return;
     }

@@ -201,7 +201,8 @@ void hs_multi_operation_failed(struct history_shard *shard, struct hs_request *r
     struct err_detail *own = ARENA_NEW(&req->arena, struct err_detail);
     struct err_detail *aborted = ARENA_NEW(&req->arena, struct err_detail);
 
-    if (!is_of_client(err)) { /* what the frontend mends by asking again */
+    if (!is_of_client(err) &&
+        fault != HS_FAULT_NOT_STARTED) { /* what the frontend mends by asking again */
         hs_answer(shard, req, err, SLICE_EMPTY, seq);
         return;
     }
@@ -214,7 +215,8 @@ void hs_multi_operation_failed(struct history_shard *shard, struct hs_request *r
     };
     if (fault == HS_FAULT_UPDATE_AFTER_START)
         operations[0] = (struct errdetail_operation){ERR_OK, NULL};
-    operations[fault == HS_FAULT_START ? 0 : 1] = (struct errdetail_operation){err, own};
+    operations[fault == HS_FAULT_START || fault == HS_FAULT_NOT_STARTED ? 0 : 1] =
+        (struct errdetail_operation){err, own};
     req->detail = (struct err_detail){0};
     hs_answer(shard, req,
               errdetail_multi_operation(&req->arena, &req->detail, operations, COUNT_OF(operations),
