@@ -11,6 +11,7 @@ enum err fe_get_system_info(struct fe_call *fc)
     can.activity_failure_include_heartbeat = true;
     can.encoded_failure_attributes = true;
     can.sdk_metadata = true;
+    can.upsert_memo = true;
     can.eager_workflow_start = true;
     can.build_id_based_versioning = true; /* SDKs stamp what they complete with their build id */
     response.server_version = arena_str(fc->arena, SLICE_LIT(FE_SERVER_VERSION));

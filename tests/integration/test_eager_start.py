@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from temporalio.api.common.v1 import Payload, Payloads, WorkflowType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, StartWorkflowExecutionRequest
+from temporalio.api.workflowservice.v1 import StartWorkflowExecutionRequest
 
 import workflows as w
 from harness import NAMESPACE, unique
@@ -73,8 +73,3 @@ async def test_a_client_that_drops_its_task_loses_only_time(session, queue):
     types = types_of(await session.events(queue))
     assert types[:4] == [*BEGIN, "WorkflowTaskTimedOut"]
     assert types[-1] == "WorkflowExecutionCompleted"
-
-
-async def test_the_server_says_that_it_can(session):
-    info = await session.client.workflow_service.get_system_info(GetSystemInfoRequest())
-    assert info.capabilities.eager_workflow_start
