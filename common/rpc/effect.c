@@ -23,6 +23,7 @@ enum effect_key {
     EFFECT_KEY_ROOT_WORKFLOW_ID = 17,
     EFFECT_KEY_ROOT_RUN_ID = 18,
     EFFECT_KEY_PAYLOAD = 19,
+    EFFECT_KEY_HEIR_OF = 20,
 };
 
 enum outcome_key { OUTCOME_FAILED = 1, OUTCOME_CAUSE = 2, OUTCOME_RUN_ID = 3 };
@@ -68,6 +69,7 @@ void rpc_effect_encode(const struct rpc_effect *effect, struct buf *out)
     put_some(&w, EFFECT_KEY_ROOT_WORKFLOW_ID, effect->root_workflow_id);
     put_some(&w, EFFECT_KEY_ROOT_RUN_ID, effect->root_run_id);
     put_some(&w, EFFECT_KEY_PAYLOAD, effect->payload);
+    put_some(&w, EFFECT_KEY_HEIR_OF, effect->heir_of);
     rec_end(&w);
 }
 
@@ -96,6 +98,7 @@ enum err rpc_effect_decode(struct arena *arena, struct slice body, struct rpc_ef
     out->target_namespace = rec_bytes(&r, EFFECT_KEY_TARGET_NAMESPACE);
     out->target_workflow_id = rec_bytes(&r, EFFECT_KEY_TARGET_WORKFLOW_ID);
     out->target_run_id = rec_bytes(&r, EFFECT_KEY_TARGET_RUN_ID);
+    out->heir_of = rec_bytes(&r, EFFECT_KEY_HEIR_OF);
     out->child_only = rec_bool(&r, EFFECT_KEY_CHILD_ONLY, false);
     out->cancel = rec_bool(&r, EFFECT_KEY_CANCEL, false);
     out->parent_close_policy = get_i32(&r, EFFECT_KEY_PARENT_CLOSE_POLICY);

@@ -40,6 +40,8 @@ struct rpc_effect {
     bool cancel;                 /* PARENT_CLOSED: ask the child to cancel, do not terminate it */
     int32_t parent_close_policy; /* START_CHILD: what becomes of it when the source closes */
     struct slice root_workflow_id, root_run_id; /* START_CHILD: of the tree of executions */
+    struct slice heir_of; /* START_CHILD of a run that came of a reset: the runs whose history it
+                             shares, run ids one after the other; a child of theirs is its own */
     struct slice payload;
 };
 void rpc_effect_encode(const struct rpc_effect *effect, struct buf *out);

@@ -3,6 +3,7 @@
 #include "history/engine/reset_int.h"
 
 #include "common/proto/wire.h"
+#include "history/engine/branches.h"
 #include "history/engine/child_int.h"
 
 #include <stdlib.h>
@@ -107,6 +108,18 @@ enum err reset_externals(struct transition *t, const struct rebuilding *rebuildi
     return ERR_OK;
 }
 
+static struct slice sharing_runs(struct transition *t)
+{
+    struct branches branches;
+    const bool ok = branches_decode(t->run->branches, &branches);
+
+    must(ok); /* encoded in this step */
+    uint8_t *text = arena_alloc(t->arena, (size_t)branches.count * UUID_TEXT_LEN);
+    for (uint32_t i = 0; i < branches.count; i++)
+        memcpy(text + (size_t)i * UUID_TEXT_LEN, branches.list[i].run_id, UUID_TEXT_LEN);
+    return slice_of(text, (size_t)branches.count * UUID_TEXT_LEN);
+}
+
 static enum err start_child(struct transition *t, struct child *child,
                             const api_history_event *event)
 {
@@ -121,6 +134,7 @@ static enum err start_child(struct transition *t, struct child *child,
     effect.target_namespace = arena_copy(t->arena, bytes_slice(child->namespace_name));
     effect.target_workflow_id = arena_copy(t->arena, bytes_slice(child->workflow_id));
     effect.parent_close_policy = child->parent_close_policy;
+    effect.heir_of = sharing_runs(t);
     const bool root = run->root_workflow_id.len == 0;
     effect.root_workflow_id =
         root ? effect.source_workflow_id : arena_copy(t->arena, run->root_workflow_id);

@@ -382,6 +382,39 @@ static void with_current(struct history_shard *shard, struct hs_request *req,
     hs_with_run(shard, req);
 }
 
+/* Spec: the parent came of a reset, and a run that it shares its history with had started the
+ * child, open or closed by now: it goes on with this parent. */
+static bool is_inherited(const struct run *child, const struct rpc_effect *effect)
+{
+    const struct slice heir_of = effect->heir_of;
+
+    if (!slice_eq(child->parent_workflow_id, effect->source_workflow_id) ||
+        !slice_eq(child->parent_namespace_id, effect->source_namespace_id))
+        return false;
+    for (size_t at = 0; at + UUID_TEXT_LEN <= heir_of.len; at += UUID_TEXT_LEN)
+        if (slice_eq(slice_of(heir_of.ptr + at, UUID_TEXT_LEN), child->parent_run_id))
+            return true;
+    return false;
+}
+
+static void step_inherit(struct history_shard *shard, struct hs_request *req,
+                         struct hs_entry *entry)
+{
+    struct start *start = req->extra;
+
+    if (was_forgotten(shard, req))
+        return;
+    req->run_id[0] = '\0';
+    if (is_inherited(entry->run, start->parent)) {
+        child_settled(shard, req,
+                      &(struct rpc_effect_outcome){.run_id = slice_str(entry->run->first_run_id)},
+                      entry->seq);
+        return;
+    }
+    memcpy(start->looked_run_id, entry->run_id, sizeof start->looked_run_id);
+    decide(shard, req);
+}
+
 static void decide(struct history_shard *shard, struct hs_request *req)
 {
     struct start *start = req->extra;
@@ -394,6 +427,13 @@ static void decide(struct history_shard *shard, struct hs_request *req)
     }
     if (!current->exists) {
         start_new(shard, req);
+        return;
+    }
+    if (start->parent && start->parent->heir_of.len > 0 &&
+        strcmp(start->looked_run_id, current->run.run_id) != 0) {
+        memcpy(req->run_id, current->run.run_id, sizeof req->run_id);
+        req->step = step_inherit;
+        hs_with_run(shard, req);
         return;
     }
     if (start->update && strcmp(start->looked_run_id, current->run.run_id) != 0) {
