@@ -32,6 +32,7 @@ struct world {
     struct metrics *metrics;
     struct store *store;
     struct history_net net;
+    const struct history_caller *caller; /* NULL: callbacks are not posted */
     struct history_shard *shard;
     size_t cache_bytes;
     bool timers_alive;
@@ -156,6 +157,7 @@ static inline void world_open(struct world *w)
         .log = &w->log,
         .metrics = w->metrics,
         .limits = &engine_limits_default,
+        .caller = w->caller,
         .cache_bytes = w->cache_bytes,
         .seed = 11,
         .lost = world_on_lost,
