@@ -263,9 +263,15 @@ static void describe_children(const struct run *run, struct arena *arena,
 static void describe_versioning(const struct run *run, struct arena *arena,
                                 api_workflow_execution_info *info)
 {
+    api_versioning_override *override =
+        engine_decode(arena, &api_versioning_override__desc, bytes_slice(run->versioning_override));
+
+    must(override != NULL);
+    if (override->auto_upgrade) /* Spec: the deprecated form is shown, too */
+        override->behavior =
+            (Temporal__Api__Enums__V1__VersioningBehavior)VERSIONING_BEHAVIOR_AUTO_UPGRADE;
     info->versioning_info = engine_message(arena, &api_workflow_execution_versioning_info__desc);
-    splice(arena, &info->versioning_info->base, "versioning_override",
-           bytes_slice(run->versioning_override));
+    info->versioning_info->versioning_override = override;
 }
 
 struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_ns)

@@ -11,8 +11,8 @@
 
 #define OVERRIDE(name) TEMPORAL__API__WORKFLOW__V1__VERSIONING_OVERRIDE__OVERRIDE_##name
 
-const api_versioning_override *versioning_override_kept(struct arena *arena,
-                                                        const api_versioning_override *in)
+api_versioning_override *versioning_override_kept(struct arena *arena,
+                                                  const api_versioning_override *in)
 {
     if (!in)
         return NULL;
@@ -158,6 +158,9 @@ static void write_options(struct transition *t, api_history_event *event)
     transition_event_or_buffer(t, event);
     if (moves)
         wft_drop_row(t);
+    if (a->versioning_override ||
+        (a->unset_versioning_override && run->versioning_override.len > 0))
+        t->visibility_changed = true;
     run_options_apply(run, t->arena, event);
     if (moves)
         wft_offer(t, sticky);
@@ -301,7 +304,7 @@ enum err engine_update_options(struct transition *t,
         return ERR_OK;
     api_workflow_execution_options_updated_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, &event);
-    a->versioning_override = merged->versioning_override;
+    a->versioning_override = versioning_override_kept(t->arena, merged->versioning_override);
     a->unset_versioning_override = !merged->versioning_override;
     a->priority = merged->priority;
     a->identity = request->identity;

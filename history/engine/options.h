@@ -20,9 +20,10 @@ struct slice engine_attached_reply(const struct run *run, struct arena *arena,
 
 /* -- inside the engine ----------------------------------------------------------------------- */
 
-/* An override as a run keeps it, in the arena (NULL: none). `fault`: what is wrong with it. */
-const api_versioning_override *versioning_override_kept(struct arena *arena,
-                                                        const api_versioning_override *in);
+/* An override as events have it and runs keep it: deprecated forms are translated. In the arena;
+ * NULL: none. */
+api_versioning_override *versioning_override_kept(struct arena *arena,
+                                                  const api_versioning_override *in);
 MUST_USE enum err check_versioning_override(struct transition *t, const api_versioning_override *in,
                                             const char *queue);
 void run_set_versioning_override(struct run *run, struct arena *arena,

@@ -306,7 +306,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->priority = request->priority;
     run_started_relations(t, a);
     event->user_metadata = request->user_metadata;
-    a->versioning_override = request->versioning_override;
+    a->versioning_override = versioning_override_kept(t->arena, request->versioning_override);
     a->n_completion_callbacks = request->n_completion_callbacks;
     a->completion_callbacks = callbacks;
     event->n_links = links_beyond_callbacks(t->arena, request, &event->links);

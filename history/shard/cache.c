@@ -290,6 +290,7 @@ static void current_set(struct hs_current *current, const struct run *run, int64
     current->run.start_ns = run->start_ns;
     current->run.close_ns = run->close_ns;
     current->run.tablet = run->tablet;
+    current->run.has_attached = run->attached_requests.count > 0;
     current->exists = true;
     current->seq = seq;
 }
