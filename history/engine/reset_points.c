@@ -202,20 +202,19 @@ static void add_builds(const struct run *run, struct arena *arena, api_search_at
 
 struct slice run_shown_search_attributes(const struct run *run, struct arena *arena)
 {
-    enum { ADDED_MAX = 4 + DEPLOYMENT_ATTRIBUTES_MAX };
-    enum { ADDED_MAX = 5 };
+    enum { ADDED_MAX = 5 + DEPLOYMENT_ATTRIBUTES_MAX };
     api_search_attributes *shown = engine_message(arena, &api_search_attributes__desc);
     struct buf all;
 
     shown->indexed_fields =
         ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, ADDED_MAX);
-    add_builds(run, arena, shown);
+    const bool overridden = run->versioning_override.len > 0;
+    if (!overridden || run->used_versions.len > 0) /* Spec: "unversioned" is no build of it */
+        add_builds(run, arena, shown);
     run_add_deployment(run, arena, shown);
-    if (run->versioning_override.len > 0) /* Spec: builds are those of unversioned workers */
+    if (overridden) /* of two entries of a map the last one counts */
         add_attribute(arena, shown, "TemporalWorkflowVersioningBehavior",
                       attribute_payload(arena, "Keyword", SLICE_LIT("\"AutoUpgrade\"")));
-    else
-        add_builds(run, arena, shown);
     api_payload *problems = run_reported_problems(run, arena);
     if (problems)
         add_attribute(arena, shown, "TemporalReportedProblems", problems);
