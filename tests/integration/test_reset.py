@@ -6,13 +6,11 @@ import pytest
 from temporalio.api.command.v1 import (
     Command,
     ContinueAsNewWorkflowExecutionCommandAttributes,
-    StartChildWorkflowExecutionCommandAttributes,
     StartTimerCommandAttributes,
 )
-from temporalio.api.common.v1 import ActivityType, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import Payload, Payloads, WorkflowExecution, WorkflowType
 from temporalio.api.enums.v1 import (
     CommandType,
-    ParentClosePolicy,
     ResetReapplyExcludeType,
     ResetReapplyType,
     WorkflowExecutionStatus,
@@ -28,11 +26,9 @@ from temporalio.api.workflowservice.v1 import (
     PollActivityTaskQueueRequest,
     ResetWorkflowExecutionRequest,
     RespondActivityTaskCompletedRequest,
-    RespondWorkflowTaskCompletedRequest,
     SignalWorkflowExecutionRequest,
 )
 
-import workflows as w
 from harness import unique, wait_until
 from history_checker import types_of
 from test_hostile import (  # noqa: F401
@@ -370,3 +366,24 @@ def test_the_base_is_deleted_first_and_then_the_branch(server, ask):
     delete(fourth)
     with pytest.raises(grpc.RpcError):
         describe(ask, name)
+
+
+def test_what_comes_again_is_bounded(ask):
+    """One record holds the reset: more than it can take is refused, and nothing has happened."""
+    name = unique("reset")
+    first = start(ask, name)
+    step(ask, name)
+    big = Payloads(payloads=[Payload(data=b"x" * 1_500_000)])
+    for word in ("a", "b", "c"):
+        signal(ask, name, word, input=big)
+    code, text = refused(ask, name, 4)
+    assert code == grpc.StatusCode.INVALID_ARGUMENT and text.startswith("transaction size of 45")
+    assert describe(ask, name).workflow_execution_info.execution.run_id == first
+    assert describe(ask, name).workflow_execution_info.status == RUNNING
+    reset(
+        ask,
+        name,
+        4,
+        reset_reapply_exclude_types=[ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL],
+    )
+    assert signals_of(events_of(ask, name)) == []
