@@ -37,6 +37,11 @@ static const struct fe_route route_table[] = {
 #undef FE_UNBUILT
 };
 
+const char *fe_operation(const struct fe_call *fc)
+{
+    return fc->route->operation;
+}
+
 /* ---- the answer ---- */
 
 static void finished(struct fe_call *fc, enum err err)

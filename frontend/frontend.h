@@ -43,7 +43,8 @@ struct frontend {
     const struct clock *clock;
     const struct log *log;
     struct metrics *metrics;
-    struct quotas *quotas; /* NULL: everybody is let in */
+    atomic_int_fast64_t warned_ns; /* when a warning about a size was last logged, monotonic */
+    struct quotas *quotas;         /* NULL: everybody is let in */
     struct cluster *cluster;
     struct mesh *mesh;
     struct fe_loop loops[FE_LOOPS_MAX];
@@ -74,6 +75,8 @@ struct fe_call {
     struct fe_forward *forward;
     atomic_int *held; /* counts this call while it is unanswered; may be NULL */
 };
+
+const char *fe_operation(const struct fe_call *fc); /* the method's name */
 
 /* ERR_OK: the handler answered or has arranged for the answer. Otherwise fc->detail says why. */
 typedef enum err (*fe_handler_fn)(struct fe_call *fc);

@@ -55,11 +55,6 @@ static api_failure_failure *limit_failure(struct fe_call *fc, const char *messag
     return failure;
 }
 
-static bool too_large(const struct fe_call *fc, const void *message)
-{
-    return message && protobuf_c_message_get_packed_size(message) > fe_blob_bytes_max(fc);
-}
-
 enum err fe_workflow_task_completed(struct fe_call *fc)
 {
     const api_respond_workflow_task_completed_request *req = fc->request;
@@ -77,7 +72,7 @@ enum err fe_workflow_task_failed(struct fe_call *fc)
 
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
-    if (!too_large(fc, req->failure))
+    if (!fe_blob_exceeds(fc, req->failure))
         return forward_answer(fc, METHOD_HISTORY_RESPOND_WORKFLOW_TASK_FAILED, fc->call->request);
     req->failure = limit_failure(fc, "Failure exceeds size limit.", req->failure);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_WORKFLOW_TASK_FAILED,
@@ -105,7 +100,7 @@ enum err fe_activity_completed(struct fe_call *fc)
 
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
-    if (too_large(fc, req->result))
+    if (fe_blob_exceeds(fc, req->result))
         return fail_activity(fc, "Complete result exceeds size limit.", NULL, req->identity,
                              SLICE_EMPTY);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_COMPLETED, fc->call->request);
@@ -123,10 +118,10 @@ enum err fe_activity_failed(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID, "Failure must have ApplicationFailureInfo.");
     if ((err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
-    if (too_large(fc, req->failure))
+    if (fe_blob_exceeds(fc, req->failure))
         return fail_activity(fc, "Failure exceeds size limit.", req->failure, req->identity,
                              SLICE_EMPTY);
-    if (too_large(fc, req->last_heartbeat_details))
+    if (fe_blob_exceeds(fc, req->last_heartbeat_details))
         return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
                              SLICE_EMPTY);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED, fc->call->request);
@@ -139,7 +134,7 @@ enum err fe_activity_canceled(struct fe_call *fc)
 
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
-    if (too_large(fc, req->details))
+    if (fe_blob_exceeds(fc, req->details))
         return fail_activity(fc, "Cancel details exceed size limit.", NULL, req->identity,
                              SLICE_EMPTY);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_CANCELED, fc->call->request);
@@ -152,7 +147,7 @@ enum err fe_activity_heartbeat(struct fe_call *fc)
 
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
-    if (too_large(fc, req->details)) {
+    if (fe_blob_exceeds(fc, req->details)) {
         api_record_activity_task_heartbeat_response told =
             API_RECORD_ACTIVITY_TASK_HEARTBEAT_RESPONSE_INIT;
 
@@ -169,7 +164,7 @@ enum err fe_query_task_completed(struct fe_call *fc)
 
     if (fc->token.kind != TASK_QUERY)
         return err_fail(&fc->detail, ERR_INVALID, "Invalid TaskToken.");
-    if (!too_large(fc, req->query_result))
+    if (!fe_blob_exceeds(fc, req->query_result))
         return forward_answer(fc, METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED, fc->call->request);
 
     api_respond_query_task_completed_request failed = API_RESPOND_QUERY_TASK_COMPLETED_REQUEST_INIT;
@@ -236,7 +231,7 @@ enum err fe_activity_completed_by_id(struct fe_call *fc)
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
         (err = name_activity(fc, &name)) != ERR_OK)
         return err;
-    if (too_large(fc, req->result))
+    if (fe_blob_exceeds(fc, req->result))
         return fail_activity(fc, "Complete result exceeds size limit.", NULL, req->identity,
                              SLICE_EMPTY);
     api_respond_activity_task_completed_request completed =
@@ -265,13 +260,13 @@ enum err fe_activity_failed_by_id(struct fe_call *fc)
     told.failures = failures;
     failed.identity = req->identity;
     failed.cause = req->cause;
-    if (too_large(fc, req->last_heartbeat_details))
+    if (fe_blob_exceeds(fc, req->last_heartbeat_details))
         failures[told.n_failures++] =
             limit_failure(fc, "Heartbeat details exceed size limit.", NULL);
     else
         failed.last_heartbeat_details = req->last_heartbeat_details;
     failed.failure = req->failure;
-    if (too_large(fc, req->failure)) {
+    if (fe_blob_exceeds(fc, req->failure)) {
         failed.failure = limit_failure(fc, "Failure exceeds size limit.", req->failure);
         failures[told.n_failures++] = failed.failure;
     }
@@ -288,7 +283,7 @@ enum err fe_activity_canceled_by_id(struct fe_call *fc)
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
         (err = name_activity(fc, &name)) != ERR_OK)
         return err;
-    if (too_large(fc, req->details))
+    if (fe_blob_exceeds(fc, req->details))
         return fail_activity(fc, "Cancel details exceed size limit.", NULL, req->identity,
                              SLICE_EMPTY);
     api_respond_activity_task_canceled_request canceled =
@@ -308,7 +303,7 @@ enum err fe_activity_heartbeat_by_id(struct fe_call *fc)
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
         (err = name_activity(fc, &name)) != ERR_OK)
         return err;
-    if (too_large(fc, req->details)) {
+    if (fe_blob_exceeds(fc, req->details)) {
         api_record_activity_task_heartbeat_by_id_response told =
             API_RECORD_ACTIVITY_TASK_HEARTBEAT_BY_ID_RESPONSE_INIT;
 

@@ -1,6 +1,8 @@
 /* validate.c - see validate.h. Spec: the reference's frontend validators and their texts. */
 #include "frontend/validate.h"
 
+#include <stdio.h>
+
 static enum err invalid(struct fe_call *fc, const char *text)
 {
     return err_fail(&fc->detail, ERR_INVALID, "%s", text);
@@ -17,16 +19,6 @@ size_t fe_limit(const struct fe_call *fc, enum dynconf_key key)
 size_t fe_id_bytes_max(const struct fe_call *fc)
 {
     return fe_limit(fc, DYNCONF_LIMIT_MAX_ID_LENGTH);
-}
-
-size_t fe_blob_bytes_max(const struct fe_call *fc)
-{
-    return fe_limit(fc, DYNCONF_LIMIT_BLOB_SIZE_ERROR);
-}
-
-size_t fe_memo_bytes_max(const struct fe_call *fc)
-{
-    return fe_limit(fc, DYNCONF_LIMIT_MEMO_SIZE_ERROR);
 }
 
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution)
@@ -67,10 +59,53 @@ enum err fe_check_identity(struct fe_call *fc, const char *identity)
     return fe_check_length(fc, "Identity", identity);
 }
 
+enum { WARN_EVERY_MS = 1000 };
+
+/* Sizes that the operator wants to hear of; seldom, whatever clients send. */
+static void warn_of_size(struct fe_call *fc, const char *what, size_t bytes)
+{
+    int_fast64_t last = atomic_load(&fc->fe->warned_ns);
+    const int64_t now_ns = fc->started_mono_ns;
+
+    if ((last != 0 && now_ns - last < WARN_EVERY_MS * NS_PER_MS) ||
+        !atomic_compare_exchange_strong(&fc->fe->warned_ns, &last, now_ns))
+        return;
+    log_warn(fc->fe->log, "Blob data size exceeds the warning limit.", F_STR("what", what),
+             F_U64("bytes", bytes), F_STR("operation", fe_operation(fc)),
+             F_STR("namespace", fc->ns ? fc->ns->name : ""));
+}
+
+static bool exceeds(struct fe_call *fc, const char *what, const void *message, size_t warn_bytes,
+                    size_t max_bytes)
+{
+    const size_t bytes = message ? protobuf_c_message_get_packed_size(message) : 0;
+    char labels[160];
+
+    if (bytes > warn_bytes)
+        warn_of_size(fc, what, bytes);
+    if (bytes <= max_bytes)
+        return false;
+    snprintf(labels, sizeof labels, "operation=\"%s\",service_name=\"frontend\"", fe_operation(fc));
+    counter_add(metrics_counter(fc->fe->metrics, "blob_size_error", labels), 1);
+    return true;
+}
+
+bool fe_blob_exceeds(struct fe_call *fc, const void *message)
+{
+    return exceeds(fc, "payload", message, fe_limit(fc, DYNCONF_LIMIT_BLOB_SIZE_WARN),
+                   fe_limit(fc, DYNCONF_LIMIT_BLOB_SIZE_ERROR));
+}
+
 enum err fe_check_blob(struct fe_call *fc, const void *message)
 {
-    if (message && protobuf_c_message_get_packed_size(message) > fe_blob_bytes_max(fc))
-        return invalid(fc, "Blob data size exceeds limit.");
+    return fe_blob_exceeds(fc, message) ? invalid(fc, "Blob data size exceeds limit.") : ERR_OK;
+}
+
+enum err fe_check_memo(struct fe_call *fc, const void *memo)
+{
+    if (exceeds(fc, "memo", memo, fe_limit(fc, DYNCONF_LIMIT_MEMO_SIZE_WARN),
+                fe_limit(fc, DYNCONF_LIMIT_MEMO_SIZE_ERROR)))
+        return invalid(fc, "Memo size exceeds limit.");
     return ERR_OK;
 }
 

@@ -9,9 +9,6 @@
 /* A setting that is a whole number, for the call's namespace; 0 where it is negative. */
 size_t fe_limit(const struct fe_call *fc, enum dynconf_key key);
 size_t fe_id_bytes_max(const struct fe_call *fc); /* limit.maxIDLength */
-/* limit.blobSize.error, limit.memoSize.error of the call's namespace. */
-size_t fe_blob_bytes_max(const struct fe_call *fc);
-size_t fe_memo_bytes_max(const struct fe_call *fc);
 
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution);
 enum err fe_check_workflow_id(struct fe_call *fc, const char *workflow_id);
@@ -20,6 +17,8 @@ enum err fe_check_identity(struct fe_call *fc, const char *identity);
 enum err fe_check_length(struct fe_call *fc, const char *what, const char *text);
 /* limit.blobSize.error, for the encoded size of a message (NULL is fine). */
 enum err fe_check_blob(struct fe_call *fc, const void *message);
+bool fe_blob_exceeds(struct fe_call *fc, const void *message);
+enum err fe_check_memo(struct fe_call *fc, const void *memo); /* limit.memoSize.error */
 
 /* A task queue that is named by a client; `user_defined`: not one of the server's own. */
 enum err fe_check_task_queue(struct fe_call *fc, const api_task_queue *queue, bool user_defined);

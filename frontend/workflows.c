@@ -108,8 +108,8 @@ enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_r
         (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
-    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > fe_memo_bytes_max(fc))
-        return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
+    if ((err = fe_check_memo(fc, req->memo)) != ERR_OK)
+        return err;
     return check_start_supported(fc, req);
 }
 
@@ -180,8 +180,8 @@ enum err fe_signal_with_start(struct fe_call *fc)
         (err = fe_check_blob(fc, req->input)) != ERR_OK ||
         (err = fe_check_blob(fc, req->signal_input)) != ERR_OK)
         return err;
-    if (req->memo && protobuf_c_message_get_packed_size(&req->memo->base) > fe_memo_bytes_max(fc))
-        return err_fail(&fc->detail, ERR_INVALID, "Memo size exceeds limit.");
+    if ((err = fe_check_memo(fc, req->memo)) != ERR_OK)
+        return err;
     if ((err = check_start_supported(fc, start)) != ERR_OK ||
         (err = check_namespace_starts(fc)) != ERR_OK)
         return err;

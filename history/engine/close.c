@@ -2,8 +2,11 @@
 #include "history/engine/engine_int.h"
 
 #include "history/engine/callback.h"
+#include "history/engine/activity.h"
+#include "history/engine/child.h"
 #include "history/engine/failure.h"
 #include "history/engine/rows.h"
+#include "history/engine/timer.h"
 #include "history/engine/update_int.h"
 
 void run_close(struct transition *t, int32_t status)
@@ -88,20 +91,58 @@ void run_time_out(struct transition *t)
     chain_follow(t, &next, NULL, failure);
 }
 
-bool run_enforce_limits(struct transition *t)
+/* What the run keeps beside its history, as the reference counts it: without what is in the history
+ * as well. */
+static size_t state_bytes(const struct run *run)
 {
-    const struct run *run = t->run;
-    const char *reason = NULL;
+    size_t bytes = run_updates_bytes(run) + run->memo.len + run->search_attributes.len +
+                   run->buffered.len + run->reset_points.len;
 
-    if (!run_is_open(run))
-        return false;
-    if (run->history_size_bytes > t->limits->history_bytes_max)
-        reason = "Workflow history size exceeds limit.";
-    else if (run->next_event_id - 1 > t->limits->history_events_max)
-        reason = "Workflow history count exceeds limit.";
-    if (!reason)
-        return false;
+    for (struct map_node *it = map_next(&run->activities, NULL); it;
+         it = map_next(&run->activities, it)) {
+        const struct activity *activity = CONTAINER_OF(it, struct activity, node);
+
+        bytes += activity_bytes(activity) - activity->input.len - activity->header.len;
+    }
+    bytes += run->children.count * sizeof(struct child);
+    bytes += run->externals.count * sizeof(struct external);
+    bytes += run->timers.count * sizeof(struct timer);
+    bytes += run->signal_request_ids.count * sizeof(struct signal_request);
+    return bytes;
+}
+
+static bool end_for(struct transition *t, const char *reason)
+{
     run_terminate(t, reason, NULL, ENGINE_IDENTITY, 0, NULL);
     t->reply_err = err_fail(t->detail, ERR_INVALID, "%s", reason);
     return true;
+}
+
+bool run_meets_limits(struct transition *t, int64_t events)
+{
+    const struct run *run = t->run;
+
+    if (!run_is_open(run))
+        return false;
+    /* Spec: the step that exceeds the size is still carried out, the next one meets the end. */
+    if (t->history_bytes_before > t->limits->history_bytes_max)
+        return end_for(t, "Workflow history size exceeds limit.");
+    if (run->next_event_id - 1 + events > t->limits->history_events_max)
+        return end_for(t, "Workflow history count exceeds limit.");
+    return false;
+}
+
+bool run_enforce_limits(struct transition *t)
+{
+    return run_meets_limits(t, 0);
+}
+
+bool engine_enforce_limits(struct transition *t, size_t run_memory_bytes)
+{
+    if (run_enforce_limits(t))
+        return true;
+    if (!run_is_open(t->run) || run_memory_bytes <= t->limits->state_bytes_max ||
+        state_bytes(t->run) <= t->limits->state_bytes_max)
+        return false;
+    return end_for(t, "Workflow mutable state size exceeds limit.");
 }

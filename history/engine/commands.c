@@ -32,14 +32,14 @@ enum err command_bad(struct transition *t, struct command_context *ctx, int32_t 
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    ctx->cause = cause;
+    ctx->cause = t->bad_cause = cause;
     return err_fail(t->detail, ERR_INVALID, "%s: %s", cause_name(t, cause), text);
 }
 
 enum err command_too_large(struct transition *t, struct command_context *ctx, int32_t cause,
                            const char *text)
 {
-    ctx->terminate = true;
+    ctx->terminate = t->too_large = true;
     return command_bad(t, ctx, cause, "%s", text);
 }
 

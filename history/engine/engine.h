@@ -40,6 +40,22 @@ enum start_decision engine_start_policy(const api_start_workflow_execution_reque
                                         const struct current_run *current, int64_t now_ns,
                                         struct arena *arena, struct err_detail *detail);
 
+/* Spec: where history.enableWorkflowIdReuseStartTimeValidation is on, a start that would follow
+ * another of its workflow id within the minimal interval is refused: true, ERR_BUSY in *detail. */
+struct start_again {
+    const char *workflow_id;
+    enum start_decision decision;
+    int64_t now_ns;
+};
+bool engine_start_too_soon(const struct engine_limits *limits, const struct current_run *current,
+                           const struct start_again *again, struct arena *arena,
+                           struct err_detail *detail);
+
+/* After a step: a run that has become too large is terminated, and the caller hears of it
+ * (t->reply_err). `run_memory_bytes`: what the run takes in
+ * memory, which is never less than what counts. */
+bool engine_enforce_limits(struct transition *t, size_t run_memory_bytes);
+
 /* t->run is a fresh run_new(): writes WorkflowExecutionStarted and WorkflowTaskScheduled. A request
  * for eager execution starts that task at once for the client: t->started. */
 MUST_USE enum err engine_start(struct transition *t, const struct engine_start *start);

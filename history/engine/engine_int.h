@@ -82,6 +82,8 @@ void run_keep_start(struct run *run, struct arena *arena,
 void run_time_out(struct transition *t);
 /* A history past its limits is terminated, and the caller is told (reply_err). true: it was. */
 bool run_enforce_limits(struct transition *t);
+/* The same before a step that would write `events` events: it is not to be carried out then. */
+bool run_meets_limits(struct transition *t, int64_t events);
 
 /* -- the run after a run (continue.c, chain.c) ----------------------------------------------- */
 

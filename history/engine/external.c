@@ -62,6 +62,10 @@ enum err run_signal(struct transition *t, const api_signal_workflow_execution_re
     if (err != ERR_OK)
         return err;
 
+    const int64_t task = run->wft.state == WFT_NONE && run->first_task_due_ns == 0;
+    if (run->wft.state != WFT_STARTED && run_meets_limits(t, 1 + task))
+        return ERR_OK;
+
     if (request_id.len > 0 && !source) /* of another execution: the shard keeps its outcome */
         run_signal_request_add(run, request_id, t->now_ns, true);
     api_workflow_execution_signaled_event_attributes *a =

@@ -59,3 +59,20 @@ enum start_decision engine_start_policy(const api_start_workflow_execution_reque
             arena, detail);
     return START_NEW;
 }
+
+bool engine_start_too_soon(const struct engine_limits *limits, const struct current_run *current,
+                           const struct start_again *again, struct arena *arena,
+                           struct err_detail *detail)
+{
+    const int64_t since_ns = again->now_ns - current->start_ns;
+    const bool restart = again->decision == START_TERMINATE_EXISTING;
+
+    if ((!restart && again->decision != START_NEW) || limits->id_reuse_interval_ns <= 0 ||
+        limits->id_reuse_interval_ns < since_ns)
+        return false;
+    (void)errdetail_resource_exhausted(
+        arena, detail, RESOURCE_EXHAUSTED_CAUSE_BUSY_WORKFLOW, RESOURCE_EXHAUSTED_SCOPE_NAMESPACE,
+        "Too many %s for workflow %s. Time since last start: %lld ms",
+        restart ? "restarts" : "starts", again->workflow_id, (long long)(since_ns / NS_PER_MS));
+    return true;
+}

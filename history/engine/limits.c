@@ -56,6 +56,9 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     NS(callback_retry_max_ns, CALLBACK_RETRY_MAX);
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
     SIZE(state_bytes_max, LIMIT_MUTABLE_STATE_SIZE_ERROR);
+    SIZE(state_bytes_warn, LIMIT_MUTABLE_STATE_SIZE_WARN);
+    I64(history_events_warn, LIMIT_HISTORY_COUNT_WARN);
+    I64(history_bytes_warn, LIMIT_HISTORY_SIZE_WARN);
     U32(buffered_events_max, HISTORY_BUFFERED_EVENTS);
     SIZE(buffered_bytes_max, HISTORY_BUFFERED_BYTES);
     NS(task_timeout_ns, HISTORY_DEFAULT_TASK_TIMEOUT);

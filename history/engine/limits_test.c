@@ -32,6 +32,9 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(reset_with_pending_children);
     SAME(cross_namespace_commands);
     SAME(state_bytes_max);
+    SAME(state_bytes_warn);
+    SAME(history_events_warn);
+    SAME(history_bytes_warn);
     SAME(buffered_events_max);
     SAME(buffered_bytes_max);
     SAME(task_timeout_ns);

@@ -22,6 +22,9 @@ const struct engine_limits engine_limits_default = {
     .wft_heartbeat_timeout_ns = 1800 * NS_PER_S,
     .wft_retry_backoff_after_attempt = 3,
     .state_bytes_max = 8 * 1024 * 1024,
+    .state_bytes_warn = 1024 * 1024,
+    .history_events_warn = 10240,
+    .history_bytes_warn = 10 * 1024 * 1024,
     .buffered_events_max = 100,
     .buffered_bytes_max = 2 * 1024 * 1024,
     .task_timeout_ns = 10 * NS_PER_S,
@@ -49,6 +52,7 @@ void transition_init(struct transition *t, struct run *run, struct arena *arena)
     t->run = run;
     t->arena = arena;
     t->limits = &engine_limits_default;
+    t->history_bytes_before = run ? run->history_size_bytes : 0;
     buf_init(&t->events, 0);
 }
 

@@ -34,11 +34,13 @@ struct engine_limits {
     int64_t callback_retry_initial_ns;       /* 1 s: callback.retryPolicy.initialInterval */
     int64_t callback_retry_max_ns;           /* 1 h: callback.retryPolicy.maxInterval */
     bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */
-    size_t state_bytes_max;                  /* 8 MiB: limit.mutableStateSize.error */
-    uint32_t buffered_events_max;            /* 100: history.maximumBufferedEventsBatch */
-    size_t buffered_bytes_max;               /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
-    int64_t task_timeout_ns;                 /* 10 s: history.defaultWorkflowTaskTimeout */
-    int64_t wft_retry_max_ns;                /* 10 min: history.workflowTaskRetryMaxInterval */
+    size_t state_bytes_warn;                 /* 1 MiB: limit.mutableStateSize.warn */
+    int64_t history_events_warn, history_bytes_warn; /* 10240, 10 MiB: limit.history*.warn */
+    size_t state_bytes_max;                          /* 8 MiB: limit.mutableStateSize.error */
+    uint32_t buffered_events_max;                    /* 100: history.maximumBufferedEventsBatch */
+    size_t buffered_bytes_max; /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
+    int64_t task_timeout_ns;   /* 10 s: history.defaultWorkflowTaskTimeout */
+    int64_t wft_retry_max_ns;  /* 10 min: history.workflowTaskRetryMaxInterval */
     struct dynconf_retry activity_retry, workflow_retry; /* history.default...RetryPolicy */
     uint32_t search_attributes_max;                      /* 100 */
     size_t search_attribute_bytes_max;                   /* 2 KiB */
@@ -144,8 +146,11 @@ struct transition {
     uint32_t deferred_count;
     bool workflow_task_needed;
     const api_command *command; /* its metadata goes into the first event that it makes */
-    size_t items_seen;  /* pending activities, timers and signals that the step looked at, for what
-                           is due and for its rows: what it changes, however many there are */
+    size_t items_seen; /* pending activities, timers and signals that the step looked at, for what
+                          is due and for its rows: what it changes, however many there are */
+    int32_t bad_cause; /* a command was refused with this cause, for the counters */
+    bool too_large;    /* a command's payload was past its limit */
+    int64_t history_bytes_before; /* of the run's history, when the step began */
     bool started_rides; /* only a workflow task's Started was recorded: exempt from waiting
                            (design section 5, release rule) */
 };

@@ -140,6 +140,7 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
         hs_retention_closed(shard, entry->run);
     }
     counter_add(shard->metrics.state_transitions, 1);
+    hs_note_limits(shard, entry, t);
     tell_others(shard, change, row_before_ns, seq);
 }
 
@@ -228,6 +229,7 @@ void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry
     struct slice reply = SLICE_EMPTY;
 
     if (err == ERR_OK) {
+        (void)engine_enforce_limits(t, entry->bytes + t->events.len);
         err = hs_commit_step(shard, req, entry, t);
         if (err == ERR_OK) {
             seq = entry->seq;

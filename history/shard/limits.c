@@ -70,3 +70,56 @@ int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespac
 {
     return dynconf_duration(shard->options.dynconf, DYNCONF_HISTORY_LONG_POLL, namespace_name);
 }
+
+/* ---- what is told ---- */
+
+enum { WARN_EVERY_MS = 1000 }; /* a shard's warnings about sizes, like the reference's, are few */
+
+static void warn(struct history_shard *shard, const struct hs_entry *entry, const char *what,
+                 int64_t value)
+{
+    const int64_t now_ns = hs_mono_ns(shard);
+
+    if (shard->warned_ns != 0 && now_ns - shard->warned_ns < WARN_EVERY_MS * NS_PER_MS)
+        return;
+    shard->warned_ns = now_ns;
+    log_warn(shard->options.log, "workflow exceeds a warn limit", F_STR("what", what),
+             F_I64("value", value), F_SLICE("workflow_id", entry->run->workflow_id),
+             F_STR("run_id", entry->run->run_id), F_SLICE("namespace", entry->run->namespace_name));
+}
+
+static void count(struct history_shard *shard, const char *name)
+{
+    counter_add(metrics_counter(shard->options.metrics, name, "service_name=\"history\""), 1);
+}
+
+void hs_note_limits(struct history_shard *shard, const struct hs_entry *entry,
+                    const struct transition *t)
+{
+    const struct run *run = entry->run;
+
+    if (run->history_size_bytes > t->limits->history_bytes_warn)
+        warn(shard, entry, "history size", run->history_size_bytes);
+    else if (run->next_event_id - 1 > t->limits->history_events_warn)
+        warn(shard, entry, "history count", run->next_event_id - 1);
+    else if (entry->bytes > t->limits->state_bytes_warn)
+        warn(shard, entry, "mutable state size", (int64_t)entry->bytes);
+    if (t->too_large)
+        count(shard, "blob_size_error");
+    switch (t->bad_cause) {
+    case WORKFLOW_TASK_FAILED_CAUSE_PENDING_ACTIVITIES_LIMIT_EXCEEDED:
+        count(shard, "wf_too_many_pending_activities");
+        break;
+    case WORKFLOW_TASK_FAILED_CAUSE_PENDING_CHILD_WORKFLOWS_LIMIT_EXCEEDED:
+        count(shard, "wf_too_many_pending_child_workflows");
+        break;
+    case WORKFLOW_TASK_FAILED_CAUSE_PENDING_SIGNALS_LIMIT_EXCEEDED:
+        count(shard, "wf_too_many_pending_external_workflow_signals");
+        break;
+    case WORKFLOW_TASK_FAILED_CAUSE_PENDING_REQUEST_CANCEL_LIMIT_EXCEEDED:
+        count(shard, "wf_too_many_pending_cancel_requests");
+        break;
+    default:
+        break;
+    }
+}

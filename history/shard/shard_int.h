@@ -246,6 +246,7 @@ struct history_shard {
     struct map run_updates;    /* struct hs_run_updates by run id */
     struct list updates_again; /* requests that are asked anew when the callback ends */
     struct map limits;         /* by name of the namespace: limits.c */
+    int64_t warned_ns;         /* when a warning about a size was last logged, monotonic */
 
     struct hs_deliveries deliveries;
     struct hs_deadlines deadlines;
@@ -354,6 +355,9 @@ void hs_limits_release(struct history_shard *shard);
 /* Those of a namespace as the dynamic configuration has them; the shard's. */
 const struct engine_limits *hs_limits_of(struct history_shard *shard, struct slice namespace_name);
 /* history.longPollExpirationInterval */
+/* After a commit: warn of what has become large, count what was refused. */
+void hs_note_limits(struct history_shard *shard, const struct hs_entry *entry,
+                    const struct transition *t);
 int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name);
 
 /* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */

@@ -137,6 +137,7 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
     struct run *run = run_new();
 
     hs_begin(shard, req, run, t);
+    t->limits = hs_limits_of(shard, what.namespace_name); /* the run has no name yet */
     *err = engine_start(t, &what);
     if (*err == ERR_OK)
         *err = begin_update(start, t);
@@ -446,8 +447,18 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         with_current(shard, req, current, step_known);
         return;
     }
-    switch (engine_start_policy(start->request, &current->run, hs_now_ns(shard), &req->arena,
-                                &req->detail)) {
+    const int64_t now_ns = hs_now_ns(shard);
+    const enum start_decision decision =
+        engine_start_policy(start->request, &current->run, now_ns, &req->arena, &req->detail);
+
+    if (!start->parent &&
+        engine_start_too_soon(hs_limits_of(shard, req->api.namespace_name), &current->run,
+                              &(struct start_again){start->request->workflow_id, decision, now_ns},
+                              &req->arena, &req->detail)) {
+        hs_answer(shard, req, ERR_BUSY, SLICE_EMPTY, current->seq);
+        return;
+    }
+    switch (decision) {
     case START_NEW:
         start_new(shard, req);
         break;

@@ -80,12 +80,12 @@ class Space:
 
     def start(self, workflow_id=None, **fields):
         fields.setdefault("input", None)
+        fields.setdefault("workflow_type", WorkflowType(name="Limited"))
         return self.call(
             "StartWorkflowExecution",
             StartWorkflowExecutionRequest(
                 namespace=self.name,
                 workflow_id=workflow_id or unique("w"),
-                workflow_type=WorkflowType(name="Limited"),
                 task_queue=TaskQueue(name=self.queue),
                 request_id=unique("r"),
                 **fields,

@@ -4,10 +4,8 @@ import json
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from temporalio.api.activity.v1 import ActivityOptions  # noqa: F401  (the package must be there)
 from temporalio.api.common.v1 import (
     ActivityType,
-    Header,
     Link,
     Memo,
     Payload,
@@ -17,13 +15,13 @@ from temporalio.api.common.v1 import (
     WorkflowType,
 )
 from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus, WorkflowTaskFailedCause
-from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     GetWorkflowExecutionHistoryRequest,
     ListWorkflowExecutionsRequest,
     PollActivityTaskQueueRequest,
-    QueryWorkflowRequest,
+    RecordActivityTaskHeartbeatRequest,
     RespondActivityTaskCompletedRequest,
     SignalWorkflowExecutionRequest,
     TerminateWorkflowExecutionRequest,
@@ -32,7 +30,6 @@ from temporalio.api.workflowservice.v1 import (
 import harness
 from limits import Limited, command, payloads, refused
 
-SECOND = Duration(seconds=1)
 TERMINATED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED
 
 
@@ -70,6 +67,7 @@ def activity(n, **fields):
 def begun(space, **fields):
     """A workflow with its first task handed out: (workflow id, task)."""
     workflow_id = harness.unique("w")
+    space.queue = harness.unique("q")
     space.start(workflow_id, **fields)
     return workflow_id, space.poll()
 
@@ -314,6 +312,7 @@ def test_activities_meet_the_limit_too(limited):
         timeout=30,
     )
     answer = RespondActivityTaskCompletedRequest(namespace=space.name, task_token=polled.task_token)
+    # Started and Completed come when the task is answered, and a workflow task with them: 8 events
     why = refused(space.call, "RespondActivityTaskCompleted", answer)
     assert (why.code, why.text) == ("INVALID_ARGUMENT", "Workflow history count exceeds limit.")
     assert terminated_by(space, workflow_id) == "Workflow history count exceeds limit."
@@ -324,7 +323,22 @@ def test_a_state_past_its_size_ends_the_workflow(limited):
     limited.apply({**limited.entries, "limit.mutableStateSize.error": 60_000})
     try:
         workflow_id, task = begun(space)
-        why = refused(space.complete, task, *[activity(n, input=payloads(20_000)) for n in range(5)])
+        space.complete(task, *[activity(n, input=payloads(30_000)) for n in range(4)])  # inputs do not count
+        beats = []
+        for _ in range(3):
+            polled = space.call(
+                "PollActivityTaskQueue",
+                PollActivityTaskQueueRequest(namespace=space.name, task_queue=TaskQueue(name="aq"), identity="i"),
+                timeout=30,
+            )
+            beats.append(
+                RecordActivityTaskHeartbeatRequest(
+                    namespace=space.name, task_token=polled.task_token, details=payloads(25_000)
+                )
+            )
+        for beat in beats[:2]:
+            space.call("RecordActivityTaskHeartbeat", beat)
+        why = refused(space.call, "RecordActivityTaskHeartbeat", beats[2])
         assert (why.code, why.text) == ("INVALID_ARGUMENT", "Workflow mutable state size exceeds limit.")
         assert terminated_by(space, workflow_id) == "Workflow mutable state size exceeds limit."
     finally:
