@@ -8,9 +8,14 @@
 5. Children and requests to other executions: initiated, then answered once; a child that started
    closes at most once. Each names its own events.
 6. What a command made names the WorkflowTaskCompleted event that carried it.
+7. Updates: admitted at most once, accepted at most once, completed at most once and after they were
+   accepted; a completion names the acceptance and the update's id.
+8. The task that a reset ends names the run that it began with and the run that it belongs to.
+9. A run is paused while it is not, unpaused while it is; a cancellation is asked for once, and an
+   activity is canceled only after that.
 """
 
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 
 CLOSE = {
     "WORKFLOW_EXECUTION_COMPLETED",
@@ -74,6 +79,9 @@ class _Checker:
         self.timers = {}  # started id -> [timer id, open]
         self.answered = set()  # initiated ids
         self.children = {}  # initiated id -> [started id, open]
+        self.updates = {}  # update id -> [admitted, accepted event id or 0, completed]
+        self.cancels = {}  # scheduled id of an activity -> event that asked for its cancellation
+        self.cancel_requested = self.paused = False
         self.closed = False
 
     def wrong(self, event, text):
@@ -124,6 +132,15 @@ class _Checker:
             self.timer(event, name, a)
         elif name in INITIATED_BY:
             self.other_execution(event, name, a)
+        elif name.startswith("WORKFLOW_EXECUTION_UPDATE_"):
+            self.update(event, name, a)
+        elif name in ("WORKFLOW_EXECUTION_PAUSED", "WORKFLOW_EXECUTION_UNPAUSED"):
+            now = name == "WORKFLOW_EXECUTION_PAUSED"
+            self.expect(event, self.paused != now, "the run is so already")
+            self.paused = now
+        elif name == "WORKFLOW_EXECUTION_CANCEL_REQUESTED":
+            self.expect(event, not self.cancel_requested, "that was asked for already")
+            self.cancel_requested = True
         if name in CLOSE:
             self.closed = True
 
@@ -151,9 +168,41 @@ class _Checker:
             a.started_event_id == started,
             f"names {a.started_event_id} as started, which is {started}",
         )
-        if name != "WORKFLOW_TASK_TIMED_OUT":
+        cause = WorkflowTaskFailedCause.Name(a.cause) if name == "WORKFLOW_TASK_FAILED" else ""
+        if name != "WORKFLOW_TASK_TIMED_OUT" and not cause.endswith("BEFORE_TASK_STARTED"):
             self.expect(event, started != 0, "the task was never started")
+        if name == "WORKFLOW_TASK_FAILED" and (a.new_run_id or a.base_run_id):
+            self.expect(event, cause.endswith("RESET_WORKFLOW"), "names runs, but is of no reset")
+            self.expect(
+                event,
+                a.base_run_id and a.new_run_id and a.base_run_id != a.new_run_id,
+                "a reset names the run that it began with and its own",
+            )
         self.task = None
+
+    def update(self, event, name, a):
+        if name == "WORKFLOW_EXECUTION_UPDATE_ADMITTED":
+            state = self.updates.setdefault(a.request.meta.update_id, [False, 0, False])
+            self.expect(event, not state[0] and not state[1], "is admitted or accepted already")
+            state[0] = True
+        elif name == "WORKFLOW_EXECUTION_UPDATE_ACCEPTED":
+            state = self.updates.setdefault(a.protocol_instance_id, [False, 0, False])
+            self.expect(event, bool(a.protocol_instance_id), "names no update")
+            self.expect(event, not state[1], "is accepted already")
+            self.expect(
+                event,
+                a.accepted_request_sequencing_event_id < event.event_id,
+                "was asked for after it was accepted",
+            )
+            self.expect(event, state[0] or a.HasField("accepted_request"), "has no request")
+            state[1] = event.event_id
+        elif name == "WORKFLOW_EXECUTION_UPDATE_COMPLETED":
+            self.refers_to(event, a.accepted_event_id, "WORKFLOW_EXECUTION_UPDATE_ACCEPTED")
+            state = self.updates.get(a.meta.update_id, [False, 0, False])
+            self.expect(event, state[1] == a.accepted_event_id, "names another acceptance")
+            self.expect(event, not state[2], "is completed already")
+            self.expect(event, a.outcome.WhichOneof("value") is not None, "has no outcome")
+            state[2] = True
 
     def activity(self, event, name, a):
         if name == "ACTIVITY_TASK_SCHEDULED":
@@ -172,6 +221,10 @@ class _Checker:
             return
         if name == "ACTIVITY_TASK_CANCEL_REQUESTED":
             self.expect(event, state[2], "its activity is closed")
+            self.expect(
+                event, a.scheduled_event_id not in self.cancels, "that was asked for already"
+            )
+            self.cancels[a.scheduled_event_id] = event.event_id
         elif name == "ACTIVITY_TASK_STARTED":
             self.expect(event, state[2] and state[1] == 0, "its activity is started or closed")
             self.expect(event, a.attempt >= 1, "its attempt is below 1")
@@ -184,6 +237,8 @@ class _Checker:
                 a.started_event_id == state[1],
                 f"names {a.started_event_id} as started, which is {state[1]}",
             )
+            if name == "ACTIVITY_TASK_CANCELED":
+                self.expect(event, a.scheduled_event_id in self.cancels, "nobody asked for that")
             if name in ("ACTIVITY_TASK_COMPLETED", "ACTIVITY_TASK_FAILED"):
                 self.expect(event, state[1] != 0, "its activity was never started")
             state[2] = False

@@ -55,7 +55,7 @@ class Differences:
             found += ["- " + line for line in theirs[a:b]] + ["+ " + line for line in ours[c:d]]
         return found
 
-    def unused(self, played):
-        """Entries for scenarios that were played and needed none."""
+    def unused(self, played, known):
+        """Entries that nothing needed although all `known` scenarios that they are for were played."""
         return [e.text for e in self.entries
-                if not e.used and any(fnmatch.fnmatchcase(name, e.scenario) for name in played)]
+                if not e.used and set(fnmatch.filter(known, e.scenario)) <= set(played)]

@@ -5,7 +5,9 @@ servers of equal behaviour gives equal lines. What differs by nature is masked (
 expiration times are written relative to the event that carries them.
 """
 import math
+import pathlib
 import re
+import sys
 import threading
 import time
 import uuid
@@ -20,6 +22,9 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 from rpc_status import Status
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+import history_checker  # noqa: E402 it lives with the other tests
 
 SERVICE = "/temporal.api.workflowservice.v1.WorkflowService/"
 UUID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -281,7 +286,14 @@ class Lab:
             events += page.history.events
             token = page.next_page_token
             if not token:
-                return events
+                return self._legal(events, more)
+
+    def _legal(self, events, asked):
+        """Whole histories keep the laws that the integration tests check, those of the reference too."""
+        if "history_event_filter_type" not in asked:
+            for problem in history_checker.problems_of(events):
+                self.say("== ILLEGAL HISTORY: " + problem)
+        return events
 
     def history(self, label="history", **more):
         self.say(f"== {label}")

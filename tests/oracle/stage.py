@@ -51,7 +51,7 @@ def play_steadily(address, name, like=None):
 
 
 def is_broken(lines):
-    return any("== TIMED OUT" in line or "== the scenario broke" in line for line in lines)
+    return any(line.startswith(("== TIMED OUT", "== the scenario broke", "== ILLEGAL HISTORY")) for line in lines)
 
 
 def expected(name):

@@ -19,6 +19,7 @@ def play(x):
     x.complete(x.poll(), command("continue_as_new_workflow_execution", workflow_type=WorkflowType(name="wf-type"),
                                  task_queue=TaskQueue(name=x.queue)))
     x.run_id = ""
+    x.await_events(2)  # the next run's task waits if the first one lived less than a second
     x.cancel(request_id=request_id, label="same in the next run")
     x.outline()
     x.cancel(request_id="r" * 1001, label="long request id")
