@@ -92,6 +92,13 @@ static void set_deadline(struct run *run, struct activity *activity)
         heap_add(&run->activity_deadlines, &activity->deadline, due_ns);
 }
 
+void run_activity_count(struct run *run, struct activity *activity)
+{
+    run->activities_bytes -= activity->counted_bytes;
+    activity->counted_bytes = activity_bytes(activity);
+    run->activities_bytes += activity->counted_bytes;
+}
+
 void run_activity_put(struct run *run, struct activity *activity)
 {
     struct activity *before = run_activity_by_id(run, bytes_slice(activity->activity_id));
@@ -101,12 +108,15 @@ void run_activity_put(struct run *run, struct activity *activity)
     map_put(&run->activity_ids, bytes_slice(activity->activity_id), &activity->id_node);
     activity->id_known = true;
     map_put_u64(&run->activities, (uint64_t)activity->scheduled_event_id, &activity->node);
+    run_activity_count(run, activity);
     set_deadline(run, activity);
 }
 
 void run_activity_remove(struct run *run, struct activity *activity)
 {
     forget_id(run, activity);
+    run->activities_bytes -= activity->counted_bytes;
+    activity->counted_bytes = 0;
     map_remove(&run->activities, &activity->node);
     heap_remove(&run->activity_deadlines, &activity->deadline);
     list_remove(&activity->changed);
@@ -115,6 +125,7 @@ void run_activity_remove(struct run *run, struct activity *activity)
 void run_activity_changed(struct run *run, struct activity *activity)
 {
     set_deadline(run, activity);
+    run_activity_count(run, activity);
     if (list_empty(&activity->changed))
         list_push_back(&run->changed_activities, &activity->changed);
 }

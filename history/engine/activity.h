@@ -17,6 +17,7 @@ struct activity {
     struct heap_node deadline; /* in run->activity_deadlines, while anything of it is due once */
     struct list changed;       /* in run->changed_activities: its row is to be written */
     struct list due;           /* while a step collects what is due */
+    size_t counted_bytes;      /* of it in run->activities_bytes */
     bool id_known;             /* id_node is in the map */
     bool input_changed;        /* so is its input's row */
 
@@ -63,6 +64,8 @@ void run_activity_put(struct run *run, struct activity *activity);
 void run_activity_remove(struct run *run, struct activity *activity);
 /* Its fields were changed: its row is to be written, its deadline may have moved. */
 void run_activity_changed(struct run *run, struct activity *activity);
+/* It holds more or less than before. */
+void run_activity_count(struct run *run, struct activity *activity);
 struct activity *run_activity(const struct run *run, int64_t scheduled_event_id); /* or NULL */
 struct activity *run_activity_by_id(const struct run *run, struct slice activity_id);
 size_t activity_bytes(const struct activity *activity);

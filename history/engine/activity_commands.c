@@ -226,6 +226,7 @@ enum err command_schedule_activity(struct transition *t, struct command_context 
     activity->held = run_is_paused(t->run);
     run_activity_put(t->run, activity);
     run_activity_changed(t->run, activity);
+    t->eager_asked |= c->request_eager_execution;
     if (!c->request_eager_execution && !activity->held)
         /* an eager one is started by engine_start_eager_activities() */
         activity_task_add(t, activity);

@@ -147,9 +147,11 @@ void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struc
                                    api_respond_workflow_task_completed_response *out)
 {
     const struct map *activities = &t->run->activities;
-    struct activity **eager = ARENA_ARRAY(t->arena, struct activity *, activities->count + 1);
     size_t count = 0;
 
+    if (t->wft_completed && !t->eager_asked)
+        return; /* else a repeated answer may be one that got some */
+    struct activity **eager = ARENA_ARRAY(t->arena, struct activity *, activities->count + 1);
     for (struct map_node *node = map_next(activities, NULL); node;
          node = map_next(activities, node)) {
         struct activity *activity = CONTAINER_OF(node, struct activity, node);

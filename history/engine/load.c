@@ -39,7 +39,10 @@ static enum err load_activity_input(struct loading *loading, struct slice id, st
 
     if (!activity || activity_has_input(activity))
         return ERR_CORRUPT;
-    return activity_decode_input(&loading->scratch, value, activity);
+    const enum err err = activity_decode_input(&loading->scratch, value, activity);
+
+    run_activity_count(loading->run, activity);
+    return err;
 }
 
 static enum err load_timer(struct loading *loading, struct slice id, struct slice value)

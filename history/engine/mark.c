@@ -206,6 +206,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.activity_ids = run->activity_ids;
     plain.activity_deadlines = run->activity_deadlines;
     plain.timer_deadlines = run->timer_deadlines;
+    plain.activities_bytes = run->activities_bytes;
     plain.children = run->children;
     plain.externals = run->externals;
     plain.callbacks = run->callbacks; /* no command changes them, nor the override */

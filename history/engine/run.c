@@ -117,9 +117,7 @@ size_t run_bytes(const struct run *run)
                    run->worker_version_stamp.len + run->memo.len + run->search_attributes.len +
                    run->reset_points.len + run->buffered.len + run->shown_pauses.len;
 
-    for (struct map_node *it = map_next(&run->activities, NULL); it;
-         it = map_next(&run->activities, it))
-        bytes += activity_bytes(CONTAINER_OF(it, struct activity, node));
+    bytes += run->activities_bytes;
     for (struct map_node *it = map_next(&run->children, NULL); it;
          it = map_next(&run->children, it))
         bytes += child_bytes(CONTAINER_OF(it, struct child, node));

@@ -177,6 +177,7 @@ struct run {
     /* found without looking at all: memory of the items above */
     struct map activity_ids; /* struct activity by activity id */
     struct heap activity_deadlines, timer_deadlines;
+    size_t activities_bytes; /* that the activities hold, about */
 };
 
 struct signal_request {

@@ -146,6 +146,7 @@ struct transition {
     uint32_t deferred_count;
     bool workflow_task_needed;
     const api_command *command; /* its metadata goes into the first event that it makes */
+    bool eager_asked;           /* a command asked for an activity to be started at once */
     size_t items_seen; /* pending activities, timers and signals that the step looked at, for what
                           is due and for its rows: what it changes, however many there are */
     int32_t bad_cause; /* a command was refused with this cause, for the counters */
