@@ -122,9 +122,17 @@ static enum err namespace_of_token(struct fe_call *fc)
 {
     const ProtobufCBinaryData *bytes = member_of(fc, "task_token");
     const char *name = request_namespace(fc);
+    enum err err;
 
     if (strlen(name) > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Namespace length exceeds limit.");
+    if (name[0] != '\0') { /* it need not be named, but if so it must be there */
+        const struct namespace_info *named;
+
+        if ((err = fe_namespace_by_name(fc, name, &named)) != ERR_OK)
+            return err;
+        cluster_namespace_unref(named);
+    }
     if (bytes->len == 0)
         return err_fail(&fc->detail, ERR_INVALID, "Task token not set on request.");
     fc->token_bytes = slice_of(bytes->data, bytes->len);
@@ -135,7 +143,7 @@ static enum err namespace_of_token(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID, "Error deserializing task token.");
     }
 
-    enum err err = cluster_namespace_by_id(fc->fe->cluster, fc->token.namespace_id, &fc->ns);
+    err = cluster_namespace_by_id(fc->fe->cluster, fc->token.namespace_id, &fc->ns);
     if (err == ERR_NOT_FOUND) {
         counter_add(fc->fe->tokens_foreign, 1);
         return errdetail_namespace_not_found(fc->arena, &fc->detail,
@@ -144,12 +152,6 @@ static enum err namespace_of_token(struct fe_call *fc)
     if (err != ERR_OK)
         return err;
     if (name[0] != '\0' && strcmp(name, fc->ns->name) != 0) {
-        const struct namespace_info *named;
-
-        /* An unknown name beside a good token is passed over, as the reference does. */
-        if (cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &named) != ERR_OK)
-            return ERR_OK;
-        cluster_namespace_unref(named);
         counter_add(fc->fe->tokens_foreign, 1);
         return err_fail(&fc->detail, ERR_INVALID,
                         "Operation requested with a token from a different namespace.");
