@@ -119,3 +119,64 @@ def test_a_changed_history_has_one(change):
 def test_open_and_closed_are_told_apart():
     assert problems_of(good()[:12], closed=True)
     assert problems_of(good(), closed=False)
+
+
+def later(*more):
+    """A run with one workflow task done, then these."""
+    return good()[:4] + [event(n, name, **attributes) for n, (name, attributes) in enumerate(more, 5)]
+
+
+ACCEPTED = (
+    "WORKFLOW_EXECUTION_UPDATE_ACCEPTED",
+    dict(protocol_instance_id="u", accepted_request__meta__update_id="u"),
+)
+COMPLETED = (
+    "WORKFLOW_EXECUTION_UPDATE_COMPLETED",
+    dict(meta__update_id="u", accepted_event_id=5, outcome__failure__message="no"),
+)
+ACTIVITY = (
+    "ACTIVITY_TASK_SCHEDULED",
+    dict(activity_id="a", activity_type__name="t", workflow_task_completed_event_id=4),
+)
+ASKED = (
+    "ACTIVITY_TASK_CANCEL_REQUESTED",
+    dict(scheduled_event_id=5, workflow_task_completed_event_id=4),
+)
+CANCELED = ("ACTIVITY_TASK_CANCELED", dict(scheduled_event_id=5))
+PAUSED, UNPAUSED = ("WORKFLOW_EXECUTION_PAUSED", {}), ("WORKFLOW_EXECUTION_UNPAUSED", {})
+CANCEL = ("WORKFLOW_EXECUTION_CANCEL_REQUESTED", {})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [[ACCEPTED, COMPLETED], [ACTIVITY, ASKED, CANCELED], [PAUSED, UNPAUSED, PAUSED], [CANCEL]],
+)
+def test_updates_cancellations_and_pauses_in_order_are_good(events):
+    assert problems_of(later(*events)) == []
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [COMPLETED],
+        [ACCEPTED, ACCEPTED],
+        [ACCEPTED, COMPLETED, COMPLETED],
+        [ACCEPTED, (COMPLETED[0], dict(COMPLETED[1], meta__update_id="other"))],
+        [ACCEPTED, (COMPLETED[0], dict(meta__update_id="u", accepted_event_id=5))],
+        [ACTIVITY, CANCELED],
+        [ACTIVITY, ASKED, ASKED],
+        [UNPAUSED],
+        [PAUSED, PAUSED],
+        [CANCEL, CANCEL],
+    ],
+)
+def test_updates_cancellations_and_pauses_out_of_order_are_not(events):
+    assert problems_of(later(*events))
+
+
+def test_a_reset_names_both_runs():
+    ends = dict(scheduled_event_id=2, started_event_id=3, cause=20, base_run_id="a", new_run_id="b")
+    failed = event(4, "WORKFLOW_TASK_FAILED", **ends)
+    assert problems_of(good()[:3] + [failed]) == []
+    assert problems_of(good()[:3] + [event(4, "WORKFLOW_TASK_FAILED", **{**ends, "base_run_id": ""})])
+    assert problems_of(good()[:3] + [event(4, "WORKFLOW_TASK_FAILED", **{**ends, "cause": 1})])
