@@ -27,7 +27,13 @@ from temporalio.api.common.v1 import (
     WorkflowExecution,
     WorkflowType,
 )
-from temporalio.api.enums.v1 import CallbackState, CommandType, EventType, WorkflowIdConflictPolicy
+from temporalio.api.enums.v1 import (
+    CallbackState,
+    CommandType,
+    EventType,
+    VersioningBehavior,
+    WorkflowIdConflictPolicy,
+)
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflow.v1 import OnConflictOptions, VersioningOverride, WorkflowExecutionOptions
@@ -582,7 +588,9 @@ def test_options_are_changed_by_mask(ask):
     merged = change(ask, name, ["versioning_override"], versioning_override=override)
     assert merged.versioning_override.auto_upgrade and merged.priority.priority_key == 2
     info = describe(ask, name).workflow_execution_info
-    assert info.versioning_info.versioning_override == override
+    shown = info.versioning_info.versioning_override
+    assert shown.auto_upgrade and shown.behavior == VersioningBehavior.VERSIONING_BEHAVIOR_AUTO_UPGRADE
+    assert info.search_attributes.indexed_fields["TemporalWorkflowVersioningBehavior"].data == b'"AutoUpgrade"'
     assert info.priority == Priority(priority_key=2, fairness_key="a")
     assert not change(ask, name, ["versioning_override"]).HasField("versioning_override")
     updated = [
