@@ -46,7 +46,8 @@ struct attached_request {
 struct callback_change {
     bool add;
     uint64_t row_seq;
-    struct slice id; /* of the callback, in the transition's arena */
+    struct slice id;      /* of the callback, in the transition's arena */
+    uint64_t destination; /* hash of where it goes: scheme, host and port */
 };
 
 struct callback *run_callback(const struct run *run, struct slice id); /* or NULL */

@@ -1,6 +1,7 @@
 /* callback_steps.c - completion callbacks: how they come, wait, are delivered and shown. */
 #include "history/engine/engine_int.h"
 
+#include "common/base/hash.h"
 #include "common/proto/wire.h"
 #include "history/engine/callback.h"
 
@@ -135,6 +136,19 @@ size_t run_callbacks_waiting(const struct run *run, struct arena *arena, api_cal
 
 /* -- delivery -------------------------------------------------------------------------------- */
 
+/* Spec: callbacks are sent in turn by destination, which is the URL up to its path. */
+static uint64_t destination_of(struct transition *t, const struct callback *callback)
+{
+    const api_callback *spec =
+        engine_decode(t->arena, &api_callback__desc, bytes_slice(callback->spec));
+
+    must(spec != NULL && spec->nexus != NULL);
+    const char *url = spec->nexus->url, *host = strstr(url, "://");
+    const size_t before = host ? (size_t)(host + 3 - url) : 0;
+    const size_t len = before + strcspn(url + before, "/?#");
+    return hash_bytes(slice_of((const uint8_t *)url, len), 0);
+}
+
 static void changed(struct transition *t, bool add, uint64_t row_seq,
                     const struct callback *callback)
 {
@@ -148,7 +162,8 @@ static void changed(struct transition *t, bool add, uint64_t row_seq,
         t->callback_cap = cap;
     }
     t->callbacks[t->callback_count++] =
-        (struct callback_change){add, row_seq, arena_copy(t->arena, bytes_slice(callback->id))};
+        (struct callback_change){add, row_seq, arena_copy(t->arena, bytes_slice(callback->id)),
+                                 add ? destination_of(t, callback) : 0};
 }
 
 static void schedule(struct transition *t, struct callback *callback)

@@ -322,7 +322,7 @@ enum err row_current_decode(struct arena *arena, struct slice value, struct curr
     return ERR_OK;
 }
 
-enum call_row_key { CALL_RUN_ID = 2, CALL_ID };
+enum call_row_key { CALL_RUN_ID = 2, CALL_ID, CALL_DESTINATION };
 
 static void call_row(const struct run *run, const struct callback_change *change, struct buf *out)
 {
@@ -332,6 +332,7 @@ static void call_row(const struct run *run, const struct callback_change *change
     rec_put_u64(&w, KEY_VERSION, ROW_VERSION);
     rec_put_str(&w, CALL_RUN_ID, run->run_id);
     rec_put_bytes(&w, CALL_ID, change->id);
+    rec_put_u64(&w, CALL_DESTINATION, change->destination);
     rec_end(&w);
 }
 
@@ -344,6 +345,7 @@ enum err row_call_decode(struct arena *arena, struct slice value, struct call_ro
         return err;
     memset(out, 0, sizeof(*out));
     out->callback_id = rec_bytes(&r, CALL_ID);
+    out->destination = rec_u64(&r, CALL_DESTINATION, 0);
     if (!copy_text(rec_bytes(&r, CALL_RUN_ID), out->run_id, sizeof(out->run_id)) || r.malformed ||
         rec_u64(&r, KEY_VERSION, 0) == 0 || strlen(out->run_id) != UUID_TEXT_LEN ||
         out->callback_id.len == 0)

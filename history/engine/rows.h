@@ -91,6 +91,7 @@ void row_key_call(struct row_key *key, uint8_t tablet, uint64_t row_seq);
 struct call_row {
     char run_id[UUID_TEXT_LEN + 1];
     struct slice callback_id;
+    uint64_t destination; /* hash of the URL's host: those of one share their turns */
 };
 MUST_USE enum err row_call_decode(struct arena *arena, struct slice value, struct call_row *out);
 /* The task that a task row stands for. */

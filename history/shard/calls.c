@@ -4,7 +4,8 @@
  *    the answer. A crash before that, or a new owner, posts again: at least once.
  * 2. A window of CALLS_MAX rows is in memory, the oldest known; what is beyond is looked up when
  *    half of it is done. At open everything is looked up.
- * 3. Nothing is posted before the row is durable.
+ * 3. Nothing is posted before the row is durable; at most CALLS_OF_BUCKET_MAX at a time go to the
+ *    destinations of one bucket.
  * 4. A call is in one state: WAITING (in the list, until it is durable and its time has come),
  *    BUSY (a request of ours has it), POSTED (the caller has it). What its answer said stays with
  *    it until that is recorded: a full log makes it wait, not be posted again. */
@@ -16,7 +17,13 @@
 
 #include <stdlib.h>
 
-enum { CALLS_MAX = 1024, CALLS_UNDER_WAY_MAX = 64, FAILURE_MAX = 2048, CALL_KEY_LEN = 10 };
+enum {
+    CALLS_MAX = 1024,
+    CALLS_UNDER_WAY_MAX = 64,
+    CALLS_OF_BUCKET_MAX = 16,
+    FAILURE_MAX = 2048,
+    CALL_KEY_LEN = 10
+};
 #define AGAIN_NS NS_PER_S /* after a full queue or log, or a read that failed */
 
 enum call_state { CALL_WAITING = 1, CALL_BUSY, CALL_POSTED };
@@ -30,6 +37,7 @@ struct hs_call {
     uint8_t tablet;
     char run_id[UUID_TEXT_LEN + 1];
     struct bytes id;     /* of the callback */
+    uint32_t bucket;     /* of its destination */
     int64_t seq;         /* of its row, or what is durable when that is seen */
     int64_t again_ns;    /* monotonic: not before */
     uint64_t posted;     /* POSTED: its number with the caller */
@@ -52,12 +60,27 @@ static struct hs_call *find(struct history_shard *shard, uint64_t row_seq)
     return node ? CONTAINER_OF(node, struct hs_call, node) : NULL;
 }
 
+static void end_turn(struct history_shard *shard, const struct hs_call *call)
+{
+    must(shard->calls.under_way > 0 && shard->calls.by_bucket[call->bucket] > 0);
+    shard->calls.under_way--;
+    shard->calls.by_bucket[call->bucket]--;
+}
+
+/* A destination that hangs does not keep the others from their turns. */
+static bool has_turn(const struct history_shard *shard, const struct hs_call *call)
+{
+    return call->answered || call->gone ||
+           (shard->calls.under_way < CALLS_UNDER_WAY_MAX &&
+            shard->calls.by_bucket[call->bucket] < CALLS_OF_BUCKET_MAX);
+}
+
 static void call_free(struct history_shard *shard, struct hs_call *call)
 {
     if (call->state == CALL_WAITING)
         list_remove(&call->waiting);
     else
-        shard->calls.under_way--;
+        end_turn(shard, call);
     if (call->state == CALL_POSTED)
         shard->options.caller->cancel(shard->options.caller->self, call->posted);
     map_remove(&shard->calls.by_seq, &call->node);
@@ -85,6 +108,7 @@ static void add(struct history_shard *shard, uint64_t row_seq, uint8_t tablet,
     call->tablet = tablet;
     memcpy(call->run_id, row->run_id, sizeof call->run_id);
     bytes_set(&call->id, row->callback_id);
+    call->bucket = (uint32_t)(row->destination % HS_CALL_BUCKETS);
     call->seq = seq;
     call->state = CALL_WAITING;
     map_put_u64(&shard->calls.by_seq, row_seq, &call->node);
@@ -102,7 +126,7 @@ void hs_calls_changed(struct history_shard *shard, const struct transition *t, i
     for (size_t i = 0; i < t->callback_count; i++) {
         const struct callback_change *change = &t->callbacks[i];
         struct hs_call *call = find(shard, change->row_seq);
-        struct call_row row = {.callback_id = change->id};
+        struct call_row row = {.callback_id = change->id, .destination = change->destination};
 
         if (!change->add) {
             if (call)
@@ -219,7 +243,7 @@ void hs_calls_open(struct history_shard *shard)
 static void wait_again(struct history_shard *shard, struct hs_call *call, int64_t delay_ns)
 {
     must(call->state != CALL_WAITING);
-    shard->calls.under_way--;
+    end_turn(shard, call);
     call->state = CALL_WAITING;
     call->again_ns = hs_mono_ns(shard) + delay_ns;
     list_push_back(&shard->calls.waiting, &call->waiting);
@@ -456,13 +480,14 @@ static void begin(struct history_shard *shard, struct hs_call *call)
     list_remove(&call->waiting);
     call->state = CALL_BUSY;
     shard->calls.under_way++;
+    shard->calls.by_bucket[call->bucket]++;
     hs_with_run(shard, req);
 }
 
 static bool may_begin(struct history_shard *shard, const struct hs_call *call)
 {
     return call->seq <= shard->durable && call->again_ns <= hs_mono_ns(shard) &&
-           (call->answered || call->gone || shard->calls.under_way < CALLS_UNDER_WAY_MAX);
+           has_turn(shard, call);
 }
 
 static void take(struct history_shard *shard)
@@ -515,8 +540,7 @@ int64_t hs_calls_next_mono_ns(struct history_shard *shard)
         const struct hs_call *call = CONTAINER_OF(it, struct hs_call, waiting);
 
         /* One that waits for durability or for its turn goes on when that comes. */
-        if (call->seq <= shard->durable && call->again_ns < next_ns &&
-            (call->answered || call->gone || calls->under_way < CALLS_UNDER_WAY_MAX))
+        if (call->seq <= shard->durable && call->again_ns < next_ns && has_turn(shard, call))
             next_ns = call->again_ns;
     }
     return next_ns;

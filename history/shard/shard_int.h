@@ -202,12 +202,15 @@ struct hs_retention {
     bool looking, running_now;
 };
 
+enum { HS_CALL_BUCKETS = 64 };
+
 /* Callbacks of closed runs on their way out: calls.c. */
 struct hs_calls {
-    struct map by_seq;   /* struct hs_call by row_seq */
-    struct list waiting; /* of them, those that nobody is busy with; oldest first */
-    uint32_t under_way;  /* the others */
-    bool more;           /* rows that are not in memory */
+    struct map by_seq;                   /* struct hs_call by row_seq */
+    struct list waiting;                 /* of them, those that nobody is busy with; oldest first */
+    uint32_t under_way;                  /* the others ... */
+    uint32_t by_bucket[HS_CALL_BUCKETS]; /* ... by a hash of their destination */
+    bool more;                           /* rows that are not in memory */
     bool looking, running, again;
     int64_t look_ns; /* monotonic time of the next look at the rows; INT64_MAX: none is wanted */
 };
