@@ -4,7 +4,7 @@ from lab import command, seconds
 
 def play(x):
     timer = command("start_timer", timer_id="t", start_to_fire_timeout=seconds(60))
-    x.start()
+    x.start(workflow_task_timeout=seconds(1))
     x.complete(x.poll(), command("record_marker", marker_name="m"), command("complete_workflow_execution"),
                command("record_marker", marker_name="n"), label="not the last")
     x.outline()
