@@ -20,4 +20,5 @@ CFLAGS   := -std=c17 -D_GNU_SOURCE -MMD -MP -pthread $(OPT_$(VARIANT))
 # Generated and library headers are not ours to warn about.
 INCLUDES := -I. -isystem $(BUILD)/proto $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I $(PACKAGES) 2>/dev/null))
 LDFLAGS  := -pthread -Wl,--as-needed $(OPT_$(VARIANT))
-LDLIBS    = $(shell pkg-config --libs $(PACKAGES)) -lnng -lm
+# libcurl is loaded when it is needed: common/http/curl_library.h.
+LDLIBS    = $(shell pkg-config --libs $(filter-out libcurl,$(PACKAGES))) -lnng -lm

@@ -9,11 +9,10 @@
 #include "common/base/buf.h"
 #include "common/base/list.h"
 #include "common/base/map.h"
+#include "common/http/curl_library.h"
 
 #include <ctype.h>
-#include <curl/curl.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
@@ -60,6 +59,12 @@ struct watcher {
     curl_socket_t fd;
 };
 
+/* Its functions, called with the names that they have there, but for the prefix. */
+static const struct curl_library *curl(void)
+{
+    return curl_library_get();
+}
+
 static void call_free(struct call *call)
 {
     struct http_client *client = call->client;
@@ -67,13 +72,13 @@ static void call_free(struct call *call)
     list_remove(&call->node);
     map_remove(&client->by_id, &call->by_id);
     if (call->easy) {
-        curl_multi_remove_handle(client->multi, call->easy);
-        curl_easy_cleanup(call->easy);
+        curl()->multi_remove_handle(client->multi, call->easy);
+        curl()->easy_cleanup(call->easy);
         client->active_count--;
     } else {
         client->waiting_count--;
     }
-    curl_slist_free_all(call->headers);
+    curl()->slist_free_all(call->headers);
     buf_release(&call->request);
     buf_release(&call->answer);
     free(call->url);
@@ -137,7 +142,7 @@ static const char *os_text(struct call *call, char out[128], const char *otherwi
 {
     long code = 0;
 
-    curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &code);
+    curl()->easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &code);
     snprintf(out, 128, "%s", code ? strerror((int)code) : otherwise);
     out[0] = (char)tolower((unsigned char)out[0]);
     return out;
@@ -200,12 +205,12 @@ static enum err why(struct call *call, CURLcode code, char text[512])
         return ERR_IO;
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
-        snprintf(text, 512, "%s", curl_easy_strerror(code));
+        snprintf(text, 512, "%s", curl()->easy_strerror(code));
         return ERR_INVALID;
     default:
         break;
     }
-    snprintf(text, 512, "%s", curl_easy_strerror(code));
+    snprintf(text, 512, "%s", curl()->easy_strerror(code));
     return ERR_IO;
 }
 
@@ -218,7 +223,7 @@ static void finish(struct call *call, CURLcode code)
     long status = 0;
 
     if (call->easy)
-        curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+        curl()->easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     const enum err err = why(call, code, text);
     const struct http_answer answer = {
         .err = err,
@@ -240,13 +245,13 @@ static void settle(void *arg)
     CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(client->multi, &left))) {
+    while ((message = curl()->multi_info_read(client->multi, &left))) {
         struct call *call;
         const CURLcode code = message->data.result;
 
         if (message->msg != CURLMSG_DONE)
             continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
+        curl()->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call);
         finish(call, code);
     }
 }
@@ -257,7 +262,7 @@ static void act(struct http_client *client, curl_socket_t fd, int events)
 {
     int running;
 
-    (void)curl_multi_socket_action(client->multi, fd, events, &running);
+    (void)curl()->multi_socket_action(client->multi, fd, events, &running);
     settle(client);
 }
 
@@ -309,7 +314,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of
     if (what == CURL_POLL_REMOVE) {
         if (watcher) {
             uv_poll_stop(&watcher->poll);
-            curl_multi_assign(client->multi, fd, NULL);
+            curl()->multi_assign(client->multi, fd, NULL);
             uv_close((uv_handle_t *)&watcher->poll, on_closed);
         }
         return 0;
@@ -321,7 +326,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *of
         watcher->fd = fd;
         must(uv_poll_init(loop_uv(client->loop), &watcher->poll, fd) == 0);
         watcher->poll.data = watcher;
-        curl_multi_assign(client->multi, fd, watcher);
+        curl()->multi_assign(client->multi, fd, watcher);
     }
     if (what & CURL_POLL_IN)
         events |= UV_READABLE;
@@ -339,7 +344,7 @@ static CURLcode set_up(struct call *call)
     CURLcode code = CURLE_OK;
 #define SET(option, value)                                                                         \
     if (code == CURLE_OK)                                                                          \
-    code = curl_easy_setopt(easy, option, value)
+    code = curl()->easy_setopt(easy, option, value)
     SET(CURLOPT_URL, call->url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -370,10 +375,10 @@ static void start_waiting(struct http_client *client)
         client->waiting_count--;
         client->active_count++;
         list_push_back(&client->active, &call->node);
-        call->easy = curl_easy_init();
+        call->easy = curl()->easy_init();
         must(call->easy != NULL);
         must(set_up(call) == CURLE_OK); /* every option is one that this libcurl has */
-        must(curl_multi_add_handle(client->multi, call->easy) == CURLM_OK);
+        must(curl()->multi_add_handle(client->multi, call->easy) == CURLM_OK);
     }
 }
 
@@ -400,7 +405,7 @@ static bool add_header(struct call *call, const char *name, const char *value)
     line = malloc(len);
     must(line != NULL);
     snprintf(line, len, value[0] ? "%s: %s" : "%s;", name, value);
-    call->headers = curl_slist_append(call->headers, line);
+    call->headers = curl()->slist_append(call->headers, line);
     must(call->headers != NULL);
     free(line);
     return true;
@@ -416,7 +421,7 @@ static void add_headers(struct call *call, const struct http_request *request)
             strcasecmp(request->headers[i].name, "content-type") == 0)
             has_type = true;
     for (size_t i = 0; i < COUNT_OF(unasked) - (has_type ? 1 : 0); i++)
-        call->headers = curl_slist_append(call->headers, unasked[i]);
+        call->headers = curl()->slist_append(call->headers, unasked[i]);
 }
 
 enum err http_post(struct http_client *client, const struct http_request *request, uint64_t *id)
@@ -457,18 +462,11 @@ void http_cancel(struct http_client *client, uint64_t id)
 
 /* -- the client ------------------------------------------------------------------------------ */
 
-static void init_once(void)
-{
-    must(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
 struct http_client *http_client_new(struct loop *loop, const struct http_options *options)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct http_client *client = calloc(1, sizeof *client);
 
     must(client != NULL);
-    must(pthread_once(&once, init_once) == 0);
     client->loop = loop;
     client->options = *options;
     if (client->options.active_max == 0)
@@ -481,13 +479,13 @@ struct http_client *http_client_new(struct loop *loop, const struct http_options
     list_init(&client->active);
     map_init(&client->by_id, 1);
     client->timer = (struct loop_timer){.fire = on_time, .arg = client};
-    client->multi = curl_multi_init();
+    client->multi = curl()->multi_init();
     must(client->multi != NULL);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-    curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
+    curl()->multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl()->multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+    curl()->multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl()->multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+    curl()->multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)IDLE_CONNECTIONS_MAX);
     return client;
 }
 
@@ -506,7 +504,7 @@ void http_client_free(struct http_client *client)
     client->closing = true;
     free_all(&client->active);
     free_all(&client->waiting);
-    curl_multi_cleanup(client->multi);
+    curl()->multi_cleanup(client->multi);
     loop_timer_stop(client->loop, &client->timer);
     map_release(&client->by_id);
     must(client->active_count == 0 && client->waiting_count == 0);
