@@ -154,6 +154,7 @@ class Cluster:
         self.address = self.addresses[0]
         self.log_path = self.folder / "log"
         self.dynamic_path = self.folder / "dynamic.yaml"
+        self.process = None
         self.set_dynamic(dynamic or {})
         self.environment = {
             **os.environ,
@@ -172,19 +173,29 @@ class Cluster:
             **(environment or {}),
         }
         self.metrics_ports = dict(zip(("frontend", "history", "matching", "timers"), ports[1:]))
-        self.process = None
         self.start()
         if wait:
             self.wait_ready()
 
     def set_dynamic(self, settings):
-        """Write the file anew; the processes notice within some 50 ms. A value is that of all namespaces, or a
+        """Write the file anew and wait until every process has read it. A value is that of all namespaces, or a
         list of {"value": ..., "constraints": ...}."""
         both = {**UNLIMITED_RATES, **settings}
         entries = {key: v if isinstance(v, list) else [{"value": v}] for key, v in both.items()}
         beside = self.dynamic_path.with_suffix(".new")
         beside.write_text(json.dumps(entries))  # YAML has JSON within
+        before = self.log_size() if self.process else 0
         beside.replace(self.dynamic_path)
+        if self.process:
+            wait_until(
+                lambda: self.who_said("updated dynamic config", before) >= set(SERVICES),
+                20,
+                "every process has read the new settings",
+            )
+
+    def who_said(self, words, offset):
+        lines = [line for line in self.log_since(offset).splitlines() if words in line]
+        return {service for service in SERVICES if any(service in line for line in lines)}
 
     def start(self):
         self.ready_from = self.log_size()

