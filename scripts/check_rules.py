@@ -16,7 +16,7 @@ LEVELS = {
     "log": 1, "metrics": 1, "config": 1, "loop": 1, "pack": 1, "placement": 1, "cron": 1,
     "dynconf": 1,
     "grpc": 2, "mesh": 2, "proto": 2, "store": 2, "cluster": 2, "rpc": 2,
-    "http": 2, "nexus": 2,
+    "http": 2, "nexus": 2, "visibility": 2,
     "service": 3,
 }
 # Test scaffolding that stands beside what it tests.
