@@ -306,7 +306,8 @@ void engine_withdraw_activities(struct transition *t)
         activity_task_drop(t, CONTAINER_OF(it, struct activity, node));
 }
 
-int64_t activity_write_started(struct transition *t, struct activity *activity)
+int64_t activity_write_started(struct transition *t, struct activity *activity,
+                               api_worker_version_stamp *stamp)
 {
     char request_id[UUID_TEXT_LEN + 1];
     uint8_t id[16];
@@ -319,6 +320,7 @@ int64_t activity_write_started(struct transition *t, struct activity *activity)
     a->scheduled_event_id = activity->scheduled_event_id;
     a->identity = transition_str(t, bytes_slice(activity->identity));
     a->attempt = activity->attempt;
+    a->worker_version = stamp;
     if (activity->poll_id != 0) { /* completed by its id before it started: there was no poll */
         be64_put(id, activity->poll_id);
         be64_put(id + 8, activity->start_id);
@@ -341,7 +343,7 @@ void activity_write_canceled(struct transition *t, struct activity *activity, ap
     must(activity->cancel_requested_event_id != 0);
     a->details = details;
     a->latest_cancel_requested_event_id = activity->cancel_requested_event_id;
-    a->started_event_id = activity_write_started(t, activity);
+    a->started_event_id = activity_write_started(t, activity, NULL);
     a->scheduled_event_id = activity->scheduled_event_id;
     if (identity)
         a->identity = identity;

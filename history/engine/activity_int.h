@@ -42,8 +42,10 @@ int64_t activity_backoff_end_ns(const struct activity *activity);
 void activity_task_drop(struct transition *t, struct activity *activity);
 /* The activity is over: drop its row and task, free it. */
 void activity_end(struct transition *t, struct activity *activity);
-/* Write the Started event that was held back; gives its id (0: not started, or buffered). */
-int64_t activity_write_started(struct transition *t, struct activity *activity);
+/* Write the Started event that was held back; gives its id (0: not started, or buffered). `stamp`:
+ * of the worker that ends it, if one does; may be NULL. */
+int64_t activity_write_started(struct transition *t, struct activity *activity,
+                               api_worker_version_stamp *stamp);
 /* Write Started, if it was held back, and Canceled. `identity` may be NULL. */
 void activity_write_canceled(struct transition *t, struct activity *activity, api_payloads *details,
                              char *identity);

@@ -122,7 +122,7 @@ engine_respond_activity_completed(struct transition *t, const struct task_token 
     api_history_event *event = NULL;
     api_activity_task_completed_event_attributes *a =
         engine_event(t, EVENT_TYPE_ACTIVITY_TASK_COMPLETED, &event);
-    a->started_event_id = activity_write_started(t, activity);
+    a->started_event_id = activity_write_started(t, activity, request->worker_version);
     a->scheduled_event_id = activity->scheduled_event_id;
     a->result = request->result;
     a->identity = request->identity;
@@ -138,7 +138,7 @@ static void write_failed(struct transition *t, struct activity *activity, int32_
     api_activity_task_failed_event_attributes *a =
         engine_event(t, EVENT_TYPE_ACTIVITY_TASK_FAILED, &event);
 
-    a->started_event_id = activity_write_started(t, activity);
+    a->started_event_id = activity_write_started(t, activity, request->worker_version);
     a->scheduled_event_id = activity->scheduled_event_id;
     a->failure = request->failure;
     a->identity = request->identity;

@@ -97,6 +97,42 @@ TEST(activity_start_that_reached_nobody_is_taken_back)
     step_release(&s);
 }
 
+/* Spec: the Started event that was held back bears the stamp of the worker that ends the activity. */
+TEST(activity_started_bears_the_stamp_of_the_answer)
+{
+    struct step s;
+    struct task_token token;
+    char build[] = "build-7";
+    api_worker_version_stamp stamp = API_WORKER_VERSION_STAMP_INIT;
+    api_respond_activity_task_completed_request completed =
+        API_RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST_INIT;
+    api_respond_activity_task_failed_request failed = API_RESPOND_ACTIVITY_TASK_FAILED_REQUEST_INIT;
+    api_failure_failure failure = API_FAILURE_FAILURE_INIT;
+    api_application_failure_info info = API_APPLICATION_FAILURE_INFO_INIT;
+
+    stamp.build_id = build;
+    completed.worker_version = failed.worker_version = &stamp;
+    info.non_retryable = true;
+    failure.failure_info_case = API_FAILURE_FAILURE_INFO_APPLICATION_FAILURE_INFO;
+    failure.application_failure_info = &info;
+    failed.failure = &failure;
+    step_init(&s);
+    for (int i = 0; i < 2; i++) {
+        schedule(&s, &(struct schedule){.id = "a", .start_to_close_ms = 1000});
+        start(&s, &token);
+        struct transition *t = step_begin(&s);
+        check_ok(i == 0 ? engine_respond_activity_completed(t, &token, &completed)
+                        : engine_respond_activity_failed(t, &token, &failed));
+        step_end(&s);
+        const api_history_event *started = step_event(&s, i == 0 ? 2 : 1);
+        check_i64(started->event_type, EVENT_TYPE_ACTIVITY_TASK_STARTED);
+        const api_worker_version_stamp *got =
+            started->activity_task_started_event_attributes->worker_version;
+        check(got != NULL && strcmp(got->build_id, build) == 0 && !got->use_versioning);
+    }
+    step_release(&s);
+}
+
 TEST(activity_completion_writes_started_and_completed)
 {
     struct step s;

@@ -96,7 +96,7 @@ static void write_timed_out(struct transition *t, struct activity *activity,
                    FIELD_TIMEOUT_INFO_HEARTBEAT_DETAILS, bytes_slice(activity->heartbeat_details));
     message_splice(t->arena, &failure->base, FIELD_FAILURE_CAUSE,
                    bytes_slice(activity->last_failure));
-    a->started_event_id = activity_write_started(t, activity);
+    a->started_event_id = activity_write_started(t, activity, NULL);
     a->scheduled_event_id = activity->scheduled_event_id;
     a->failure = failure;
     a->retry_state = (unsigned)retry_state;
