@@ -97,7 +97,8 @@ TEST(activity_start_that_reached_nobody_is_taken_back)
     step_release(&s);
 }
 
-/* Spec: the Started event that was held back bears the stamp of the worker that ends the activity. */
+/* Spec: the Started event that was held back bears the stamp of the worker that ends the activity.
+ */
 TEST(activity_started_bears_the_stamp_of_the_answer)
 {
     struct step s;

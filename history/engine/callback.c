@@ -14,9 +14,40 @@ struct callback *run_callback(const struct run *run, struct slice id)
     return node ? CONTAINER_OF(node, struct callback, node) : NULL;
 }
 
+struct callback *callback_new(struct slice id)
+{
+    struct callback *callback = calloc(1, sizeof *callback);
+
+    must(callback != NULL && id.len > 0);
+    bytes_set(&callback->id, id);
+    list_init(&callback->changed);
+    return callback;
+}
+
+/* What is known of it without looking at it: its deadline, what it holds. */
+static void callback_note(struct run *run, struct callback *callback)
+{
+    const size_t bytes = callback_bytes(callback);
+
+    run->relations_bytes += bytes - callback->counted_bytes;
+    callback->counted_bytes = bytes;
+    heap_remove(&run->callback_deadlines, &callback->deadline);
+    if (callback->next_attempt_ns != 0)
+        heap_add(&run->callback_deadlines, &callback->deadline, callback->next_attempt_ns);
+}
+
 void run_callback_put(struct run *run, struct callback *callback)
 {
     map_put(&run->callbacks, bytes_slice(callback->id), &callback->node);
+    callback_note(run, callback);
+}
+
+void run_callback_changed(struct run *run, struct callback *callback)
+{
+    callback_note(run, callback);
+    if (list_empty(&callback->changed))
+        list_push_back(&run->changed_callbacks, &callback->changed);
+    run->dirty = true;
 }
 
 void callback_free(struct callback *callback)
@@ -91,9 +122,7 @@ enum err callback_decode(struct arena *scratch, struct slice bytes, struct callb
         (state == CALLBACK_STATE_SCHEDULED) != (row_seq != 0) ||
         rec_u64(&r, CALLBACK_VERSION, 0) == 0)
         return ERR_CORRUPT;
-    struct callback *callback = calloc(1, sizeof *callback);
-    must(callback != NULL);
-    bytes_set(&callback->id, id);
+    struct callback *callback = callback_new(id);
     bytes_set(&callback->request_id, rec_bytes(&r, CALLBACK_REQUEST_ID));
     callback->number = (uint32_t)number;
     bytes_set(&callback->spec, rec_bytes(&r, CALLBACK_SPEC));
@@ -119,9 +148,27 @@ bool run_has_attached(const struct run *run, struct slice request_id)
     return request_id.len > 0 && map_get(&run->attached_requests, request_id) != NULL;
 }
 
+static struct attached_request *attached_new(struct slice id)
+{
+    struct attached_request *attached = calloc(1, sizeof *attached);
+
+    must(attached != NULL && id.len > 0);
+    bytes_set(&attached->id, id);
+    list_init(&attached->changed);
+    return attached;
+}
+
 void run_attached_put(struct run *run, struct attached_request *attached)
 {
     map_put(&run->attached_requests, bytes_slice(attached->id), &attached->node);
+    run->relations_bytes += attached->id.len;
+}
+
+void run_attached_changed(struct run *run, struct attached_request *attached)
+{
+    if (list_empty(&attached->changed))
+        list_push_back(&run->changed_attached, &attached->changed);
+    run->dirty = true;
 }
 
 void attached_request_free(struct attached_request *attached)
@@ -140,14 +187,11 @@ void run_request_attached(struct run *run, struct slice request_id, int64_t even
     if (node) {
         attached = CONTAINER_OF(node, struct attached_request, node);
     } else {
-        attached = calloc(1, sizeof *attached);
-        must(attached != NULL && request_id.len > 0);
-        bytes_set(&attached->id, request_id);
+        attached = attached_new(request_id);
         run_attached_put(run, attached);
     }
     attached->event_id = event_id;
-    attached->dirty = true;
-    run->dirty = true;
+    run_attached_changed(run, attached);
 }
 
 enum attached_key { ATTACHED_VERSION = 1, ATTACHED_ID, ATTACHED_EVENT };
@@ -175,9 +219,7 @@ enum err attached_request_decode(struct arena *scratch, struct slice bytes,
     const int64_t event_id = rec_i64(&r, ATTACHED_EVENT, 0);
     if (r.malformed || id.len == 0 || event_id < 0 || rec_u64(&r, ATTACHED_VERSION, 0) == 0)
         return ERR_CORRUPT;
-    struct attached_request *attached = calloc(1, sizeof *attached);
-    must(attached != NULL);
-    bytes_set(&attached->id, id);
+    struct attached_request *attached = attached_new(id);
     attached->event_id = event_id;
     *out = attached;
     return ERR_OK;

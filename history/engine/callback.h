@@ -15,8 +15,10 @@
 #include "history/engine/transition.h"
 
 struct callback {
-    struct map_node node; /* in run->callbacks, by id */
-    bool dirty;
+    struct map_node node;      /* in run->callbacks, by id */
+    struct list changed;       /* in run->changed_callbacks: its row is to be written */
+    struct heap_node deadline; /* in run->callback_deadlines, while it backs off */
+    size_t counted_bytes;      /* of it in run->relations_bytes */
 
     /* derived: from the Started or OptionsUpdated event that brought it */
     struct bytes id;         /* "<request id>-<index in the request>" */
@@ -37,7 +39,7 @@ struct callback {
 /* A request id that is not the start's. */
 struct attached_request {
     struct map_node node; /* in run->attached_requests, by id */
-    bool dirty;
+    struct list changed;  /* in run->changed_attached: its row is to be written */
     struct bytes id;
     int64_t event_id; /* derived: of the OptionsUpdated event; 0: that is in the buffer */
 };
@@ -50,12 +52,15 @@ struct callback_change {
     uint64_t destination; /* hash of where it goes: scheme, host and port */
 };
 
+struct callback *callback_new(struct slice id);
 struct callback *run_callback(const struct run *run, struct slice id); /* or NULL */
 void callback_free(struct callback *callback);
 size_t callback_bytes(const struct callback *callback);
 void callback_encode(const struct callback *callback, struct buf *out);
 MUST_USE enum err callback_decode(struct arena *scratch, struct slice bytes, struct callback **out);
 void run_callback_put(struct run *run, struct callback *callback); /* takes it */
+/* Its fields were changed: its row is to be written, its deadline may have moved. */
+void run_callback_changed(struct run *run, struct callback *callback);
 
 bool run_has_attached(const struct run *run, struct slice request_id);
 void attached_request_free(struct attached_request *attached);
@@ -63,6 +68,7 @@ void attached_request_encode(const struct attached_request *attached, struct buf
 MUST_USE enum err attached_request_decode(struct arena *scratch, struct slice bytes,
                                           struct attached_request **out);
 void run_attached_put(struct run *run, struct attached_request *attached); /* takes it */
+void run_attached_changed(struct run *run, struct attached_request *attached);
 
 /* The id of their rows among the run's items (kind ITEM_CALLBACK). */
 enum { CALLBACK_ITEM = 'C', ATTACHED_ITEM = 'R' };

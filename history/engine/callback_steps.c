@@ -84,16 +84,14 @@ void run_callbacks_add(struct run *run, struct arena *arena, const api_history_e
 
         if (run_callback(run, id)) /* a repeat */
             continue;
-        struct callback *callback = calloc(1, sizeof *callback);
-        must(callback != NULL);
-        bytes_set(&callback->id, id);
+        struct callback *callback = callback_new(id);
         bytes_set(&callback->request_id, slice_str(request_id));
         callback->number = (uint32_t)run->callbacks.count + 1;
         bytes_set(&callback->spec, proto_encode(arena, callbacks[i]));
         must(proto_timestamp_ns(event->event_time, &callback->registered_ns) == ERR_OK);
         callback->state = CALLBACK_STATE_STANDBY;
-        callback->dirty = true;
         run_callback_put(run, callback);
+        run_callback_changed(run, callback);
     }
 }
 
@@ -149,8 +147,8 @@ static uint64_t destination_of(struct transition *t, const struct callback *call
     return hash_bytes(slice_of((const uint8_t *)url, len), 0);
 }
 
-static void changed(struct transition *t, bool add, uint64_t row_seq,
-                    const struct callback *callback)
+static void row_changed(struct transition *t, bool add, uint64_t row_seq,
+                        const struct callback *callback)
 {
     if (t->callback_count == t->callback_cap) {
         const size_t cap = t->callback_cap ? 2 * t->callback_cap : 4;
@@ -171,9 +169,8 @@ static void schedule(struct transition *t, struct callback *callback)
     callback->state = CALLBACK_STATE_SCHEDULED;
     callback->next_attempt_ns = 0;
     callback->row_seq = ++*t->row_seq;
-    callback->dirty = true;
-    t->run->dirty = true;
-    changed(t, true, callback->row_seq, callback);
+    run_callback_changed(t->run, callback);
+    row_changed(t, true, callback->row_seq, callback);
 }
 
 /* Whether the run that follows takes the callbacks over. */
@@ -209,28 +206,17 @@ void run_callbacks_closed(struct transition *t)
 
 int64_t run_callbacks_deadline_ns(const struct run *run)
 {
-    int64_t due = 0;
+    const struct heap_node *first = heap_first(&run->callback_deadlines);
 
-    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
-         it = map_next(&run->callbacks, it)) {
-        const int64_t at = CONTAINER_OF(it, struct callback, node)->next_attempt_ns;
-        if (at != 0 && (due == 0 || at < due))
-            due = at;
-    }
-    return due;
+    return first ? first->at : 0;
 }
 
 void run_callbacks_fire(struct transition *t)
 {
-    struct run *run = t->run;
-    const int64_t due = run_callbacks_deadline_ns(run);
+    const struct heap *deadlines = &t->run->callback_deadlines;
 
-    if (due == 0 || due > t->now_ns)
-        return;
-    struct callback **all = in_order(run, t->arena);
-    for (size_t i = 0; i < run->callbacks.count; i++)
-        if (all[i]->next_attempt_ns != 0 && all[i]->next_attempt_ns <= t->now_ns)
-            schedule(t, all[i]);
+    for (struct heap_node *due; (due = heap_first(deadlines)) && due->at <= t->now_ns;)
+        schedule(t, CONTAINER_OF(due, struct callback, deadline)); /* it is not due any more */
 }
 
 enum err engine_callback_call(const struct run *run, struct slice id, uint64_t row_seq,
@@ -273,7 +259,7 @@ enum err engine_callback_answered(struct transition *t, struct slice id, uint64_
     if (!callback || callback->row_seq != row_seq)
         return ERR_STALE;
     must(callback->state == CALLBACK_STATE_SCHEDULED);
-    changed(t, false, row_seq, callback);
+    row_changed(t, false, row_seq, callback);
     callback->row_seq = 0;
     callback->attempt += callback->attempt < INT32_MAX;
     callback->last_attempt_ns = t->now_ns;
@@ -293,8 +279,7 @@ enum err engine_callback_answered(struct transition *t, struct slice id, uint64_
         bytes_set(&callback->last_failure, slice_str(failure));
         break;
     }
-    callback->dirty = true;
-    t->run->dirty = true;
+    run_callback_changed(t->run, callback);
     return ERR_OK;
 }
 

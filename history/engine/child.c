@@ -14,6 +14,7 @@ struct child *child_new(int64_t initiated_event_id)
 
     must(child != NULL && initiated_event_id > 0);
     child->initiated_event_id = initiated_event_id;
+    list_init(&child->changed);
     return child;
 }
 
@@ -37,9 +38,31 @@ struct child *run_child(const struct run *run, int64_t initiated_event_id)
     return node ? CONTAINER_OF(node, struct child, node) : NULL;
 }
 
+static void count_child(struct run *run, struct child *child, size_t bytes)
+{
+    run->relations_bytes += bytes - child->counted_bytes;
+    child->counted_bytes = bytes;
+}
+
 void run_child_put(struct run *run, struct child *child)
 {
     map_put_u64(&run->children, (uint64_t)child->initiated_event_id, &child->node);
+    count_child(run, child, child_bytes(child));
+}
+
+void run_child_remove(struct run *run, struct child *child)
+{
+    count_child(run, child, 0);
+    list_remove(&child->changed);
+    map_remove(&run->children, &child->node);
+    child_free(child);
+}
+
+void run_child_changed(struct run *run, struct child *child)
+{
+    count_child(run, child, child_bytes(child));
+    if (list_empty(&child->changed))
+        list_push_back(&run->changed_children, &child->changed);
 }
 
 size_t child_bytes(const struct child *child)
@@ -60,8 +83,7 @@ void child_end(struct transition *t, struct child *child)
     uint8_t key[8];
 
     run_drop_item(t, ITEM_CHILD, event_key(key, child->initiated_event_id));
-    map_remove(&t->run->children, &child->node);
-    child_free(child);
+    run_child_remove(t->run, child);
 }
 
 enum child_key {
@@ -138,6 +160,7 @@ struct external *external_new(int64_t initiated_event_id, enum external_kind kin
     must(external != NULL && initiated_event_id > 0);
     external->initiated_event_id = initiated_event_id;
     external->kind = kind;
+    list_init(&external->changed);
     return external;
 }
 
@@ -156,16 +179,27 @@ struct external *run_external(const struct run *run, int64_t initiated_event_id)
 void run_external_put(struct run *run, struct external *external)
 {
     map_put_u64(&run->externals, (uint64_t)external->initiated_event_id, &external->node);
+    run->external_counts[external->kind]++;
+}
+
+void run_external_remove(struct run *run, struct external *external)
+{
+    must(run->external_counts[external->kind] > 0);
+    run->external_counts[external->kind]--;
+    list_remove(&external->changed);
+    map_remove(&run->externals, &external->node);
+    external_free(external);
+}
+
+void run_external_changed(struct run *run, struct external *external)
+{
+    if (list_empty(&external->changed))
+        list_push_back(&run->changed_externals, &external->changed);
 }
 
 uint32_t run_external_count(const struct run *run, enum external_kind kind)
 {
-    uint32_t count = 0;
-
-    for (struct map_node *it = map_next(&run->externals, NULL); it;
-         it = map_next(&run->externals, it))
-        count += CONTAINER_OF(it, struct external, node)->kind == kind;
-    return count;
+    return run->external_counts[kind];
 }
 
 void external_end(struct transition *t, struct external *external)
@@ -173,8 +207,7 @@ void external_end(struct transition *t, struct external *external)
     uint8_t key[8];
 
     run_drop_item(t, ITEM_EXTERNAL, event_key(key, external->initiated_event_id));
-    map_remove(&t->run->externals, &external->node);
-    external_free(external);
+    run_external_remove(t->run, external);
 }
 
 enum external_key { EXTERNAL_INITIATED = 1, EXTERNAL_KIND, EXTERNAL_ROW_SEQ };

@@ -377,7 +377,7 @@ enum err command_start_child(struct transition *t, struct command_context *ctx,
     bytes_set(&child->control, slice_str(s.in->control));
     child->parent_close_policy = policy;
     child->row_seq = ask_for_start(t, &s, child->initiated_event_id, request, policy);
-    child->dirty = true;
     run_child_put(t->run, child);
+    run_child_changed(t->run, child);
     return ERR_OK;
 }

@@ -85,7 +85,7 @@ static void close_children(struct transition *t)
             run_close_child(t, child, bytes_slice(child->run_id));
         } else if (take_back(t, child->row_seq)) {
             child->row_seq = 0;
-            child->dirty = true;
+            run_child_changed(t->run, child);
         }
     }
 }

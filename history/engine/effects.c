@@ -81,7 +81,7 @@ static enum err start_answered(struct transition *t, const struct rpc_effect *ef
     }
     if (child) {
         child->row_seq = 0;
-        child->dirty = true;
+        run_child_changed(t->run, child);
     }
     return ERR_OK;
 }

@@ -35,8 +35,8 @@ static void send_out(struct transition *t, enum external_kind kind, struct rpc_e
     struct external *external = external_new(effect->initiated_event_id, kind);
 
     external->row_seq = transition_outgoing_add(t, effect);
-    external->dirty = true;
     run_external_put(t->run, external);
+    run_external_changed(t->run, external);
 }
 
 static api_common_workflow_execution *execution(struct transition *t, char *workflow_id,

@@ -138,18 +138,14 @@ static void forget_added(struct run *run, int64_t from_event_id)
     for (struct map_node *it = map_next(&run->children, NULL), *next; it; it = next) {
         struct child *child = CONTAINER_OF(it, struct child, node);
         next = map_next(&run->children, it);
-        if (child->initiated_event_id >= from_event_id) {
-            map_remove(&run->children, it);
-            child_free(child);
-        }
+        if (child->initiated_event_id >= from_event_id)
+            run_child_remove(run, child);
     }
     for (struct map_node *it = map_next(&run->externals, NULL), *next; it; it = next) {
         struct external *external = CONTAINER_OF(it, struct external, node);
         next = map_next(&run->externals, it);
-        if (external->initiated_event_id >= from_event_id) {
-            map_remove(&run->externals, it);
-            external_free(external);
-        }
+        if (external->initiated_event_id >= from_event_id)
+            run_external_remove(run, external);
     }
 }
 
@@ -206,7 +202,14 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.activity_ids = run->activity_ids;
     plain.activity_deadlines = run->activity_deadlines;
     plain.timer_deadlines = run->timer_deadlines;
+    plain.callback_deadlines = run->callback_deadlines;
+    plain.changed_children = run->changed_children;
+    plain.changed_externals = run->changed_externals;
+    plain.changed_callbacks = run->changed_callbacks;
+    plain.changed_attached = run->changed_attached;
     plain.activities_bytes = run->activities_bytes;
+    plain.relations_bytes = run->relations_bytes;
+    memcpy(plain.external_counts, run->external_counts, sizeof plain.external_counts);
     plain.children = run->children;
     plain.externals = run->externals;
     plain.callbacks = run->callbacks; /* no command changes them, nor the override */

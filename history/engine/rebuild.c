@@ -180,10 +180,8 @@ static bool apply_closed(struct rebuilding *r, int32_t status)
     run->first_task_due_ns = 0;
     for (struct map_node *it; (it = map_next(&run->timers, NULL)) != NULL;)
         forget_timer(run, CONTAINER_OF(it, struct timer, node));
-    for (struct map_node *it; (it = map_next(&run->externals, NULL)) != NULL;) {
-        map_remove(&run->externals, it);
-        external_free(CONTAINER_OF(it, struct external, node));
-    }
+    for (struct map_node *it; (it = map_next(&run->externals, NULL)) != NULL;)
+        run_external_remove(run, CONTAINER_OF(it, struct external, node));
     run->status = status;
     run->close_ns = r->now_ns;
     run->continued = event_continues(r->event);
@@ -434,6 +432,7 @@ static bool apply_child_started(struct rebuilding *r)
     child->started = true;
     child->started_event_id = r->event->event_id;
     bytes_set(&child->run_id, slice_str(a->workflow_execution->run_id));
+    run_child_changed(r->run, child);
     return true;
 }
 
@@ -443,8 +442,7 @@ static bool apply_child_ended(struct rebuilding *r, int64_t initiated_id, bool s
 
     if (!child || child->started != started)
         return wrong(r, "no such child is pending");
-    map_remove(&r->run->children, &child->node);
-    child_free(child);
+    run_child_remove(r->run, child);
     drop_initiated(r, initiated_id);
     return true;
 }
@@ -465,8 +463,7 @@ static bool apply_external_ended(struct rebuilding *r, int64_t initiated_id,
 
     if (!external || external->kind != kind)
         return wrong(r, "no such request to another execution is pending");
-    map_remove(&r->run->externals, &external->node);
-    external_free(external);
+    run_external_remove(r->run, external);
     drop_initiated(r, initiated_id);
     return true;
 }

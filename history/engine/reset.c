@@ -166,9 +166,9 @@ static enum err adopt(struct transition *t, const struct engine_reset *reset)
     return ERR_OK;
 }
 
-#define ALL_DIRTY(map, type)                                                                       \
+#define ALL_CHANGED(map, type, changed)                                                            \
     for (struct map_node *it = map_next(&run->map, NULL); it; it = map_next(&run->map, it))        \
-    CONTAINER_OF(it, struct type, node)->dirty = true
+    changed(run, CONTAINER_OF(it, struct type, node))
 
 static void store_items(struct run *run)
 {
@@ -181,10 +181,10 @@ static void store_items(struct run *run)
     }
     for (struct map_node *it = map_next(&run->timers, NULL); it; it = map_next(&run->timers, it))
         list_push_back(&run->changed_timers, &CONTAINER_OF(it, struct timer, node)->changed);
-    ALL_DIRTY(callbacks, callback);
-    ALL_DIRTY(attached_requests, attached_request);
-    ALL_DIRTY(children, child);
-    ALL_DIRTY(externals, external);
+    ALL_CHANGED(callbacks, callback, run_callback_changed);
+    ALL_CHANGED(attached_requests, attached_request, run_attached_changed);
+    ALL_CHANGED(children, child, run_child_changed);
+    ALL_CHANGED(externals, external, run_external_changed);
 }
 
 static void fail_task(struct transition *t, const struct engine_reset *reset)

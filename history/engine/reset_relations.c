@@ -103,7 +103,7 @@ enum err reset_externals(struct transition *t, const struct rebuilding *rebuildi
         if (!event || !(signal ? signal_again(t, event, &effect) : cancel_again(t, event, &effect)))
             return ERR_CORRUPT;
         external->row_seq = transition_outgoing_add(t, &effect);
-        external->dirty = true;
+        run_external_changed(t->run, external);
     }
     return ERR_OK;
 }
@@ -161,7 +161,7 @@ static enum err start_child(struct transition *t, struct child *child,
     request->user_metadata = event->user_metadata;
     effect.payload = transition_pack(t, request);
     child->row_seq = transition_outgoing_add(t, &effect);
-    child->dirty = true;
+    run_child_changed(t->run, child);
     return ERR_OK;
 }
 
@@ -255,5 +255,5 @@ void reset_child_returned(struct transition *t, const api_history_event *event, 
     child->started = true;
     child->started_event_id = event_id;
     bytes_set(&child->run_id, slice_str(execution->run_id));
-    child->dirty = true;
+    run_child_changed(t->run, child);
 }

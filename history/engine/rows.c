@@ -439,27 +439,21 @@ static void add_relations(struct op_list *list, struct buf *buf)
     struct row_key key;
     uint8_t id[8];
 
-    for (struct map_node *it = map_next(&run->children, NULL); it;
-         it = map_next(&run->children, it)) {
-        struct child *child = CONTAINER_OF(it, struct child, node);
-        if (!child->dirty)
-            continue;
+    for (struct list *it; (it = list_pop_front(&run->changed_children));) {
+        const struct child *child = CONTAINER_OF(it, struct child, changed);
+        list->t->items_seen++;
         be64_put(id, (uint64_t)child->initiated_event_id);
         row_key_item(&key, run, ITEM_CHILD, slice_of(id, sizeof(id)));
         child_encode(child, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        child->dirty = false;
     }
-    for (struct map_node *it = map_next(&run->externals, NULL); it;
-         it = map_next(&run->externals, it)) {
-        struct external *external = CONTAINER_OF(it, struct external, node);
-        if (!external->dirty)
-            continue;
+    for (struct list *it; (it = list_pop_front(&run->changed_externals));) {
+        const struct external *external = CONTAINER_OF(it, struct external, changed);
+        list->t->items_seen++;
         be64_put(id, (uint64_t)external->initiated_event_id);
         row_key_item(&key, run, ITEM_EXTERNAL, slice_of(id, sizeof(id)));
         external_encode(external, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        external->dirty = false;
     }
 }
 
@@ -475,29 +469,24 @@ static void callback_item_key(struct row_key *key, const struct run *run, char s
 
 static void add_callbacks(struct op_list *list, struct buf *buf)
 {
-    const struct transition *t = list->t;
+    struct transition *t = list->t;
     struct run *run = t->run;
     struct row_key key;
 
-    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
-         it = map_next(&run->callbacks, it)) {
-        struct callback *callback = CONTAINER_OF(it, struct callback, node);
-        if (!callback->dirty)
-            continue;
+    for (struct list *it; (it = list_pop_front(&run->changed_callbacks));) {
+        const struct callback *callback = CONTAINER_OF(it, struct callback, changed);
+        t->items_seen++;
         callback_item_key(&key, run, CALLBACK_ITEM, bytes_slice(callback->id));
         callback_encode(callback, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        callback->dirty = false;
     }
-    for (struct map_node *it = map_next(&run->attached_requests, NULL); it;
-         it = map_next(&run->attached_requests, it)) {
-        struct attached_request *attached = CONTAINER_OF(it, struct attached_request, node);
-        if (!attached->dirty)
-            continue;
+    for (struct list *it; (it = list_pop_front(&run->changed_attached));) {
+        const struct attached_request *attached =
+            CONTAINER_OF(it, struct attached_request, changed);
+        t->items_seen++;
         callback_item_key(&key, run, ATTACHED_ITEM, bytes_slice(attached->id));
         attached_request_encode(attached, buf);
         add_op(list, STORE_PUT, STORE_MAIN, &key, keep(list, buf));
-        attached->dirty = false;
     }
     for (size_t i = 0; i < t->callback_count; i++) {
         const struct callback_change *change = &t->callbacks[i];

@@ -34,9 +34,14 @@ struct run *run_new(void)
     list_init(&run->changed_activities);
     list_init(&run->changed_timers);
     list_init(&run->changed_signals);
+    list_init(&run->changed_children);
+    list_init(&run->changed_externals);
+    list_init(&run->changed_callbacks);
+    list_init(&run->changed_attached);
     map_init(&run->activity_ids, MAP_SEED);
     heap_init(&run->activity_deadlines);
     heap_init(&run->timer_deadlines);
+    heap_init(&run->callback_deadlines);
     run->next_event_id = 1;
     run->wft.attempt = 1;
     return run;
@@ -83,6 +88,7 @@ void run_free(struct run *run)
     map_release(&run->activity_ids);
     heap_release(&run->activity_deadlines);
     heap_release(&run->timer_deadlines);
+    heap_release(&run->callback_deadlines);
     map_release(&run->timers);
     map_release(&run->children);
     map_release(&run->externals);
@@ -117,14 +123,7 @@ size_t run_bytes(const struct run *run)
                    run->worker_version_stamp.len + run->memo.len + run->search_attributes.len +
                    run->reset_points.len + run->buffered.len + run->shown_pauses.len;
 
-    bytes += run->activities_bytes;
-    for (struct map_node *it = map_next(&run->children, NULL); it;
-         it = map_next(&run->children, it))
-        bytes += child_bytes(CONTAINER_OF(it, struct child, node));
-    bytes += run_updates_bytes(run);
-    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
-         it = map_next(&run->callbacks, it))
-        bytes += callback_bytes(CONTAINER_OF(it, struct callback, node));
+    bytes += run->activities_bytes + run->relations_bytes + run_updates_bytes(run);
     bytes += run->externals.count * (sizeof(struct external) + 64);
     bytes += run->attached_requests.count * (sizeof(struct attached_request) + 64);
     bytes += run->timers.count * (sizeof(struct timer) + 64);
@@ -147,6 +146,7 @@ void run_signal_request_add(struct run *run, struct slice request_id, int64_t at
     if (dirty)
         list_push_back(&run->changed_signals, &signal->changed);
     map_put(&run->signal_request_ids, signal->id, &signal->node);
+    run->relations_bytes += signal->id.len;
 }
 
 static int later_first(const void *a, const void *b)

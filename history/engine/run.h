@@ -173,11 +173,14 @@ struct run {
     struct list dropped_items; /* struct dropped_item: rows of ended activities, timers */
     struct list dirty_updates; /* struct update */
     struct list changed_activities, changed_timers, changed_signals; /* their rows likewise */
+    struct list changed_children, changed_externals, changed_callbacks, changed_attached;
 
     /* found without looking at all: memory of the items above */
     struct map activity_ids; /* struct activity by activity id */
-    struct heap activity_deadlines, timer_deadlines;
+    struct heap activity_deadlines, timer_deadlines, callback_deadlines;
     size_t activities_bytes; /* that the activities hold, about */
+    size_t relations_bytes;  /* children, callbacks, attached and signals' request ids likewise */
+    uint32_t external_counts[3]; /* by enum external_kind */
 };
 
 struct signal_request {

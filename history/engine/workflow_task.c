@@ -246,7 +246,7 @@ static struct started_pair child_started_as(struct run *run, const api_history_e
 
     if (child) {
         child->started_event_id = event_id;
-        child->dirty = true;
+        run_child_changed(run, child);
     }
     return (struct started_pair){initiated_id, event_id};
 }
