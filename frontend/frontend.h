@@ -135,6 +135,14 @@ struct fe_to_history {
 };
 enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to);
 
+/* The call's request to a matching shard, as struct rpc_api. */
+enum err fe_forward_matching(struct fe_call *fc, enum mesh_method method, uint32_t shard);
+/* A struct rpc_api of the call's namespace and `request`, encoded in the call's arena. */
+struct slice fe_api_body(struct fe_call *fc, struct slice request);
+/* Of ShutdownWorker: the heartbeat that the request brings, if any, goes to where workers are
+ * remembered. May be lost. */
+void fe_tell_last_heartbeat(struct fe_call *fc);
+
 /* ---- deliveries.c ---- */
 
 /* Keeps `loop`. fe_deliveries_free() acknowledges what is left; before its port goes. */

@@ -51,6 +51,8 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
     info->capabilities->sync_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES, name);
     info->capabilities->async_update =
         dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES_ACCEPTED, name);
+    info->capabilities->worker_heartbeats =
+        dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKER_HEARTBEATS, name);
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
     info->capabilities->workflow_pause =

@@ -2,13 +2,12 @@
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
-/* Send the request on to the matching owner of a queue. */
-static enum err forward_matching(struct fe_call *fc, enum mesh_method method, const char *queue)
+struct slice fe_api_body(struct fe_call *fc, struct slice request)
 {
     const struct rpc_api api = {.namespace_id = slice_str(fc->ns->id),
                                 .namespace_name = slice_str(fc->ns->name),
                                 .retention_s = fc->ns->retention_s,
-                                .request = fc->call->request};
+                                .request = request};
     struct buf body;
 
     buf_init(&body, MESH_BODY_MAX);
@@ -16,12 +15,22 @@ static enum err forward_matching(struct fe_call *fc, enum mesh_method method, co
     must(buf_ok(&body));
     const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
     buf_release(&body);
+    return copy;
+}
 
-    const uint32_t shard = rpc_matching_shard(api.namespace_id, slice_str(queue));
+enum err fe_forward_matching(struct fe_call *fc, enum mesh_method method, uint32_t shard)
+{
     return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
                                               .method = method,
-                                              .body = copy,
+                                              .body = fe_api_body(fc, fc->call->request),
                                               .repeatable = true});
+}
+
+/* Send the request on to the matching owner of a queue. */
+static enum err forward_to_queue(struct fe_call *fc, enum mesh_method method, const char *queue)
+{
+    return fe_forward_matching(fc, method,
+                               rpc_matching_shard(slice_str(fc->ns->id), slice_str(queue)));
 }
 
 enum err fe_describe_task_queue(struct fe_call *fc)
@@ -36,7 +45,7 @@ enum err fe_describe_task_queue(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID,
                         "Enhanced DescribeTaskQueue is not valid for a sticky queue, use "
                         "api_mode=UNSPECIFIED or a normal queue.");
-    return forward_matching(fc, METHOD_MATCHING_DESCRIBE_TASK_QUEUE, req->task_queue->name);
+    return forward_to_queue(fc, METHOD_MATCHING_DESCRIBE_TASK_QUEUE, req->task_queue->name);
 }
 
 enum err fe_list_task_queue_partitions(struct fe_call *fc)
@@ -46,7 +55,7 @@ enum err fe_list_task_queue_partitions(struct fe_call *fc)
 
     if (err != ERR_OK)
         return err;
-    return forward_matching(fc, METHOD_MATCHING_LIST_PARTITIONS, req->task_queue->name);
+    return forward_to_queue(fc, METHOD_MATCHING_LIST_PARTITIONS, req->task_queue->name);
 }
 
 /* A worker says that it goes: what waits on its sticky queue need not wait for its time-out. */
@@ -54,6 +63,7 @@ enum err fe_shutdown_worker(struct fe_call *fc)
 {
     const api_shutdown_worker_request *req = fc->request;
 
+    fe_tell_last_heartbeat(fc);
     if (req->sticky_task_queue[0] == '\0') {
         fe_reply(fc, SLICE_EMPTY);
         return ERR_OK;
@@ -61,5 +71,5 @@ enum err fe_shutdown_worker(struct fe_call *fc)
     const enum err err = fe_check_length(fc, "StickyTaskQueue", req->sticky_task_queue);
     if (err != ERR_OK)
         return err;
-    return forward_matching(fc, METHOD_MATCHING_SHUTDOWN_WORKER, req->sticky_task_queue);
+    return forward_to_queue(fc, METHOD_MATCHING_SHUTDOWN_WORKER, req->sticky_task_queue);
 }

@@ -4,6 +4,7 @@
 #include "api.h"
 #include "common/base/rng.h"
 #include "common/proto/wire.h"
+#include "matching/worker_registry.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ struct matching_server {
     struct arena arena; /* of the request or answer in hand */
     struct buf body;
     struct loop_msg turn_end;
-    struct loop_timer timer, drain_timer;
+    struct loop_timer timer, drain_timer, workers_timer;
+    struct worker_registry *workers;
     int64_t armed_ns; /* INT64_MAX: the timer stands still */
     loop_fn drained;
     void *drained_arg;
@@ -274,6 +276,48 @@ static enum err take_partitions(struct matching_server *server, const struct mes
     return ERR_OK;
 }
 
+static enum err take_heartbeats(struct matching_server *server, const struct mesh_request *request,
+                                struct err_detail *detail)
+{
+    struct rpc_api api;
+    enum err err = rpc_api_decode(&server->arena, request->body, &api);
+
+    if (err == ERR_OK)
+        err = worker_registry_record(server->workers, &server->arena, &api, now_ns(server), detail);
+    if (err == ERR_OK && request->from.call != 0)
+        out_reply(server, request->from, ERR_OK, NULL, SLICE_EMPTY);
+    return err;
+}
+
+static enum err take_workers(struct matching_server *server, const struct mesh_request *request,
+                             struct err_detail *detail)
+{
+    struct rpc_api api;
+    struct slice response;
+    enum err err = rpc_api_decode(&server->arena, request->body, &api);
+
+    if (err != ERR_OK)
+        return err;
+    if (request->method == METHOD_MATCHING_LIST_WORKERS)
+        err = worker_registry_list(server->workers, &server->arena, &api, &response, detail);
+    else if (request->method == METHOD_MATCHING_COUNT_WORKERS)
+        err = worker_registry_count(server->workers, &server->arena, &api, &response, detail);
+    else
+        err = worker_registry_describe(server->workers, &server->arena, &api, &response, detail);
+    if (err == ERR_OK)
+        out_reply(server, request->from, ERR_OK, NULL, response);
+    return err;
+}
+
+static void sweep_workers(void *arg)
+{
+    struct matching_server *server = arg;
+
+    worker_registry_sweep(server->workers, now_ns(server));
+    loop_timer_start(server->o.loop, &server->workers_timer,
+                     worker_registry_interval_ns(server->workers) / NS_PER_MS);
+}
+
 static void on_request(void *arg, const struct mesh_request *request)
 {
     struct matching_server *server = arg;
@@ -295,6 +339,12 @@ static void on_request(void *arg, const struct mesh_request *request)
         err = take_shutdown(server, request, &detail);
     else if (request->method == METHOD_MATCHING_LIST_PARTITIONS)
         err = take_partitions(server, request, &detail);
+    else if (request->method == METHOD_MATCHING_RECORD_HEARTBEATS)
+        err = take_heartbeats(server, request, &detail);
+    else if (request->method == METHOD_MATCHING_LIST_WORKERS ||
+             request->method == METHOD_MATCHING_COUNT_WORKERS ||
+             request->method == METHOD_MATCHING_DESCRIBE_WORKER)
+        err = take_workers(server, request, &detail);
 
     if (err != ERR_OK && request->from.call != 0) {
         const struct mesh_answer answer = {.err = err, .detail = &detail};
@@ -320,6 +370,7 @@ static void on_shard_lost(void *arg, uint32_t shard)
     struct matching_server *server = arg;
 
     matching_shard_lost(server->core, shard, now_ns(server));
+    worker_registry_shard_lost(server->workers, shard);
 }
 
 static void on_placed(void *arg)
@@ -378,6 +429,10 @@ struct matching_server *matching_server_new(const struct matching_server_options
                                           .metrics = options->metrics,
                                           .seed = rng_u64(&rng)};
     server->core = matching_new(&core);
+    server->workers = worker_registry_new(options->dynconf, options->metrics, rng_u64(&rng));
+    server->workers_timer = (struct loop_timer){.fire = sweep_workers, .arg = server};
+    loop_timer_start(server->o.loop, &server->workers_timer,
+                     worker_registry_interval_ns(server->workers) / NS_PER_MS);
     const struct mesh_handlers handlers = {.request = on_request,
                                            .canceled = on_canceled,
                                            .peer = on_peer,
@@ -420,6 +475,8 @@ void matching_server_free(struct matching_server *server)
     mesh_port_free(server->port);
     loop_timer_stop(server->o.loop, &server->timer);
     loop_timer_stop(server->o.loop, &server->drain_timer);
+    loop_timer_stop(server->o.loop, &server->workers_timer);
+    worker_registry_free(server->workers);
     matching_free(server->core);
     buf_release(&server->body);
     arena_release(&server->arena);

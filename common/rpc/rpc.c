@@ -99,6 +99,11 @@ uint32_t rpc_matching_shard(struct slice namespace_id, struct slice task_queue)
     return hash_tablet(namespace_id, task_queue) * (uint32_t)MATCHING_SHARDS / TABLETS;
 }
 
+uint32_t rpc_workers_shard(struct slice namespace_id)
+{
+    return rpc_matching_shard(namespace_id, SLICE_EMPTY);
+}
+
 uint32_t rpc_timers_shard(uint32_t history_shard)
 {
     return history_shard % TIMERS_SHARDS;

@@ -19,6 +19,8 @@ uint32_t rpc_history_shard(struct slice namespace_id, struct slice workflow_id,
                            uint32_t shard_count);
 /* The matching shard of a task queue (its root partition, both types). */
 uint32_t rpc_matching_shard(struct slice namespace_id, struct slice task_queue);
+/* The matching shard that keeps what the workers of a namespace say of themselves. */
+uint32_t rpc_workers_shard(struct slice namespace_id);
 /* The timers shard that serves the deadlines of a history shard. */
 uint32_t rpc_timers_shard(uint32_t history_shard);
 
