@@ -162,6 +162,28 @@ enum err fe_check_callbacks(struct fe_call *fc, size_t count, api_callback *cons
     return ERR_OK;
 }
 
+void fe_lower_callback_headers(size_t count, api_callback *const *callbacks)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (callbacks[i]->variant_case != TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
+            continue;
+        api_callback_nexus *nexus = callbacks[i]->nexus;
+        size_t kept = 0;
+
+        for (size_t j = 0; j < nexus->n_header; j++) {
+            size_t at = 0;
+
+            for (char *c = nexus->header[j]->key; *c; c++)
+                *c = (char)tolower((unsigned char)*c);
+            while (at < kept && strcmp(nexus->header[at]->key, nexus->header[j]->key) != 0)
+                at++;
+            nexus->header[at] = nexus->header[j];
+            kept += at == kept;
+        }
+        nexus->n_header = kept;
+    }
+}
+
 enum err fe_check_on_conflict(struct fe_call *fc, const api_workflow_on_conflict_options *options)
 {
     if (options && options->attach_completion_callbacks && !options->attach_request_id)

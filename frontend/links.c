@@ -1,4 +1,5 @@
 /* links.c - the links that a request attaches. Spec: the reference's link validator, its texts. */
+#include "common/proto/wire.h"
 #include "frontend/validate.h"
 
 static enum err invalid(struct fe_call *fc, const char *text)
@@ -84,4 +85,41 @@ enum err fe_check_links(struct fe_call *fc, size_t count, api_common_link *const
             return err;
     }
     return ERR_OK;
+}
+
+/* Spec: what a callback's link says already is left out; all the rest count. */
+enum err fe_check_links_of(struct fe_call *fc, size_t *count, api_common_link **links,
+                           size_t callback_count, api_callback *const *callbacks)
+{
+    const size_t count_max = fe_limit(fc, DYNCONF_FRONTEND_MAX_LINKS);
+    size_t theirs = 0, of_nexus = 0, kept = 0;
+
+    for (size_t i = 0; i < callback_count; i++)
+        theirs += callbacks[i]->n_links;
+    if (theirs > count_max)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "cannot attach more than %zu links per request, got %zu", count_max,
+                        *count + theirs);
+    struct slice *known = ARENA_ARRAY(fc->arena, struct slice, theirs + 1);
+    api_common_link **all = ARENA_ARRAY(fc->arena, api_common_link *, *count + theirs + 1);
+    for (size_t i = 0; i < callback_count; i++)
+        for (size_t j = 0; j < callbacks[i]->n_links; j++)
+            if (callbacks[i]->variant_case == TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
+                known[of_nexus++] = proto_encode(fc->arena, callbacks[i]->links[j]);
+    for (size_t i = 0; i < *count; i++) {
+        const struct slice link = of_nexus > 0 ? proto_encode(fc->arena, links[i]) : SLICE_EMPTY;
+        size_t at = 0;
+
+        while (at < of_nexus && !slice_eq(known[at], link))
+            at++;
+        if (at == of_nexus)
+            all[kept++] = links[i];
+    }
+    if (kept > 0)
+        memcpy(links, all, kept * sizeof *links);
+    *count = kept;
+    for (size_t i = 0; i < callback_count; i++)
+        for (size_t j = 0; j < callbacks[i]->n_links; j++)
+            all[kept++] = callbacks[i]->links[j];
+    return fe_check_links(fc, kept, all);
 }

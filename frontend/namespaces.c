@@ -55,6 +55,8 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
         dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKER_HEARTBEATS, name);
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
+    info->capabilities->workflow_update_callbacks =
+        dynconf_bool(dynconf, DYNCONF_HISTORY_UPDATE_CALLBACKS, name);
     info->capabilities->workflow_pause =
         dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED, name);
     info->limits->blob_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_BLOB_SIZE_ERROR, name);

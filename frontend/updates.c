@@ -73,9 +73,9 @@ static enum err check_allowed(struct fe_call *fc,
 }
 
 static enum err check_update(struct fe_call *fc,
-                             const api_update_workflow_execution_request *request, bool *filled)
+                             const api_update_workflow_execution_request *request, bool *changed)
 {
-    const api_update_request *asked = request->request;
+    api_update_request *asked = request->request;
     enum err err = fe_check_execution(fc, request->workflow_execution);
 
     if (err != ERR_OK)
@@ -84,32 +84,37 @@ static enum err check_update(struct fe_call *fc,
         return invalid(fc, "Update meta is not set on request.");
     if ((err = fe_check_length(fc, "UpdateId", asked->meta->update_id)) != ERR_OK)
         return err;
-    *filled = fill_update_id(fc, asked->meta);
+    *changed = fill_update_id(fc, asked->meta);
     if (!asked->input)
         return invalid(fc, "Update input is not set on request.");
     if (asked->input->name[0] == '\0')
         return invalid(fc, "Update name is not set on request.");
     if ((err = check_allowed(fc, request)) != ERR_OK)
         return err;
-    if (asked->n_completion_callbacks > 0)
-        return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
-                        "CompletionCallbacks is not supported by this server yet.");
-    return fe_check_links(fc, asked->n_links, asked->links);
+    err = fe_check_callbacks(fc, asked->n_completion_callbacks, asked->completion_callbacks);
+    if (err != ERR_OK)
+        return err;
+    if (asked->n_completion_callbacks > 0) { /* Spec: so they stand in the history */
+        *changed = true;
+        fe_lower_callback_headers(asked->n_completion_callbacks, asked->completion_callbacks);
+    }
+    return fe_check_links_of(fc, &asked->n_links, asked->links, asked->n_completion_callbacks,
+                             asked->completion_callbacks);
 }
 
 enum err fe_update_workflow(struct fe_call *fc)
 {
     const api_update_workflow_execution_request *request = fc->request;
-    bool filled = false;
-    const enum err err = check_update(fc, request, &filled);
+    bool changed = false;
+    const enum err err = check_update(fc, request, &changed);
 
     if (err != ERR_OK)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_UPDATE_WORKFLOW,
                                     .workflow_id = request->workflow_execution->workflow_id,
-                                    .request = filled ? proto_encode(fc->arena, request)
-                                                      : fc->call->request,
+                                    .request = changed ? proto_encode(fc->arena, request)
+                                                       : fc->call->request,
                                     .timeout_ms = wait_ms(fc),
                                     .repeatable = true,
                                     .waits = true});
@@ -172,10 +177,10 @@ static enum err check_update_of(struct fe_call *fc,
                                 const api_update_workflow_execution_request *update,
                                 const char *workflow_id)
 {
-    bool filled;
+    bool changed;
     enum err err = check_namespace(fc, update->namespace_);
 
-    if (err != ERR_OK || (err = check_update(fc, update, &filled)) != ERR_OK)
+    if (err != ERR_OK || (err = check_update(fc, update, &changed)) != ERR_OK)
         return err;
     if (update->first_execution_run_id[0] != '\0')
         return invalid(fc, "FirstExecutionRunId is not allowed.");

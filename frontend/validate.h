@@ -28,12 +28,18 @@ enum err fe_check_duration(struct fe_call *fc, const char *what, const pb_durati
 enum err fe_check_priority(struct fe_call *fc, const api_priority *priority);
 /* How many links a request may attach, how large, and what each must name. */
 enum err fe_check_links(struct fe_call *fc, size_t count, api_common_link *const *links);
+/* Those of a request and of its callbacks together; takes those out of the request's that a
+ * callback has as well. */
+enum err fe_check_links_of(struct fe_call *fc, size_t *count, api_common_link **links,
+                           size_t callback_count, api_callback *const *callbacks);
 /* All that a start is checked for (workflows.c): of StartWorkflowExecution, or inside another. */
 enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_request *req);
 /* A long poll wants a deadline at least two seconds away. */
 enum err fe_check_long_poll(struct fe_call *fc);
 
 /* The completion callbacks that a start brings; what it may attach to a running workflow. */
+/* Names of headers become lower case; of two that are the same then, the last one counts. */
+void fe_lower_callback_headers(size_t count, api_callback *const *callbacks);
 enum err fe_check_callbacks(struct fe_call *fc, size_t count, api_callback *const *callbacks);
 enum err fe_check_on_conflict(struct fe_call *fc, const api_workflow_on_conflict_options *options);
 

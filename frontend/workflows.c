@@ -96,6 +96,19 @@ static enum err check_namespace_starts(struct fe_call *fc)
                                              COUNT_OF(allowed));
 }
 
+/* Of the request itself nothing is changed: history leaves out what comes twice. */
+static enum err check_start_links(struct fe_call *fc,
+                                  const api_start_workflow_execution_request *req)
+{
+    size_t count = req->n_links;
+    api_common_link **links = ARENA_ARRAY(fc->arena, api_common_link *, count + 1);
+
+    if (count > 0)
+        memcpy(links, req->links, count * sizeof *links);
+    return fe_check_links_of(fc, &count, links, req->n_completion_callbacks,
+                             req->completion_callbacks);
+}
+
 enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_request *req)
 {
     enum err err = check_start(fc, req);
@@ -105,7 +118,7 @@ enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_r
         (err = check_search_attributes(fc, req)) != ERR_OK ||
         (err = fe_check_callbacks(fc, req->n_completion_callbacks, req->completion_callbacks)) !=
             ERR_OK ||
-        (err = fe_check_links(fc, req->n_links, req->links)) != ERR_OK ||
+        (err = check_start_links(fc, req)) != ERR_OK ||
         (err = fe_check_blob(fc, req->input)) != ERR_OK)
         return err;
     if ((err = fe_check_memo(fc, req->memo)) != ERR_OK)

@@ -146,16 +146,16 @@ static const char *escape(struct arena *arena, struct slice text, bool query)
 
 static const char *link_to_run(struct arena *arena, const struct nexus_completion *c)
 {
-    const char *reference =
-        c->attached_request_id
-            ? arena_printf(arena,
-                           "eventType=WorkflowExecutionOptionsUpdated&referenceType="
-                           "RequestIdReference&requestID=%s",
-                           escape(arena, slice_str(c->attached_request_id), true))
-            : "eventID=1&eventType=WorkflowExecutionStarted&referenceType=EventReference";
+    const char *reference = "";
 
+    if (c->request_event)
+        reference =
+            arena_printf(arena, "?eventType=%s&referenceType=RequestIdReference&requestID=%s",
+                         c->request_event, escape(arena, slice_str(c->request_id), true));
+    else if (!c->of_update)
+        reference = "?eventID=1&eventType=WorkflowExecutionStarted&referenceType=EventReference";
     return arena_printf(arena,
-                        "<temporal:///namespaces/%s/workflows/%s/%s/history?%s>; "
+                        "<temporal:///namespaces/%s/workflows/%s/%s/history%s>; "
                         "type=\"temporal.api.common.v1.Link.WorkflowEvent\"",
                         escape(arena, c->namespace_name, false),
                         escape(arena, c->workflow_id, false),
@@ -233,6 +233,11 @@ static const char *timestamp(struct arena *arena, pb_timestamp *at)
 
 /* -- the request ----------------------------------------------------------------------------- */
 
+static const api_outcome *outcome_of(const api_history_event *event)
+{
+    return event->workflow_execution_update_completed_event_attributes->outcome;
+}
+
 /* Spec: what ended a run from outside is told by a text of its own, without reason and details. */
 static enum err failure_of(const api_history_event *closing, api_failure_failure *failure,
                            const api_failure_failure **out, const char **state)
@@ -249,6 +254,10 @@ static enum err failure_of(const api_history_event *closing, api_failure_failure
     case EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
         if (closing->workflow_execution_failed_event_attributes->failure)
             *out = closing->workflow_execution_failed_event_attributes->failure;
+        return ERR_OK;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
+        if (outcome_of(closing)->failure)
+            *out = outcome_of(closing)->failure;
         return ERR_OK;
     case EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED:
         *state = "canceled";
@@ -271,11 +280,31 @@ static enum err failure_of(const api_history_event *closing, api_failure_failure
     }
 }
 
-static void add_result(struct headers *headers, const api_history_event *closing,
+/* The event ended well; *result may become NULL. */
+static bool succeeded(const struct nexus_completion *completion, const api_payloads **result)
+{
+    const api_history_event *event = completion->closing;
+
+    *result = NULL;
+    if (completion->ended)
+        return false;
+    if ((int)event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) {
+        *result = event->workflow_execution_completed_event_attributes->result;
+        return true;
+    }
+    if ((int)event->event_type != EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED)
+        return false;
+    const api_outcome *outcome = outcome_of(event);
+    if (outcome && outcome->value_case == TEMPORAL__API__UPDATE__V1__OUTCOME__VALUE_FAILURE)
+        return false;
+    if (outcome && outcome->value_case == TEMPORAL__API__UPDATE__V1__OUTCOME__VALUE_SUCCESS)
+        *result = outcome->success;
+    return true;
+}
+
+static void add_result(struct headers *headers, const api_payloads *result,
                        struct http_request *out)
 {
-    const api_payloads *result = closing->workflow_execution_completed_event_attributes->result;
-
     set(headers, "nexus-operation-state", "succeeded");
     if (!result || result->n_payloads == 0)
         return;
@@ -291,19 +320,21 @@ static void add_result(struct headers *headers, const api_history_event *closing
     }
 }
 
-static enum err add_failure(struct headers *headers, const api_history_event *closing,
+static enum err add_failure(struct headers *headers, const struct nexus_completion *completion,
                             struct http_request *out)
 {
+    const api_history_event *closing = completion->closing;
     api_failure_failure own = API_FAILURE_FAILURE_INIT;
     api_canceled_failure_info canceled = API_CANCELED_FAILURE_INFO_INIT;
     const api_failure_failure *failure;
-    const char *state;
+    const char *state = "failed";
     struct buf body;
 
-    const enum err err = failure_of(closing, &own, &failure, &state);
+    failure = completion->ended;
+    const enum err err = failure ? ERR_OK : failure_of(closing, &own, &failure, &state);
     if (err != ERR_OK)
         return err;
-    if ((int)closing->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED) {
+    if (!completion->ended && (int)closing->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED) {
         canceled.details = closing->workflow_execution_canceled_event_attributes->details;
         own.canceled_failure_info = &canceled;
     }
@@ -327,27 +358,30 @@ enum err nexus_completion_request(struct arena *arena, const struct nexus_comple
     struct headers headers = {.arena = arena};
     enum err err = ERR_OK;
     size_t room = OWN_HEADERS_MAX + callback->n_header;
+    const api_payloads *result;
 
+    must(closing || completion->ended);
     *out = (struct http_request){.url = callback->url};
-    if ((int)closing->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) {
-        const api_payloads *result = closing->workflow_execution_completed_event_attributes->result;
-        if (result && result->n_payloads > 0)
-            room += result->payloads[0]->n_metadata;
-    }
+    const bool success = succeeded(completion, &result);
+    if (result && result->n_payloads > 0)
+        room += result->payloads[0]->n_metadata;
     headers.list = ARENA_ARRAY(arena, struct http_header, room);
-    if ((int)closing->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED)
-        add_result(&headers, closing, out);
+    if (success)
+        add_result(&headers, result, out);
     else
-        err = add_failure(&headers, closing, out);
+        err = add_failure(&headers, completion, out);
     if (err != ERR_OK)
         return err;
     for (size_t i = 0; i < callback->n_header; i++)
         set(&headers, callback->header[i]->key, callback->header[i]->value);
     set_absent(&headers, "user-agent", "temporalio/server");
-    set_absent(&headers, "nexus-operation-start-time", http_date(arena, completion->start_ns));
-    if (closing->event_time)
-        set_absent(&headers, "nexus-operation-close-time", timestamp(arena, closing->event_time));
-    set_absent(&headers, "nexus-link", link_to_run(arena, completion));
+    if (closing) { /* Spec: no more is said of a rejected update */
+        set_absent(&headers, "nexus-operation-start-time", http_date(arena, completion->start_ns));
+        if (closing->event_time)
+            set_absent(&headers, "nexus-operation-close-time",
+                       timestamp(arena, closing->event_time));
+        set_absent(&headers, "nexus-link", link_to_run(arena, completion));
+    }
     must(headers.count <= room);
     out->headers = headers.list;
     out->header_count = headers.count;

@@ -11,10 +11,15 @@
 
 struct nexus_completion {
     const api_callback_nexus *callback;
-    const api_history_event *closing; /* the event that ended the run */
+    const api_history_event *closing; /* the event that ended the run or the update; NULL: no event
+                                         tells of the end, as none does of a rejected update */
+    const api_failure_failure *ended; /* the end, where the event does not tell it; or NULL */
     struct slice namespace_name, workflow_id;
     const char *run_id;
-    const char *attached_request_id; /* NULL: the callback came with the start */
+    bool of_update;
+    /* The request that brought the callback and the event of that, for the link. NULL: the start
+     * did, or the event of an update's is not known. */
+    const char *request_id, *request_event;
     int64_t start_ns;
 };
 

@@ -80,7 +80,8 @@ TEST(test_nexus_tells_of_a_failure)
               "<temporal:///namespaces/a%20b/workflows/w%2F%C3%A4$/run/history?eventID=1"
               "&eventType=WorkflowExecutionStarted&referenceType=EventReference>; "
               "type=\"temporal.api.common.v1.Link.WorkflowEvent\"");
-    completion.attached_request_id = "a b";
+    completion.request_id = "a b";
+    completion.request_event = "WorkflowExecutionOptionsUpdated";
     check_ok(nexus_completion_request(&arena, &completion, &request));
     check(strstr(header(&request, "Nexus-Link"),
                  "?eventType=WorkflowExecutionOptionsUpdated&referenceType=RequestIdReference"
@@ -158,5 +159,55 @@ TEST(test_nexus_reads_answers)
         check_i64(nexus_completion_verdict(&arena, "u", &answer, &failure), cases[i].verdict);
         check_str(failure, cases[i].failure);
     }
+    arena_release(&arena);
+}
+
+TEST(test_nexus_tells_how_an_update_ended)
+{
+    static char message[] = "no";
+    api_callback_nexus callback = API_CALLBACK_NEXUS_INIT;
+    api_history_event event = API_HISTORY_EVENT_INIT;
+    api_workflow_execution_update_completed_event_attributes completed =
+        API_WORKFLOW_EXECUTION_UPDATE_COMPLETED_EVENT_ATTRIBUTES_INIT;
+    api_outcome outcome = API_OUTCOME_INIT;
+    api_payloads result = API_PAYLOADS_INIT;
+    api_failure_failure failure = API_FAILURE_FAILURE_INIT;
+    pb_timestamp time = PB_TIMESTAMP_INIT;
+    struct http_request request;
+    struct arena arena;
+
+    arena_init(&arena);
+    callback.url = url;
+    failure.message = message;
+    event.event_type = EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED;
+    event.event_time = &time;
+    event.workflow_execution_update_completed_event_attributes = &completed;
+    completed.outcome = &outcome;
+    outcome.value_case = TEMPORAL__API__UPDATE__V1__OUTCOME__VALUE_SUCCESS;
+    outcome.success = &result;
+    struct nexus_completion completion = completion_of(&callback, &event);
+    completion.of_update = true;
+    check_ok(nexus_completion_request(&arena, &completion, &request));
+    check_str(header(&request, "Nexus-Operation-State"), "succeeded");
+    check(strstr(header(&request, "Nexus-Link"), "/run/history>; ") != NULL);
+
+    completion.request_id = "r";
+    completion.request_event = "WorkflowExecutionUpdateAccepted";
+    outcome.value_case = TEMPORAL__API__UPDATE__V1__OUTCOME__VALUE_FAILURE;
+    outcome.failure = &failure;
+    check_ok(nexus_completion_request(&arena, &completion, &request));
+    check_str(header(&request, "Nexus-Operation-State"), "failed");
+    check_slice(request.body, SLICE_LIT("{\"message\":\"no\",\"metadata\":{\"type\":"
+                                        "\"temporal.api.failure.v1.Failure\"},\"details\":{}}"));
+    check(strstr(header(&request, "Nexus-Link"),
+                 "/history?eventType=WorkflowExecutionUpdateAccepted&referenceType="
+                 "RequestIdReference&requestID=r>") != NULL);
+
+    completion.closing = NULL; /* it was rejected */
+    completion.ended = &failure;
+    check_ok(nexus_completion_request(&arena, &completion, &request));
+    check_str(header(&request, "Nexus-Operation-State"), "failed");
+    check_str(header(&request, "Nexus-Link"), "(none)");
+    check_str(header(&request, "Nexus-Operation-Close-Time"), "(none)");
     arena_release(&arena);
 }

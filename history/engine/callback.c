@@ -50,11 +50,22 @@ void run_callback_changed(struct run *run, struct callback *callback)
     run->dirty = true;
 }
 
+void run_callback_remove(struct run *run, struct callback *callback)
+{
+    heap_remove(&run->callback_deadlines, &callback->deadline);
+    list_remove(&callback->changed);
+    map_remove(&run->callbacks, &callback->node);
+    run->relations_bytes -= callback->counted_bytes;
+    callback_free(callback);
+}
+
 void callback_free(struct callback *callback)
 {
     if (!callback)
         return;
     bytes_clear(&callback->id);
+    bytes_clear(&callback->update_id);
+    bytes_clear(&callback->rejection);
     bytes_clear(&callback->request_id);
     bytes_clear(&callback->spec);
     bytes_clear(&callback->last_failure);
@@ -63,8 +74,9 @@ void callback_free(struct callback *callback)
 
 size_t callback_bytes(const struct callback *callback)
 {
-    return sizeof *callback + callback->id.len + callback->request_id.len + callback->spec.len +
-           callback->last_failure.len;
+    return sizeof *callback + callback->id.len + callback->update_id.len +
+           callback->request_id.len + callback->spec.len + callback->last_failure.len +
+           callback->rejection.len;
 }
 
 enum { ROW_VERSION = 1 };
@@ -81,6 +93,9 @@ enum callback_key {
     CALLBACK_NEXT_ATTEMPT,
     CALLBACK_LAST_FAILURE,
     CALLBACK_ROW_SEQ,
+    CALLBACK_UPDATE_ID,
+    CALLBACK_INDEX,
+    CALLBACK_REJECTION,
 };
 
 void callback_encode(const struct callback *callback, struct buf *out)
@@ -102,6 +117,12 @@ void callback_encode(const struct callback *callback, struct buf *out)
     rec_put_i64(&w, CALLBACK_NEXT_ATTEMPT, callback->next_attempt_ns);
     rec_put_bytes(&w, CALLBACK_LAST_FAILURE, bytes_slice(callback->last_failure));
     rec_put_u64(&w, CALLBACK_ROW_SEQ, callback->row_seq);
+    if (callback->update_id.len > 0) {
+        rec_put_bytes(&w, CALLBACK_UPDATE_ID, bytes_slice(callback->update_id));
+        rec_put_u64(&w, CALLBACK_INDEX, callback->index);
+        if (callback->rejected)
+            rec_put_bytes(&w, CALLBACK_REJECTION, bytes_slice(callback->rejection));
+    }
     rec_end(&w);
 }
 
@@ -116,10 +137,11 @@ enum err callback_decode(struct arena *scratch, struct slice bytes, struct callb
     const uint64_t number = rec_u64(&r, CALLBACK_NUMBER, 0);
     const int64_t state = rec_i64(&r, CALLBACK_STATE, 0),
                   attempt = rec_i64(&r, CALLBACK_ATTEMPT, 0);
-    const uint64_t row_seq = rec_u64(&r, CALLBACK_ROW_SEQ, 0);
-    if (id.len == 0 || number == 0 || number > UINT32_MAX || state < CALLBACK_STATE_STANDBY ||
-        state > CALLBACK_STATE_SUCCEEDED || attempt < 0 || attempt > INT32_MAX ||
-        (state == CALLBACK_STATE_SCHEDULED) != (row_seq != 0) ||
+    const uint64_t row_seq = rec_u64(&r, CALLBACK_ROW_SEQ, 0),
+                   index = rec_u64(&r, CALLBACK_INDEX, 0);
+    if (id.len == 0 || index > UINT32_MAX || number == 0 || number > UINT32_MAX ||
+        state < CALLBACK_STATE_STANDBY || state > CALLBACK_STATE_SUCCEEDED || attempt < 0 ||
+        attempt > INT32_MAX || (state == CALLBACK_STATE_SCHEDULED) != (row_seq != 0) ||
         rec_u64(&r, CALLBACK_VERSION, 0) == 0)
         return ERR_CORRUPT;
     struct callback *callback = callback_new(id);
@@ -133,6 +155,10 @@ enum err callback_decode(struct arena *scratch, struct slice bytes, struct callb
     callback->next_attempt_ns = rec_i64(&r, CALLBACK_NEXT_ATTEMPT, 0);
     bytes_set(&callback->last_failure, rec_bytes(&r, CALLBACK_LAST_FAILURE));
     callback->row_seq = row_seq;
+    callback->index = (uint32_t)index;
+    bytes_set(&callback->update_id, rec_bytes(&r, CALLBACK_UPDATE_ID));
+    callback->rejected = rec_has(&r, CALLBACK_REJECTION);
+    bytes_set(&callback->rejection, rec_bytes(&r, CALLBACK_REJECTION));
     if (r.malformed) {
         callback_free(callback);
         return ERR_CORRUPT;

@@ -1,7 +1,8 @@
-/* callback.h - what a client wants to be told when a run ends: its completion callbacks, and the
- * request ids that were attached to a running workflow.
+/* callback.h - what a client wants to be told when a run or an update of it ends: completion
+ * callbacks, and the request ids that were attached to a running workflow.
  *
- * A callback waits in STANDBY until the run ends without another that takes it over; then it is
+ * A callback waits in STANDBY until the run ends without another that takes it over, or the update
+ * that it came with is completed, rejected, or left behind by a run that ends; then it is
  * SCHEDULED, which means that it has a row (its row_seq) and the shard delivers it. What failed and
  * may be tried again is BACKING_OFF until the run's deadline fires; FAILED and SUCCEEDED are the
  * end:
@@ -20,10 +21,13 @@ struct callback {
     struct heap_node deadline; /* in run->callback_deadlines, while it backs off */
     size_t counted_bytes;      /* of it in run->relations_bytes */
 
-    /* derived: from the Started or OptionsUpdated event that brought it */
-    struct bytes id;         /* "<request id>-<index in the request>" */
-    struct bytes request_id; /* of the start, or attached */
-    uint32_t number;         /* in the order of their coming, from 1 */
+    /* derived: from the event that brought it: Started, OptionsUpdated, UpdateAdmitted or -Accepted
+     */
+    struct bytes id;         /* "<request id>-<index>", or of an update's: a zero byte, number(4) */
+    struct bytes update_id;  /* empty: it tells of the run's end */
+    struct bytes request_id; /* of the start or the update, or attached */
+    uint32_t index;          /* in that request */
+    uint32_t number;         /* in the order of their coming, from 1; updates' for themselves */
     struct bytes spec;       /* encoded Callback, its Nexus variant */
     int64_t registered_ns;
 
@@ -33,6 +37,8 @@ struct callback {
     int64_t last_attempt_ns;   /* when it was answered */
     int64_t next_attempt_ns;   /* of one that is backing off */
     struct bytes last_failure; /* text; empty: it did not fail */
+    bool rejected;             /* its update was, after a reset had admitted it ... */
+    struct bytes rejection;    /* ... with this Failure, encoded */
     uint64_t row_seq;          /* of one that is scheduled */
 };
 
@@ -58,7 +64,8 @@ void callback_free(struct callback *callback);
 size_t callback_bytes(const struct callback *callback);
 void callback_encode(const struct callback *callback, struct buf *out);
 MUST_USE enum err callback_decode(struct arena *scratch, struct slice bytes, struct callback **out);
-void run_callback_put(struct run *run, struct callback *callback); /* takes it */
+void run_callback_put(struct run *run, struct callback *callback);    /* takes it */
+void run_callback_remove(struct run *run, struct callback *callback); /* frees it */
 /* Its fields were changed: its row is to be written, its deadline may have moved. */
 void run_callback_changed(struct run *run, struct callback *callback);
 
@@ -79,8 +86,12 @@ enum { CALLBACK_ITEM = 'C', ATTACHED_ITEM = 'R' };
 struct callback_call {
     struct slice spec; /* encoded Callback */
     struct slice namespace_name, workflow_id;
-    const char *attached_request_id; /* NULL: it came with the start */
-    int64_t start_ns, close_event_id;
+    bool of_update;
+    /* The request that brought it and the event of that; NULL: the start, or it is not known. */
+    const char *request_id, *request_event;
+    int64_t start_ns;
+    int64_t event_id;           /* of the event that tells the end; 0: there is none */
+    api_failure_failure *ended; /* the end itself, where that event does not tell it; or NULL */
 };
 /* ERR_STALE: it is not scheduled with that row. */
 MUST_USE enum err engine_callback_call(const struct run *run, struct slice id, uint64_t row_seq,
@@ -99,7 +110,7 @@ void run_callbacks_add(struct run *run, struct arena *arena, const api_history_e
                        const char *request_id, size_t count, api_callback *const *callbacks);
 /* Those that another run takes over: as in its Started event. */
 size_t run_callbacks_waiting(const struct run *run, struct arena *arena, api_callback ***out);
-/* The run has closed with t->last_event. */
+/* The run has closed with t->last_event. Those of its updates: update_callbacks_closed(). */
 void run_callbacks_closed(struct transition *t);
 /* Time: those that backed off long enough are scheduled again. */
 void run_callbacks_fire(struct transition *t);
@@ -108,5 +119,26 @@ void run_callbacks_describe(const struct run *run, struct arena *arena,
                             api_describe_workflow_execution_response *out);
 
 void run_request_attached(struct run *run, struct slice request_id, int64_t event_id);
+/* Whether an event of the run has that request id: its start, what was attached, its updates. */
+bool run_has_request(const struct run *run, struct slice request_id);
+
+/* -- those of updates ------------------------------------------------------------------------ */
+
+/* May the update have `count` more, of which the step holds `coming` ready, `own` of them for it?
+ * ERR_PRECONDITION, ERR_INVALID; never while updates' callbacks are off. */
+MUST_USE enum err update_callbacks_check(struct transition *t, struct slice update_id,
+                                         size_t coming, size_t own, size_t count,
+                                         api_callback *const *callbacks);
+void update_callbacks_add(struct run *run, struct arena *arena, const api_history_event *event,
+                          const char *update_id, const char *request_id, size_t count,
+                          api_callback *const *callbacks);
+/* The update is completed, or rejected for `why` (may be NULL): they are due. */
+void update_callbacks_ended(struct transition *t, struct slice update_id);
+void update_callbacks_rejected(struct transition *t, struct slice update_id,
+                               const api_failure_failure *why);
+/* The run has closed: the rest are due, unless a run that it was reset to has them. */
+void update_callbacks_closed(struct transition *t);
+/* The run was made by a reset: its events are another's, its callbacks are its own. */
+void update_callbacks_reset(struct transition *t);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
 #include "history/engine/callback.h"
+#include "history/engine/update_int.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -54,17 +55,24 @@ static const char *variant_name(const api_callback *callback)
     }
 }
 
+static enum err check_total(struct transition *t, size_t had, size_t count, uint32_t max)
+{
+    if (count + had <= max)
+        return ERR_OK;
+    return err_fail(t->detail, ERR_PRECONDITION,
+                    "cannot attach more than %u callbacks to a workflow (%zu callbacks already "
+                    "attached)",
+                    max, had);
+}
+
 enum err callbacks_check(struct transition *t, size_t count, api_callback *const *callbacks,
                          api_callback ***out)
 {
-    const size_t had = t->run->callbacks.count;
+    const enum err err = check_total(t, t->run->callbacks.count, count, t->limits->callbacks_max);
 
     *out = NULL;
-    if (count + had > t->limits->callbacks_max)
-        return err_fail(t->detail, ERR_PRECONDITION,
-                        "cannot attach more than %u callbacks to a workflow (%zu callbacks already "
-                        "attached)",
-                        t->limits->callbacks_max, had);
+    if (err != ERR_OK)
+        return err;
     api_callback **checked = ARENA_ARRAY(t->arena, api_callback *, count + 1);
     for (size_t i = 0; i < count; i++) {
         if (callbacks[i]->variant_case != TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
@@ -76,20 +84,41 @@ enum err callbacks_check(struct transition *t, size_t count, api_callback *const
     return ERR_OK;
 }
 
+static uint32_t count_of(const struct run *run, bool of_updates)
+{
+    uint32_t count = 0;
+
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it))
+        count += (CONTAINER_OF(it, struct callback, node)->update_id.len > 0) == of_updates;
+    return count;
+}
+
+static struct callback *begin(struct slice id, struct arena *arena, const api_history_event *event,
+                              const char *request_id, const api_callback *spec)
+{
+    struct callback *callback = callback_new(id);
+
+    bytes_set(&callback->request_id, slice_str(request_id));
+    bytes_set(&callback->spec, proto_encode(arena, spec));
+    must(proto_timestamp_ns(event->event_time, &callback->registered_ns) == ERR_OK);
+    callback->state = CALLBACK_STATE_STANDBY;
+    return callback;
+}
+
 void run_callbacks_add(struct run *run, struct arena *arena, const api_history_event *event,
                        const char *request_id, size_t count, api_callback *const *callbacks)
 {
+    uint32_t number = count > 0 ? count_of(run, false) : 0;
+
     for (size_t i = 0; i < count; i++) {
         const struct slice id = slice_str(arena_printf(arena, "%s-%zu", request_id, i));
 
         if (run_callback(run, id)) /* a repeat */
             continue;
-        struct callback *callback = callback_new(id);
-        bytes_set(&callback->request_id, slice_str(request_id));
-        callback->number = (uint32_t)run->callbacks.count + 1;
-        bytes_set(&callback->spec, proto_encode(arena, callbacks[i]));
-        must(proto_timestamp_ns(event->event_time, &callback->registered_ns) == ERR_OK);
-        callback->state = CALLBACK_STATE_STANDBY;
+        struct callback *callback = begin(id, arena, event, request_id, callbacks[i]);
+        callback->index = (uint32_t)i;
+        callback->number = ++number;
         run_callback_put(run, callback);
         run_callback_changed(run, callback);
     }
@@ -97,10 +126,14 @@ void run_callbacks_add(struct run *run, struct arena *arena, const api_history_e
 
 /* -- in the order of their coming ------------------------------------------------------------ */
 
+/* Spec: the run's own come before those of its updates. */
 static int by_number(const void *left, const void *right)
 {
     const struct callback *const *a = left, *const *b = right;
+    const bool a_of_update = (*a)->update_id.len > 0, b_of_update = (*b)->update_id.len > 0;
 
+    if (a_of_update != b_of_update)
+        return a_of_update ? 1 : -1;
     return (*a)->number < (*b)->number ? -1 : (*a)->number > (*b)->number;
 }
 
@@ -123,7 +156,7 @@ size_t run_callbacks_waiting(const struct run *run, struct arena *arena, api_cal
 
     *out = ARENA_ARRAY(arena, api_callback *, run->callbacks.count + 1);
     for (size_t i = 0; i < run->callbacks.count; i++) {
-        if (all[i]->state != CALLBACK_STATE_STANDBY)
+        if (all[i]->state != CALLBACK_STATE_STANDBY || all[i]->update_id.len > 0)
             continue;
         api_callback *spec = engine_decode(arena, &api_callback__desc, bytes_slice(all[i]->spec));
         must(spec != NULL);
@@ -190,18 +223,176 @@ static bool hands_on(const api_history_event *closing)
     }
 }
 
+/* Spec: the run that it was reset to has them. */
+static bool was_reset(const struct run *run)
+{
+    return run->reset_run_id[0] && strcmp(run->reset_run_id, run->run_id) != 0;
+}
+
+/* Those that wait for the end of the run, or of an update: of that one, empty: of all. */
+static void schedule_waiting(struct transition *t, bool of_updates, struct slice update_id)
+{
+    const struct run *run = t->run;
+    struct callback **all = in_order(run, t->arena);
+
+    for (size_t i = 0; i < run->callbacks.count; i++) {
+        const struct slice of = bytes_slice(all[i]->update_id);
+
+        if (all[i]->state != CALLBACK_STATE_STANDBY || (of.len > 0) != of_updates ||
+            (update_id.len > 0 && !slice_eq(of, update_id)))
+            continue;
+        schedule(t, all[i]);
+    }
+}
+
 void run_callbacks_closed(struct transition *t)
 {
-    struct run *run = t->run;
+    if (t->run->callbacks.count > 0 && !hands_on(t->last_event) && !was_reset(t->run))
+        schedule_waiting(t, false, SLICE_EMPTY);
+}
 
-    if (run->callbacks.count == 0 || hands_on(t->last_event))
-        return;
-    if (run->reset_run_id[0] && strcmp(run->reset_run_id, run->run_id) != 0)
-        return; /* Spec: the run that it was reset to has them */
+/* -- those of updates ------------------------------------------------------------------------ */
+
+static size_t count_of_update(const struct run *run, struct slice update_id)
+{
+    size_t count = 0;
+
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it))
+        count +=
+            slice_eq(bytes_slice(CONTAINER_OF(it, struct callback, node)->update_id), update_id);
+    return count;
+}
+
+/* Spec: as the reference's language prints a string in quotes. */
+static const char *quoted(struct arena *arena, struct slice text)
+{
+    char *out = arena_alloc(arena, 2 * text.len + 3), *to = out;
+
+    *to++ = '"';
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"' || text.ptr[i] == '\\')
+            *to++ = '\\';
+        *to++ = (char)text.ptr[i];
+    }
+    *to++ = '"';
+    *to = '\0';
+    return out;
+}
+
+enum err update_callbacks_check(struct transition *t, struct slice update_id, size_t coming,
+                                size_t own, size_t count, api_callback *const *callbacks)
+{
+    const struct engine_limits *limits = t->limits;
+
+    if (count == 0 || !limits->update_callbacks)
+        return ERR_OK;
+    const enum err err = check_total(t, t->run->callbacks.count + coming, count,
+                                     limits->workflow_update_callbacks_max);
+    if (err != ERR_OK)
+        return err;
+    const size_t had = count_of_update(t->run, update_id) + own;
+    if (count + had > limits->update_callbacks_max)
+        return err_fail(
+            t->detail, ERR_PRECONDITION,
+            "cannot attach more than %u callbacks to update %s (%zu callbacks already attached)",
+            limits->update_callbacks_max, quoted(t->arena, update_id), had);
+    for (size_t i = 0; i < count; i++)
+        if (callbacks[i]->variant_case != TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
+            return err_fail(t->detail, ERR_INVALID, "unsupported callback variant: %s",
+                            variant_name(callbacks[i]));
+    return ERR_OK;
+}
+
+static bool is_known(const struct run *run, struct slice update_id, struct slice request_id,
+                     size_t index)
+{
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it)) {
+        const struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        if (callback->index == index && slice_eq(bytes_slice(callback->update_id), update_id) &&
+            slice_eq(bytes_slice(callback->request_id), request_id))
+            return true;
+    }
+    return false;
+}
+
+void update_callbacks_add(struct run *run, struct arena *arena, const api_history_event *event,
+                          const char *update_id, const char *request_id, size_t count,
+                          api_callback *const *callbacks)
+{
+    uint32_t number = count > 0 ? count_of(run, true) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        uint8_t id[5] = {0};
+
+        if (is_known(run, slice_str(update_id), slice_str(request_id), i))
+            continue;
+        be32_put(id + 1, ++number);
+        struct callback *callback =
+            begin(slice_of(id, sizeof id), arena, event, request_id, callbacks[i]);
+        callback->index = (uint32_t)i;
+        callback->number = number;
+        bytes_set(&callback->update_id, slice_str(update_id));
+        run_callback_put(run, callback);
+        run_callback_changed(run, callback);
+    }
+}
+
+void update_callbacks_ended(struct transition *t, struct slice update_id)
+{
+    must(update_id.len > 0);
+    if (t->run->callbacks.count > 0)
+        schedule_waiting(t, true, update_id);
+}
+
+void update_callbacks_rejected(struct transition *t, struct slice update_id,
+                               const api_failure_failure *why)
+{
+    const struct run *run = t->run;
+
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it)) {
+        struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        if (callback->state != CALLBACK_STATE_STANDBY ||
+            !slice_eq(bytes_slice(callback->update_id), update_id))
+            continue;
+        callback->rejected = true;
+        bytes_set(&callback->rejection, why ? proto_encode(t->arena, why) : SLICE_EMPTY);
+    }
+    update_callbacks_ended(t, update_id);
+}
+
+static bool is_over(const struct run *run, const struct callback *callback)
+{
+    const struct update *update = run_update(run, bytes_slice(callback->update_id));
+
+    return update && update->completed_event_id != 0;
+}
+
+/* Spec: an end before the fork is the new run's too, and is told again. */
+void update_callbacks_reset(struct transition *t)
+{
+    struct run *run = t->run;
     struct callback **all = in_order(run, t->arena);
-    for (size_t i = 0; i < run->callbacks.count; i++)
-        if (all[i]->state == CALLBACK_STATE_STANDBY)
+    const size_t count = run->callbacks.count;
+
+    for (size_t i = 0; i < count; i++) {
+        if (all[i]->update_id.len == 0)
+            continue;
+        if (!t->limits->update_callbacks) {
+            run_callback_remove(run, all[i]);
+        } else if (is_over(run, all[i])) {
             schedule(t, all[i]);
+        }
+    }
+}
+
+void update_callbacks_closed(struct transition *t)
+{
+    must(!run_is_open(t->run));
+    if (t->run->callbacks.count > 0 && !was_reset(t->run))
+        schedule_waiting(t, true, SLICE_EMPTY);
 }
 
 int64_t run_callbacks_deadline_ns(const struct run *run)
@@ -219,6 +410,54 @@ void run_callbacks_fire(struct transition *t)
         schedule(t, CONTAINER_OF(due, struct callback, deadline)); /* it is not due any more */
 }
 
+#define OPTIONS_UPDATED "WorkflowExecutionOptionsUpdated"
+
+/* The event that has the request id, as links name it. NULL: there is none. */
+static const char *event_of_request(const struct run *run, struct slice request_id)
+{
+    int32_t type = 0;
+
+    if (slice_eq(request_id, slice_str(run->start_request_id)))
+        return "WorkflowExecutionStarted";
+    if (run_has_attached(run, request_id))
+        return OPTIONS_UPDATED;
+    for (struct map_node *it = map_next(&run->updates, NULL); it;
+         it = map_next(&run->updates, it)) {
+        const struct update *update = CONTAINER_OF(it, struct update, node);
+        if (request_id.len > 0 && slice_eq(bytes_slice(update->request_id), request_id) &&
+            update_request_event(update, &type) != 0)
+            return type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED
+                       ? "WorkflowExecutionUpdateAdmitted"
+                       : "WorkflowExecutionUpdateAccepted";
+    }
+    return NULL;
+}
+
+bool run_has_request(const struct run *run, struct slice request_id)
+{
+    return event_of_request(run, request_id) != NULL;
+}
+
+/* Spec: what an update without an outcome is told of is the end of its run. */
+static void tell_update(const struct run *run, const struct callback *callback, struct arena *arena,
+                        struct callback_call *out)
+{
+    const struct update *update = run_update(run, bytes_slice(callback->update_id));
+
+    out->request_event = event_of_request(run, bytes_slice(callback->request_id));
+    if (callback->rejected) {
+        out->ended =
+            engine_decode(arena, &api_failure_failure__desc, bytes_slice(callback->rejection));
+        must(out->ended != NULL);
+        out->event_id = 0;
+    } else if (update && update->completed_event_id != 0) {
+        out->event_id = update->completed_event_id;
+    } else {
+        must(!run_is_open(run));
+        out->ended = update_closed_failure(arena);
+    }
+}
+
 enum err engine_callback_call(const struct run *run, struct slice id, uint64_t row_seq,
                               struct arena *arena, struct callback_call *out)
 {
@@ -226,16 +465,22 @@ enum err engine_callback_call(const struct run *run, struct slice id, uint64_t r
 
     if (!callback || callback->row_seq != row_seq)
         return ERR_STALE;
-    must(!run_is_open(run) && callback->state == CALLBACK_STATE_SCHEDULED);
+    must(callback->state == CALLBACK_STATE_SCHEDULED);
+    must(callback->update_id.len > 0 || !run_is_open(run));
     *out = (struct callback_call){
         .spec = arena_copy(arena, bytes_slice(callback->spec)),
         .namespace_name = arena_copy(arena, run->namespace_name),
         .workflow_id = arena_copy(arena, run->workflow_id),
         .start_ns = run->start_ns,
-        .close_event_id = run->next_event_id - 1,
+        .event_id = run->next_event_id - 1,
+        .of_update = callback->update_id.len > 0,
     };
-    if (run_has_attached(run, bytes_slice(callback->request_id)))
-        out->attached_request_id = arena_str(arena, bytes_slice(callback->request_id));
+    if (out->of_update)
+        tell_update(run, callback, arena, out);
+    else if (run_has_attached(run, bytes_slice(callback->request_id)))
+        out->request_event = OPTIONS_UPDATED;
+    if (out->request_event)
+        out->request_id = arena_str(arena, bytes_slice(callback->request_id));
     return ERR_OK;
 }
 
@@ -297,6 +542,8 @@ static api_failure_failure *failure_of(const struct callback *callback, struct a
     return failure;
 }
 
+#define TRIGGER(what) TEMPORAL__API__WORKFLOW__V1__CALLBACK_INFO__TRIGGER__VARIANT_##what
+
 static api_workflow_callback_info *info_of(const struct callback *callback, struct arena *arena)
 {
     api_workflow_callback_info *info = engine_message(arena, &api_workflow_callback_info__desc);
@@ -304,10 +551,18 @@ static api_workflow_callback_info *info_of(const struct callback *callback, stru
     info->callback = engine_decode(arena, &api_callback__desc, bytes_slice(callback->spec));
     must(info->callback != NULL);
     info->trigger = engine_message(arena, &api_workflow_callback_info_trigger__desc);
-    info->trigger->variant_case =
-        TEMPORAL__API__WORKFLOW__V1__CALLBACK_INFO__TRIGGER__VARIANT_WORKFLOW_CLOSED;
-    info->trigger->workflow_closed =
-        engine_message(arena, &api_callback_info_workflow_closed__desc);
+    info->trigger->variant_case = TRIGGER(WORKFLOW_CLOSED);
+    if (callback->update_id.len > 0) {
+        api_callback_info_update_workflow_execution_completed *update =
+            engine_message(arena, &api_callback_info_update_workflow_execution_completed__desc);
+
+        update->update_id = arena_str(arena, bytes_slice(callback->update_id));
+        info->trigger->variant_case = TRIGGER(UPDATE_WORKFLOW_EXECUTION_COMPLETED);
+        info->trigger->update_workflow_execution_completed = update;
+    } else {
+        info->trigger->workflow_closed =
+            engine_message(arena, &api_callback_info_workflow_closed__desc);
+    }
     info->registration_time = proto_timestamp(arena, callback->registered_ns);
     info->state = (Temporal__Api__Enums__V1__CallbackState)callback->state;
     info->attempt = callback->attempt;

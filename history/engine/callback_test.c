@@ -4,7 +4,8 @@
  * Its own words: begin=N a start with N callbacks (retry, cron as options after a comma);
  *   ok, retry, no    the oldest delivery under way is answered (/N: the Nth)
  *   attach=ID/N      a start with that request id meets the run, with N callbacks
- *   prio=N           UpdateWorkflowExecutionOptions: priority key N; auto: versioning override */
+ *   prio=N           UpdateWorkflowExecutionOptions: priority key N; auto: versioning override
+ *   ask=ID/REQ/N     an update with that request id and N callbacks; back=: brought by a reset */
 #include "history/engine/engine_rig.h"
 
 #include "common/proto/wire.h"
@@ -86,7 +87,8 @@ static void answer(struct rig *rig, const char *word, enum callback_outcome outc
     }
     const struct slice id = arena_copy(&rig->arena, bytes_slice(callback->id));
     check_ok(engine_callback_call(rig->run, id, callback->row_seq, &rig->arena, &call));
-    check_i64(call.close_event_id, rig->run->next_event_id - 1);
+    if (!call.of_update)
+        check_i64(call.event_id, rig->run->next_event_id - 1);
     check(call.spec.len > 0);
     rig_end(rig, &t, word, engine_callback_answered(&t, id, callback->row_seq, outcome, "why"));
 }
@@ -109,6 +111,25 @@ static void attach(struct rig *rig, const char *word, char *args)
     request->on_conflict_options->attach_request_id = args[0] != '\0';
     rig_begin(rig, &t);
     rig_end(rig, &t, word, engine_attach(&t, request));
+}
+
+static void ask(struct rig *rig, const char *word, char *args, bool reset)
+{
+    char *slash = strchr(args, '/'), *save;
+    const char *id = strtok_r(args, "/", &save), *request_id = strtok_r(NULL, "/", &save);
+    const char *count = strtok_r(NULL, "/", &save);
+
+    must(slash && request_id && count);
+    api_update_request *request = rig_update_request(rig, id);
+    request->request_id = arena_str(&rig->arena, slice_str(request_id));
+    request->n_completion_callbacks = (size_t)strtoul(count, NULL, 10);
+    request->completion_callbacks = callbacks_of(rig, request->n_completion_callbacks);
+    for (size_t i = 0; i < request->n_completion_callbacks; i++) /* as the frontend has it */
+        request->completion_callbacks[i]->nexus->header[0]->key[0] = 't';
+    if (reset)
+        rig_reapply_as(rig, word, request);
+    else
+        rig_update_as(rig, word, id, request);
 }
 
 static void options(struct rig *rig, const char *word, const char *path, const char *args)
@@ -150,6 +171,8 @@ static bool more(struct rig *rig, const char *word, const char *verb, const char
         answer(rig, word, CALLBACK_REFUSED, args);
     else if (strcmp(verb, "attach") == 0)
         attach(rig, word, arena_str(&rig->arena, slice_str(args)));
+    else if (strcmp(verb, "ask") == 0 || strcmp(verb, "back") == 0)
+        ask(rig, word, arena_str(&rig->arena, slice_str(args)), verb[0] == 'b');
     else if (strcmp(verb, "prio") == 0)
         options(rig, word, "priority.priority_key", args);
     else if (strcmp(verb, "auto") == 0)
@@ -333,6 +356,111 @@ TEST(test_options_change_and_only_then_are_told)
         rig_release(&rig);
     }
 }
+/* -- of updates ------------------------------------------------------------------------------ */
+
+TEST(test_callbacks_of_updates_are_due_with_the_update)
+{
+    static const struct {
+        const char *name, *script, *states;
+    } cases[] = {
+        {"nobody accepted it: there is none", "begin=0 poll done ask=u/r/2 poll", ""},
+        {"they wait for the outcome", "begin=0 poll done ask=u/r/2 poll done:ok=u", "WW"},
+        {"and are due with it", "begin=0 poll done ask=u/r/1 poll done:ok=u,end=u", "D"},
+        {"later", "begin=0 poll done ask=u/r/2 poll done:ok=u signal=s poll done:end=u ok", "SD"},
+        {"the run goes on meanwhile",
+         "begin=0 poll done ask=u/r/1 poll done:ok=u,end=u retry wait=1 ok", "S"},
+        {"or has ended", "begin=0 poll done ask=u/r/1 poll done:ok=u,end=u retry term wait=1 ok",
+         "S"},
+        {"one that is rejected leaves none", "begin=0 poll done ask=u/r/1 poll done:no=u", ""},
+        {"they do not wait for the end of the run",
+         "begin=1 poll done ask=u/r/1 poll done:ok=u,end=u", "WD"},
+        {"the run ends: they are told of that", "begin=1 poll done ask=u/r/1 poll done:ok=u term",
+         "DD"},
+        {"in the same answer", "begin=1 poll done ask=u/r/1 poll done:cok=u,complete", "DD"},
+        {"completed in the answer that ends the run",
+         "begin=1 poll done ask=u/r/1 poll done:cok=u,cend=u,complete", "DD"},
+        {"a second request attaches its own",
+         "begin=0 poll done ask=u/r/1 poll done:ok=u ask=u/q/1", "WW"},
+        {"once", "begin=0 poll done ask=u/r/1 poll done:ok=u ask=u/q/1 ask=u/q/1 ask=u/r/1", "WW"},
+        {"from the buffer",
+         "begin=0 poll done ask=u/r/1 poll done:ok=u signal=s poll ask=u/q/1 done:end=u", "DD"},
+        {"while the worker has it",
+         "begin=0 poll done ask=u/r/1 poll ask=u/q/1 ask=u/q/1 done:ok=u", "WW"},
+        {"and it is rejected", "begin=0 poll done ask=u/r/1 poll ask=u/q/1 done:no=u", ""},
+        {"too early for that", "begin=0 poll done ask=u/r/1 ask=u/q/1 poll done:ok=u", "W"},
+        {"and too late", "begin=0 poll done ask=u/r/1 poll done:ok=u,end=u ask=u/q/1", "D"},
+        {"brought by a reset", "begin=0 poll done back=u/r/1", "W"},
+        {"and accepted", "begin=0 poll done back=u/r/1 poll done:ok=u", "W"},
+        {"and completed", "begin=0 poll done back=u/r/1 poll done:ok=u,end=u", "D"},
+        {"and rejected", "begin=0 poll done back=u/r/1 poll done:no=u ok", "S"},
+        {"read back from rows", "begin=0 poll done ask=u/r/2 poll done:ok=u crash", "WW"},
+        {"two updates with one request id",
+         "begin=0 poll done ask=u/r/1 ask=v/r/1 poll done:ok=u,ok=v,end=v", "WD"},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct rig rig;
+
+        rig_init(&rig, cases[i].name);
+        rig.more = more;
+        rig.limits.update_callbacks = true;
+        rig_run(&rig, cases[i].script);
+        check_str(states(&rig), cases[i].states);
+        rig_release(&rig);
+    }
+}
+
+TEST(test_callbacks_of_updates_end_with_a_run_that_continues)
+{
+    struct rig rig;
+
+    rig_init(&rig, "continues");
+    rig.more = more;
+    rig.limits.update_callbacks = true;
+    rig_run(&rig, "begin=1 poll done ask=u/r/1 poll done:cok=u,can");
+    check_str(states(&rig), "W");
+    check_i64(rig.ended->callbacks.count, 2);
+    for (struct map_node *it = map_next(&rig.ended->callbacks, NULL); it;
+         it = map_next(&rig.ended->callbacks, it)) {
+        const struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        check_i64(callback->state,
+                  callback->update_id.len ? CALLBACK_STATE_SCHEDULED : CALLBACK_STATE_STANDBY);
+    }
+    rig_release(&rig);
+}
+
+TEST(test_callbacks_of_updates_are_kept_only_where_they_are_on)
+{
+    struct rig rig;
+
+    rig_init(&rig, "off");
+    rig.more = more;
+    rig_run(&rig, "begin=0 poll done ask=u/r/1 poll ask=u/p/1 done:ok=u ask=u/q/1 term");
+    check_i64(rig.run->callbacks.count, 0);
+    check(run_has_attached(rig.run, SLICE_LIT("q")) && run_has_request(rig.run, SLICE_LIT("r")));
+    check_str(rig_history(&rig),
+              "Started WFTScheduled WFTStarted WFTCompleted WFTScheduled WFTStarted WFTCompleted "
+              "UpdateAccepted OptionsUpdated OptionsUpdated Terminated");
+    rig_release(&rig);
+}
+
+TEST(test_callbacks_of_updates_are_bounded)
+{
+    struct rig rig;
+
+    rig_init(&rig, "bounded");
+    rig.more = more;
+    rig.limits.update_callbacks = true;
+    rig.limits.workflow_update_callbacks_max = 3;
+    rig.limits.update_callbacks_max = 2;
+    rig_run(&rig, "begin=1 poll done ask=u/r/3 poll done:ok=u!PRECONDITION done:no=u");
+    rig_run(&rig, "ask=v/r/1 poll done:ok=v ask=v/q/2!PRECONDITION ask=v/q/1");
+    check_str(states(&rig), "WWW");
+    rig_run(&rig, "ask=w/s/1 poll done:ok=w!PRECONDITION done:no=w");
+    check_str(states(&rig), "WWW");
+    rig_release(&rig);
+}
+
 TEST(test_callbacks_are_bounded)
 {
     struct rig rig;

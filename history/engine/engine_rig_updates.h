@@ -119,14 +119,15 @@ static api_update_request *rig_update_request(struct rig *rig, const char *id)
     return request;
 }
 
-static void rig_update(struct rig *rig, const char *word, const char *id)
+static void rig_update_as(struct rig *rig, const char *word, const char *id,
+                          api_update_request *asked)
 {
     struct transition t;
     api_update_workflow_execution_request *request =
         engine_message(&rig->arena, &api_update_workflow_execution_request__desc);
     size_t at;
 
-    request->request = rig_update_request(rig, id);
+    request->request = asked;
     rig_begin(rig, &t);
     const enum err err = engine_update(&t, request, &rig->answer);
     if (err == ERR_OK && !rig_pending(rig, slice_str(id), &at) &&
@@ -137,7 +138,12 @@ static void rig_update(struct rig *rig, const char *word, const char *id)
     rig_end(rig, &t, word, err);
 }
 
-static void rig_reapply(struct rig *rig, const char *word, const char *id)
+static void rig_update(struct rig *rig, const char *word, const char *id)
+{
+    rig_update_as(rig, word, id, rig_update_request(rig, id));
+}
+
+static void rig_reapply_as(struct rig *rig, const char *word, api_update_request *asked)
 {
     struct transition t;
     api_history_event *event;
@@ -147,10 +153,16 @@ static void rig_reapply(struct rig *rig, const char *word, const char *id)
     rig_begin(rig, &t);
     api_workflow_execution_update_accepted_event_attributes *a =
         engine_event(&t, EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, &event);
-    a->accepted_request = rig_update_request(rig, id);
-    run_update_reapply(&t, event);
-    transition_need_workflow_task(&t);
-    rig_end(rig, &t, word, ERR_OK);
+    a->accepted_request = asked;
+    const enum err err = run_update_reapply(&t, event);
+    if (err == ERR_OK)
+        transition_need_workflow_task(&t);
+    rig_end(rig, &t, word, err);
+}
+
+static void rig_reapply(struct rig *rig, const char *word, const char *id)
+{
+    rig_reapply_as(rig, word, rig_update_request(rig, id));
 }
 
 static enum err rig_read_back(struct store_snapshot *snapshot, void *arg)

@@ -24,6 +24,7 @@ int64_t run_stored_deadline_ns(const struct run *run)
     if (!run_is_open(run))
         return run_callbacks_deadline_ns(run);
     due = earlier(due, run->run_expires_ns);
+    due = earlier(due, run_callbacks_deadline_ns(run));
     if (!run_is_paused(run)) /* else the first task comes when it is unpaused */
         due = earlier(due, run->first_task_due_ns);
     if (!run->wft.speculative)
@@ -44,10 +45,9 @@ enum err engine_fire(struct transition *t)
 {
     struct run *run = t->run;
 
-    if (!run_is_open(run)) {
-        run_callbacks_fire(t);
+    run_callbacks_fire(t);
+    if (!run_is_open(run))
         return ERR_OK;
-    }
     if (due(t, run->run_expires_ns)) {
         run_time_out(t);
         return ERR_OK;

@@ -52,6 +52,9 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     limits->task_problems_to_report =
         (int32_t)clip_u32(dynconf_int(dc, DYNCONF_SYSTEM_TASK_PROBLEMS, ns)) & INT32_MAX;
     U32(callbacks_max, CALLBACK_MAX_PER_EXECUTION);
+    BOOL(update_callbacks, HISTORY_UPDATE_CALLBACKS);
+    U32(workflow_update_callbacks_max, SYSTEM_MAX_CALLBACKS_PER_WORKFLOW);
+    U32(update_callbacks_max, SYSTEM_MAX_CALLBACKS_PER_UPDATE);
     NS(callback_retry_initial_ns, CALLBACK_RETRY_INITIAL);
     NS(callback_retry_max_ns, CALLBACK_RETRY_MAX);
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);

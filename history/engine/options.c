@@ -114,7 +114,34 @@ void run_set_versioning_override(struct run *run, struct arena *arena,
 
 /* -- the event ------------------------------------------------------------------------------- */
 
-void run_options_apply(struct run *run, struct arena *arena, const api_history_event *event)
+typedef api_workflow_execution_options_updated_event_attributes_workflow_update_options_update
+    update_options;
+
+static void attach_request(struct run *run, const char *request_id, int64_t event_id)
+{
+    if (request_id[0])
+        run_request_attached(run, slice_str(request_id), event_id);
+}
+
+static void apply_to_updates(struct run *run, struct arena *arena, const api_history_event *event,
+                             bool keep)
+{
+    const api_workflow_execution_options_updated_event_attributes *a =
+        engine_event_attributes(event);
+
+    for (size_t i = 0; i < a->n_workflow_update_options; i++) {
+        const update_options *of = a->workflow_update_options[i];
+
+        attach_request(run, of->attached_request_id, event->event_id);
+        if (keep && of->update_id[0])
+            update_callbacks_add(run, arena, event, of->update_id, of->attached_request_id,
+                                 of->n_attached_completion_callbacks,
+                                 of->attached_completion_callbacks);
+    }
+}
+
+void run_options_apply(struct run *run, struct arena *arena, const api_history_event *event,
+                       bool with_updates)
 {
     const api_workflow_execution_options_updated_event_attributes *a =
         engine_event_attributes(event);
@@ -123,10 +150,10 @@ void run_options_apply(struct run *run, struct arena *arena, const api_history_e
         run_set_versioning_override(run, arena, NULL);
     else if (a->versioning_override)
         run_set_versioning_override(run, arena, a->versioning_override);
-    if (a->attached_request_id[0])
-        run_request_attached(run, slice_str(a->attached_request_id), event->event_id);
+    attach_request(run, a->attached_request_id, event->event_id);
     run_callbacks_add(run, arena, event, a->attached_request_id, a->n_attached_completion_callbacks,
                       a->attached_completion_callbacks);
+    apply_to_updates(run, arena, event, with_updates);
     if (a->priority) {
         const struct slice priority = proto_encode(arena, a->priority);
         if (!slice_eq(priority, run->priority))
@@ -140,8 +167,25 @@ void run_options_flushed(struct run *run, const api_history_event *event)
     const api_workflow_execution_options_updated_event_attributes *a =
         engine_event_attributes(event);
 
-    if (a->attached_request_id[0])
-        run_request_attached(run, slice_str(a->attached_request_id), event->event_id);
+    attach_request(run, a->attached_request_id, event->event_id);
+    for (size_t i = 0; i < a->n_workflow_update_options; i++)
+        attach_request(run, a->workflow_update_options[i]->attached_request_id, event->event_id);
+}
+
+enum err options_check_updates(struct transition *t, const api_history_event *event)
+{
+    const api_workflow_execution_options_updated_event_attributes *a =
+        engine_event_attributes(event);
+    enum err err = ERR_OK;
+
+    for (size_t i = 0; i < a->n_workflow_update_options && err == ERR_OK; i++) {
+        const update_options *of = a->workflow_update_options[i];
+
+        err = update_callbacks_check(t, slice_str(of->update_id), 0, 0,
+                                     of->n_attached_completion_callbacks,
+                                     of->attached_completion_callbacks);
+    }
+    return err;
 }
 
 /* A task that waits for a worker waits by the priority that the run has. */
@@ -161,10 +205,38 @@ static void write_options(struct transition *t, api_history_event *event)
     if (a->versioning_override ||
         (a->unset_versioning_override && run->versioning_override.len > 0))
         t->visibility_changed = true;
-    run_options_apply(run, t->arena, event);
+    run_options_apply(run, t->arena, event, t->limits->update_callbacks);
     if (moves)
         wft_offer(t, sticky);
     (void)run_enforce_limits(t);
+}
+
+api_history_event *options_event_of_update(struct transition *t, struct slice update_id,
+                                           const api_update_request *request)
+{
+    api_history_event *event;
+    api_workflow_execution_options_updated_event_attributes *a =
+        engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED, &event);
+    update_options *of = engine_message(
+        t->arena,
+        &api_workflow_execution_options_updated_event_attributes_workflow_update_options_update__desc);
+
+    of->update_id = transition_str(t, update_id);
+    of->attached_request_id = request->request_id;
+    of->n_attached_completion_callbacks = request->n_completion_callbacks;
+    of->attached_completion_callbacks = request->completion_callbacks;
+    a->n_workflow_update_options = 1;
+    a->workflow_update_options = ARENA_ARRAY(t->arena, update_options *, 1);
+    a->workflow_update_options[0] = of;
+    event->worker_may_ignore = true;
+    return event;
+}
+
+void options_of_update(struct transition *t, struct slice update_id,
+                       const api_update_request *request)
+{
+    t->attached = t->attached || t->run->attached_requests.count == 0;
+    write_options(t, options_event_of_update(t, update_id, request));
 }
 
 /* -- UpdateWorkflowExecutionOptions ---------------------------------------------------------- */

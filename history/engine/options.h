@@ -28,8 +28,17 @@ MUST_USE enum err check_versioning_override(struct transition *t, const api_vers
                                             const char *queue);
 void run_set_versioning_override(struct run *run, struct arena *arena,
                                  const api_versioning_override *in);
-/* What a WorkflowExecutionOptionsUpdated event changes; its id 0: it joined the buffer. */
-void run_options_apply(struct run *run, struct arena *arena, const api_history_event *event);
+/* What a WorkflowExecutionOptionsUpdated event changes; its id 0: it joined the buffer. Callbacks
+ * that it attaches to updates are kept only `with_updates`. */
+void run_options_apply(struct run *run, struct arena *arena, const api_history_event *event,
+                       bool with_updates);
+/* Whether the updates of such an event may have the callbacks that it attaches to them. */
+MUST_USE enum err options_check_updates(struct transition *t, const api_history_event *event);
+/* The event that attaches callbacks to an update: not written yet; or written and applied. */
+api_history_event *options_event_of_update(struct transition *t, struct slice update_id,
+                                           const api_update_request *request);
+void options_of_update(struct transition *t, struct slice update_id,
+                       const api_update_request *request);
 /* Such an event left the buffer: it has an id. */
 void run_options_flushed(struct run *run, const api_history_event *event);
 

@@ -514,6 +514,14 @@ static bool apply_relation(struct rebuilding *r)
 
 /* -- updates ---------------------------------------------------------------------------------- */
 
+/* All that the history tells of: the run has only those that were allowed at the time. */
+static void add_update_callbacks(struct rebuilding *r, const char *id,
+                                 const api_update_request *request)
+{
+    update_callbacks_add(r->run, r->arena, r->event, id, request->request_id,
+                         request->n_completion_callbacks, request->completion_callbacks);
+}
+
 static bool apply_update_admitted(struct rebuilding *r)
 {
     const api_workflow_execution_update_admitted_event_attributes *a =
@@ -528,6 +536,7 @@ static bool apply_update_admitted(struct rebuilding *r)
     bytes_set(&update->request_id, slice_str(a->request->request_id));
     run_update_put(r->run, update);
     run_update_dirty(r->run, update);
+    add_update_callbacks(r, a->request->meta->update_id, a->request);
     return true;
 }
 
@@ -551,6 +560,8 @@ static bool apply_update_accepted(struct rebuilding *r)
     update->accepted_event_id = r->event->event_id;
     update->state = UPDATE_ACCEPTED;
     run_update_dirty(r->run, update);
+    if (a->accepted_request)
+        add_update_callbacks(r, a->protocol_instance_id, a->accepted_request);
     return true;
 }
 
@@ -603,7 +614,7 @@ static bool apply_run_event(struct rebuilding *r)
         run_set_unpaused(r->run);
         return true;
     case EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED:
-        run_options_apply(r->run, r->arena, r->event);
+        run_options_apply(r->run, r->arena, r->event, true);
         return true;
     case EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
         return apply_task_scheduled(r);

@@ -245,7 +245,7 @@ static void signal_again(struct transition *t, api_history_event *event)
 }
 
 /* Callbacks come once for each request. */
-static void options_again(struct transition *t, api_history_event *event)
+static enum err options_again(struct transition *t, api_history_event *event)
 {
     struct run *run = t->run;
     const api_workflow_execution_options_updated_event_attributes *a =
@@ -255,9 +255,13 @@ static void options_again(struct transition *t, api_history_event *event)
     if (a->n_attached_completion_callbacks > 0 && request_id.len > 0 &&
         (run_has_attached(run, request_id) ||
          slice_eq(request_id, slice_str(run->start_request_id))))
-        return;
+        return ERR_OK;
+    const enum err err = options_check_updates(t, event);
+    if (err != ERR_OK)
+        return err;
     transition_event(t, event);
-    run_options_apply(run, t->arena, event);
+    run_options_apply(run, t->arena, event, t->limits->update_callbacks);
+    return ERR_OK;
 }
 
 /* The event as a new one, if the run can still use it. */
@@ -277,9 +281,11 @@ static enum err return_events(struct transition *t, struct slice events)
     size_t count;
     api_history_event **list = engine_decode_events(t->arena, events, &count);
 
+    enum err err = ERR_OK;
+
     if (!list)
         return ERR_CORRUPT;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && err == ERR_OK; i++) {
         api_history_event *event = list[i];
 
         if (!engine_event_attributes(event))
@@ -287,13 +293,13 @@ static enum err return_events(struct transition *t, struct slice events)
         event->event_time = NULL;
         if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED ||
             event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED)
-            run_update_reapply(t, event);
+            err = run_update_reapply(t, event);
         else if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED)
-            options_again(t, event);
+            err = options_again(t, event);
         else if (returns(t, event))
             reset_child_returned(t, event, transition_event(t, event));
     }
-    return ERR_OK;
+    return err;
 }
 
 /* Spec: of the operations that a client may want after the reset only this one is there. */
@@ -329,6 +335,7 @@ enum err engine_reset(struct transition *t, const struct engine_reset *reset)
         return err;
     fail_task(t, reset);
     run_begin_anew(run, t->now_ns);
+    update_callbacks_reset(t);
     store_items(run);
     offer_activities(t);
     err = reset_externals(t, reset->rebuilding);

@@ -239,14 +239,37 @@ static void compare_items(struct comparing *c)
     }
 }
 
-/* By number: a start's request id is not in the history. */
-static const struct callback *nth_callback(const struct run *run, uint32_t number)
+static struct slice update_of(const struct callback *callback)
+{
+    return bytes_slice(callback->update_id);
+}
+
+/* By number: a start's request id is not in the history. Those of updates by their request: the
+ * history tells also of some that were not kept. */
+static const struct callback *same_callback(const struct run *run, const struct callback *as)
 {
     for (struct map_node *it = map_next(&run->callbacks, NULL); it;
-         it = map_next(&run->callbacks, it))
-        if (CONTAINER_OF(it, struct callback, node)->number == number)
-            return CONTAINER_OF(it, struct callback, node);
+         it = map_next(&run->callbacks, it)) {
+        const struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        const bool same = as->update_id.len == 0 ? callback->number == as->number
+                                                 : callback->index == as->index &&
+                                                       slice_eq(bytes_slice(callback->request_id),
+                                                                bytes_slice(as->request_id));
+        if (same && slice_eq(update_of(callback), update_of(as)))
+            return callback;
+    }
     return NULL;
+}
+
+static int64_t callback_count(const struct comparing *c, const struct run *run)
+{
+    int64_t count = 0;
+
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it))
+        count += c->which == RUN_FIELDS_ALL ||
+                 update_of(CONTAINER_OF(it, struct callback, node)).len == 0;
+    return count;
 }
 
 static void compare_callback(struct comparing *c, const struct callback *a,
@@ -267,13 +290,15 @@ static void compare_callback(struct comparing *c, const struct callback *a,
 
 static void compare_callbacks(struct comparing *c)
 {
-    differ_i64(c, DERIVED, "callbacks.count", (int64_t)c->a->callbacks.count,
-               (int64_t)c->b->callbacks.count);
+    differ_i64(c, DERIVED, "callbacks.count", callback_count(c, c->a), callback_count(c, c->b));
     for (struct map_node *it = map_next(&c->a->callbacks, NULL); it;
          it = map_next(&c->a->callbacks, it)) {
         const struct callback *a = CONTAINER_OF(it, struct callback, node);
-        const struct callback *b = nth_callback(c->b, a->number);
-        differ_i64(c, DERIVED, "callback number", a->number, b ? b->number : 0);
+        const struct callback *b = same_callback(c->b, a);
+        differ_i64(c, DERIVED, "callback number", a->number,
+                   !b                     ? 0
+                   : a->update_id.len > 0 ? a->number
+                                          : b->number);
         if (b)
             compare_callback(c, a, b);
     }

@@ -42,6 +42,8 @@ const struct engine_limits engine_limits_default = {
     .reset_with_pending_children = true,
     .task_problems_to_report = 5,
     .callbacks_max = 2000,
+    .workflow_update_callbacks_max = 32,
+    .update_callbacks_max = 32,
     .callback_retry_initial_ns = NS_PER_S,
     .callback_retry_max_ns = 3600 * NS_PER_S,
 };

@@ -31,6 +31,9 @@ struct engine_limits {
     int64_t wft_retry_backoff_after_attempt; /* from this attempt on retries back off */
     bool reset_with_pending_children;        /* true: history.allowResetWithPendingChildren */
     uint32_t callbacks_max;                  /* 2000: callback.maxPerExecution */
+    bool update_callbacks;                   /* false: history.enableUpdateCallbacks */
+    uint32_t workflow_update_callbacks_max;  /* 32: system.maxCallbacksPerWorkflow */
+    uint32_t update_callbacks_max;           /* 32: system.maxCallbacksPerUpdateID */
     int64_t callback_retry_initial_ns;       /* 1 s: callback.retryPolicy.initialInterval */
     int64_t callback_retry_max_ns;           /* 1 h: callback.retryPolicy.maxInterval */
     bool cross_namespace_commands;           /* false: system.enableCrossNamespaceCommands */

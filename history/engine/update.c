@@ -1,5 +1,7 @@
 /* update.c - updates of a run: admission, what a caller is told, what becomes of them when a task
  * fails or the run ends. The worker's messages are in update_messages.c. */
+#include "history/engine/callback.h"
+#include "history/engine/options.h"
 #include "history/engine/pause.h"
 #include "history/engine/update_int.h"
 
@@ -10,7 +12,7 @@
 
 /* -- answers --------------------------------------------------------------------------------- */
 
-static api_failure_failure *closed_failure(struct arena *arena)
+api_failure_failure *update_closed_failure(struct arena *arena)
 {
     return failure_application(
         arena, "Workflow Update failed because the Workflow completed before the Update completed.",
@@ -88,7 +90,7 @@ static bool look_at(const struct run *run, const struct update *update, struct a
         answer->stage = UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_ACCEPTED;
         if (!run_is_open(run)) {
             answer->stage = UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
-            answer->outcome = failed_outcome(arena, closed_failure(arena));
+            answer->outcome = failed_outcome(arena, update_closed_failure(arena));
         }
         return true;
     case UPDATE_COMPLETED:
@@ -188,6 +190,19 @@ bool updates_suggest_continue(const struct transition *t)
 
 /* -- admission ------------------------------------------------------------------------------- */
 
+static enum err check_callback_request(struct transition *t, const api_update_request *request)
+{
+    if (request->n_completion_callbacks == 0)
+        return ERR_OK;
+    if (!request->request_id[0])
+        return err_fail(t->detail, ERR_INVALID,
+                        "invalid *update.Request: request_id is required when "
+                        "completion_callbacks are set");
+    if (strlen(request->request_id) > t->limits->id_bytes_max)
+        return err_fail(t->detail, ERR_INVALID, "RequestId length exceeds limit.");
+    return ERR_OK;
+}
+
 static enum err check_request(struct transition *t, const api_update_request *request)
 {
     const char *missing = !request                       ? "body"
@@ -201,11 +216,7 @@ static enum err check_request(struct transition *t, const api_update_request *re
         return err_fail(t->detail, ERR_INVALID, "invalid *update.Request: %s is not set", missing);
     if (strlen(request->meta->update_id) > t->limits->id_bytes_max)
         return err_fail(t->detail, ERR_INVALID, "UpdateID length exceeds limit.");
-    if (request->n_completion_callbacks > 0 && !request->request_id[0])
-        return err_fail(t->detail, ERR_INVALID,
-                        "invalid *update.Request: request_id is required when "
-                        "completion_callbacks are set");
-    return ERR_OK;
+    return check_callback_request(t, request);
 }
 
 /* Spec: what keeps a run from taking updates although it is open. */
@@ -245,6 +256,31 @@ static void admit(struct transition *t, struct update *known, const api_update_r
         run_update_dirty(run, update);
 }
 
+/* Spec: who asks for an update that is under way has its callbacks attached once it is accepted. */
+static enum err attach_callbacks(struct transition *t, struct update *update,
+                                 const api_update_request *asked, struct update_answer *answer)
+{
+    const struct slice request_id = slice_str(asked->request_id);
+    enum err err;
+
+    if (asked->n_completion_callbacks == 0)
+        return ERR_OK;
+    if ((err = check_callback_request(t, asked)) != ERR_OK)
+        return err;
+    if (update->state == UPDATE_SENT)
+        return update_attach_later(t, update, asked);
+    if (update->state != UPDATE_ACCEPTED || run_has_request(t->run, request_id))
+        return ERR_OK;
+    err = update_callbacks_check(t, bytes_slice(update->id), 0, 0, asked->n_completion_callbacks,
+                                 asked->completion_callbacks);
+    if (err != ERR_OK)
+        return err;
+    options_of_update(t, bytes_slice(update->id), asked);
+    const bool known = look_at(t->run, update, t->arena, answer); /* the run may have ended of it */
+    must(known);
+    return ERR_OK;
+}
+
 enum err engine_update(struct transition *t, const api_update_workflow_execution_request *request,
                        struct update_answer *answer)
 {
@@ -269,7 +305,7 @@ enum err engine_update(struct transition *t, const api_update_workflow_execution
     if (err != ERR_OK)
         return err;
     if (known && look_at(run, known, t->arena, answer))
-        return ERR_OK;
+        return attach_callbacks(t, known, asked, answer);
     err = check_limits(t, asked);
     if (err == ERR_OK)
         err = check_request(t, asked);
@@ -284,7 +320,7 @@ enum err engine_update(struct transition *t, const api_update_workflow_execution
     return ERR_OK;
 }
 
-void run_update_reapply(struct transition *t, const api_history_event *event)
+enum err run_update_reapply(struct transition *t, const api_history_event *event)
 {
     struct run *run = t->run;
     const api_update_request *request = NULL;
@@ -300,7 +336,12 @@ void run_update_reapply(struct transition *t, const api_history_event *event)
     }
     if (!request || !request->meta || !request->meta->update_id[0] ||
         run_update(run, slice_str(request->meta->update_id)))
-        return;
+        return ERR_OK;
+    const enum err err =
+        update_callbacks_check(t, slice_str(request->meta->update_id), 0, 0,
+                               request->n_completion_callbacks, request->completion_callbacks);
+    if (err != ERR_OK)
+        return err;
     must(run->wft.state != WFT_STARTED); /* else it would have to wait in the buffer */
     api_workflow_execution_update_admitted_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED, &out);
@@ -311,6 +352,10 @@ void run_update_reapply(struct transition *t, const api_history_event *event)
     bytes_set(&update->request_id, slice_str(request->request_id));
     run_update_put(run, update);
     run_update_dirty(run, update);
+    if (t->limits->update_callbacks)
+        update_callbacks_add(run, t->arena, out, request->meta->update_id, request->request_id,
+                             request->n_completion_callbacks, request->completion_callbacks);
+    return ERR_OK;
 }
 
 /* -- with workflow tasks --------------------------------------------------------------------- */
@@ -401,6 +446,7 @@ void update_discard(struct transition *t, struct update *update, bool rejected)
     }
     update->state = UPDATE_ADMITTED;
     run_update_set_request(run, update, SLICE_EMPTY);
+    bytes_clear(&update->attaching);
     if (!rejected)
         return;
     update->rejected = true;
@@ -451,10 +497,12 @@ void updates_close(struct transition *t)
     {
         struct update *update = active_of(it);
         const bool accepted = update->state == UPDATE_ACCEPTED;
-        const struct update_answer answer = accepted ? update_failed(t, closed_failure(t->arena))
-                                                     : update_closed_answer(t, run->continued);
+        const struct update_answer answer = accepted
+                                                ? update_failed(t, update_closed_failure(t->arena))
+                                                : update_closed_answer(t, run->continued);
         update_moved(t, update, &answer);
         if (!accepted)
             update_discard(t, update, false);
     }
+    update_callbacks_closed(t);
 }

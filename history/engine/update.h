@@ -55,7 +55,7 @@ MUST_USE enum err engine_update_outcome(struct arena *arena, struct slice events
 bool run_has_volatile(const struct run *run);
 
 /* Reset reapplies: the update of an event (Accepted or Admitted of the old run) comes into this run
- * as WorkflowExecutionUpdateAdmitted. */
-void run_update_reapply(struct transition *t, const api_history_event *event);
+ * as WorkflowExecutionUpdateAdmitted. ERR_PRECONDITION: with too many callbacks. */
+MUST_USE enum err run_update_reapply(struct transition *t, const api_history_event *event);
 
 #endif

@@ -33,6 +33,34 @@ struct update_answer update_closed_answer(struct transition *t, bool continued);
 /* It was rejected, or ended before it was accepted: out of the run, unless an event tells of it. */
 void update_discard(struct transition *t, struct update *update, bool rejected);
 
+/* Spec: of one that was accepted when its run closed, or whose callbacks were. */
+api_failure_failure *update_closed_failure(struct arena *arena);
+
+/* -- update_attach.c ------------------------------------------------------------------------- */
+
+/* The callbacks of a further request for an update that a worker has: when it is accepted.
+ * ERR_PRECONDITION: too many wait. */
+MUST_USE enum err update_attach_later(struct transition *t, struct update *update,
+                                      const api_update_request *request);
+
+/* What the acceptance of an update brings; in the arena. */
+struct update_acceptance {
+    api_history_event *event;            /* WorkflowExecutionUpdateAccepted, and its request */
+    const api_update_request *request;   /* NULL: an Admitted event has it */
+    api_history_event **options;         /* WorkflowExecutionOptionsUpdated */
+    size_t option_count, callback_count; /* callbacks of both */
+    api_common_link **links;             /* those of its callbacks */
+    size_t link_count;
+};
+/* May it? `coming`: callbacks that the step has accepted already. Errors: as of
+ * update_callbacks_check(). Gives the links of the callbacks for the event, and the events that are
+ * to follow it. */
+MUST_USE enum err update_acceptance_check(struct transition *t, const struct update *update,
+                                          size_t coming, struct update_acceptance *out);
+/* It is through. */
+void update_acceptance_apply(struct transition *t, struct update *update,
+                             const struct update_acceptance *acceptance);
+
 /* -- update_messages.c ----------------------------------------------------------------------- */
 
 bool update_message_is_rejection(const api_message *message);

@@ -23,6 +23,7 @@ void update_free(struct update *update)
     bytes_clear(&update->id);
     bytes_clear(&update->request);
     bytes_clear(&update->request_id);
+    bytes_clear(&update->attaching);
     free(update);
 }
 

@@ -29,8 +29,10 @@ struct update {
     /* durable-only */
     bool rejected; /* after an Admitted event; otherwise a rejected update is gone */
     /* volatile */
-    struct bytes request; /* encoded update.v1.Request; empty once it stands in the history */
-    int64_t sent_with;    /* Started event id of the task that last carried it */
+    struct bytes request;   /* encoded update.v1.Request; empty once it stands in the history */
+    int64_t sent_with;      /* Started event id of the task that last carried it */
+    struct bytes attaching; /* encoded OptionsUpdated attributes: callbacks that come when it is
+                               accepted */
 };
 
 struct update *update_new(struct slice id);

@@ -8,6 +8,7 @@
  * that no command names come after all commands. After one that closes the run they can only
  * reject, or end their update; as that writes no events, they are handled just before it
  * (update_messages_closing()), so that nothing fails once the run has closed. */
+#include "history/engine/callback.h"
 #include "history/engine/update_int.h"
 
 #include "common/proto/wire.h"
@@ -38,7 +39,8 @@ struct update_undo {
     int64_t accepted_event_id;
     bool resurrected; /* it was not there */
     enum undo_end end;
-    struct slice outcome; /* encoded; of ENDED_COMPLETED */
+    struct update_acceptance acceptance; /* event NULL: it was not accepted here */
+    struct slice outcome;                /* encoded; of ENDED_COMPLETED */
     const api_failure_failure *failure;
 };
 
@@ -133,6 +135,24 @@ static bool has_ended(const struct transition *t, const struct update *update)
 
 /* -- the three messages ---------------------------------------------------------------------- */
 
+static size_t callbacks_coming(const struct transition *t)
+{
+    size_t count = 0;
+
+    for (const struct update_undo *it = t->undo; it; it = it->next)
+        count += it->acceptance.event ? it->acceptance.callback_count : 0;
+    return count;
+}
+
+/* Spec: a callback that can't be fails the task, one too many only the answer. */
+static enum err bad_callbacks(struct transition *t, struct command_context *ctx, enum err err)
+{
+    if (err != ERR_INVALID)
+        return err;
+    const char *why = arena_str(t->arena, slice_str(t->detail->text));
+    return command_bad(t, ctx, BAD_MESSAGE, "%s", why);
+}
+
 static enum err accept(struct transition *t, struct command_context *ctx, struct update *update,
                        const api_acceptance *message)
 {
@@ -144,9 +164,15 @@ static enum err accept(struct transition *t, struct command_context *ctx, struct
         return not_set(t, ctx, MESSAGE_ACCEPTANCE, "accepted_request_sequencing_event_id");
     if (!message->accepted_request_message_id[0])
         return not_set(t, ctx, MESSAGE_ACCEPTANCE, "accepted_request_message_id");
-    touch(t, update);
+    struct update_undo *undo = touch(t, update);
+    struct update_acceptance *with = &undo->acceptance;
+    const enum err err = update_acceptance_check(t, update, callbacks_coming(t), with);
+    if (err != ERR_OK)
+        return bad_callbacks(t, ctx, err);
     api_workflow_execution_update_accepted_event_attributes *a =
         engine_event(t, EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED, &event);
+    event->n_links = with->link_count;
+    event->links = with->links;
     a->protocol_instance_id = transition_str(t, bytes_slice(update->id));
     a->accepted_request_message_id =
         arena_printf(t->arena, SLICE_FMT "/request", SLICE_ARG(bytes_slice(update->id)));
@@ -154,6 +180,9 @@ static enum err accept(struct transition *t, struct command_context *ctx, struct
     message_splice(t->arena, &a->base, 4, bytes_slice(update->request)); /* accepted_request */
     update->accepted_event_id = transition_event(t, event);
     update->state = UPDATE_ACCEPTED;
+    with->event = event;
+    for (size_t i = 0; i < with->option_count; i++)
+        transition_event(t, with->options[i]);
     return ERR_OK;
 }
 
@@ -363,6 +392,8 @@ static void apply(struct transition *t, const struct update_undo *it)
     struct update_answer answer = {0};
 
     update->touched = false;
+    if (it->acceptance.event)
+        update_acceptance_apply(t, update, &it->acceptance);
     switch (it->end) {
     case NOT_ENDED:
         if (update->state != UPDATE_ACCEPTED)
@@ -376,10 +407,12 @@ static void apply(struct transition *t, const struct update_undo *it)
         update->state = UPDATE_COMPLETED;
         run_update_deactivate(run, update);
         run->updates_completed++;
+        update_callbacks_ended(t, bytes_slice(update->id));
         break;
     case ENDED_REJECTED:
         answer = update_failed(t, it->failure);
         update_moved(t, update, &answer);
+        update_callbacks_rejected(t, bytes_slice(update->id), it->failure);
         update_discard(t, update, true);
         return;
     case ENDED_CLOSED:

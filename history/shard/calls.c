@@ -1,4 +1,5 @@
-/* calls.c - completion callbacks of closed runs are delivered: posted, and the answer recorded.
+/* calls.c - completion callbacks of closed runs and of updates are delivered: posted, and the
+ * answer recorded.
  *
  * 1. A row (H) exists exactly while its callback is scheduled; it goes in the commit that records
  *    the answer. A crash before that, or a new owner, posts again: at least once.
@@ -372,14 +373,11 @@ struct prepared {
     struct callback_call what;
 };
 
-/* The event that ended the run is here: post. */
-static enum err post(struct history_shard *shard, struct hs_request *req, struct hs_call *call,
-                     const struct hs_events *events)
+/* The one event that was read. */
+static enum err closing_event(struct hs_request *req, const struct hs_events *events,
+                              api_history_event **out)
 {
-    const struct prepared *prepared = req->extra;
-    size_t count = 0;
-    api_callback *callback;
-    struct http_request request;
+    api_history *history;
     struct buf bytes;
 
     buf_init(&bytes, 0);
@@ -387,21 +385,35 @@ static enum err post(struct history_shard *shard, struct hs_request *req, struct
         buf_append_slice(&bytes, events->parts[i]);
     const struct slice copy = arena_copy(&req->arena, buf_slice(&bytes));
     buf_release(&bytes);
-    api_history *history;
     if (proto_decode(&req->arena, &api_history__desc, copy, &history, &req->detail) != ERR_OK ||
-        proto_decode(&req->arena, &api_callback__desc, prepared->what.spec, &callback,
-                     &req->detail) != ERR_OK)
+        history->n_events != 1)
         return ERR_CORRUPT;
-    count = history->n_events;
-    if (count != 1 || callback->variant_case != TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
+    *out = history->events[0];
+    return ERR_OK;
+}
+
+/* The event that ended the run or the update is here (or NULL, there is none): post. */
+static enum err post(struct history_shard *shard, struct hs_request *req, struct hs_call *call,
+                     const api_history_event *closing)
+{
+    const struct prepared *prepared = req->extra;
+    api_callback *callback;
+    struct http_request request;
+
+    if (proto_decode(&req->arena, &api_callback__desc, prepared->what.spec, &callback,
+                     &req->detail) != ERR_OK ||
+        callback->variant_case != TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
         return ERR_CORRUPT;
     const struct nexus_completion completion = {
         .callback = callback->nexus,
-        .closing = history->events[0],
+        .closing = closing,
+        .ended = prepared->what.ended,
         .namespace_name = prepared->what.namespace_name,
         .workflow_id = prepared->what.workflow_id,
         .run_id = call->run_id,
-        .attached_request_id = prepared->what.attached_request_id,
+        .of_update = prepared->what.of_update,
+        .request_id = prepared->what.request_id,
+        .request_event = prepared->what.request_event,
         .start_ns = prepared->what.start_ns,
     };
     if (nexus_is_system_url(callback->nexus->url)) {
@@ -425,13 +437,17 @@ static enum err post(struct history_shard *shard, struct hs_request *req, struct
     return err;
 }
 
+/* `events` NULL: none is wanted. */
 static void events_read(struct history_shard *shard, struct hs_request *req, enum err err,
                         struct hs_events *events)
 {
     struct hs_call *call = call_of(shard, req);
+    api_history_event *closing = NULL;
 
+    if (err == ERR_OK && events)
+        err = closing_event(req, events, &closing);
     if (call && err == ERR_OK)
-        err = post(shard, req, call, events);
+        err = post(shard, req, call, closing);
     if (call && call->state != CALL_POSTED)
         wait_again(shard, call, call->answered ? 0 : AGAIN_NS);
     if (err == ERR_CORRUPT)
@@ -460,7 +476,11 @@ static void step_prepare(struct history_shard *shard, struct hs_request *req,
     }
     prepared->row_seq = call->row_seq;
     req->extra = prepared;
-    const int64_t event_id = prepared->what.close_event_id;
+    const int64_t event_id = prepared->what.event_id;
+    if (event_id == 0) {
+        events_read(shard, req, ERR_OK, NULL);
+        return;
+    }
     const struct hs_events want = {
         .from = event_id, .to = event_id + 1, .events_max = 1, .bytes_max = SIZE_MAX};
     hs_events_read(shard, req, entry, &want, events_read);
