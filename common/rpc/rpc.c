@@ -82,7 +82,7 @@ enum assign_key {
     ASSIGN_LIMIT = 7,
 };
 
-enum list_key { LIST_NAMESPACE_ID = 1, LIST_PAGE_SIZE = 2, LIST_AFTER = 3 };
+enum list_key { LIST_NAMESPACE_ID = 1, LIST_PAGE_SIZE = 2, LIST_AFTER = 3, LIST_QUERY = 4 };
 enum list_item_key { LIST_ITEM_ORDER_KEY = 1, LIST_ITEM_INFO = 2 };
 
 /* -- routing -------------------------------------------------------------------------------- */
@@ -560,6 +560,8 @@ void rpc_list_encode(const struct rpc_list *list, struct buf *out)
     rec_put_bytes(&w, LIST_NAMESPACE_ID, list->namespace_id);
     rec_put_u64(&w, LIST_PAGE_SIZE, list->page_size);
     rec_put_bytes(&w, LIST_AFTER, list->after);
+    if (list->query.len)
+        rec_put_bytes(&w, LIST_QUERY, list->query);
     rec_end(&w);
 }
 
@@ -574,6 +576,7 @@ enum err rpc_list_decode(struct arena *arena, struct slice body, struct rpc_list
         .namespace_id = rec_bytes(&r, LIST_NAMESPACE_ID),
         .page_size = get_u32(&r, LIST_PAGE_SIZE),
         .after = rec_bytes(&r, LIST_AFTER),
+        .query = rec_bytes(&r, LIST_QUERY),
     };
     if (r.malformed)
         return ERR_CORRUPT;

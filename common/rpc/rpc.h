@@ -147,6 +147,7 @@ struct rpc_list {
     struct slice namespace_id;
     uint32_t page_size;
     struct slice after; /* order key of the last one of the page before; empty: from the start */
+    struct slice query; /* vis_query_encode(); empty: all executions of the namespace */
 };
 struct rpc_list_item {
     struct slice order_key; /* 8 bytes ~close, 8 bytes ~start, 16 bytes run id */

@@ -270,8 +270,10 @@ TEST(rpc_deadlines_round_trip)
 
 TEST(rpc_list_round_trip)
 {
-    const struct rpc_list list = {
-        .namespace_id = SLICE_LIT(NS), .page_size = 20, .after = SLICE_LIT("key")};
+    const struct rpc_list list = {.namespace_id = SLICE_LIT(NS),
+                                  .page_size = 20,
+                                  .after = SLICE_LIT("key"),
+                                  .query = SLICE_LIT("q")};
     const struct rpc_list_item items[] = {{SLICE_LIT("a"), SLICE_LIT("info-a")},
                                           {SLICE_LIT("b"), SLICE_EMPTY}};
     struct rpc_list got_list;
@@ -286,6 +288,7 @@ TEST(rpc_list_round_trip)
     check_slice(got_list.namespace_id, list.namespace_id);
     check_i64(got_list.page_size, 20);
     check_slice(got_list.after, list.after);
+    check_slice(got_list.query, list.query);
 
     buf_clear(&buf);
     rpc_list_items_encode(items, 2, false, &buf);

@@ -46,7 +46,19 @@ enum vis_op {
 
 enum vis_kind { VIS_AND = 1, VIS_OR, VIS_NOT, VIS_COMPARE };
 
-/* What an execution lacks compares as in SQL: neither equal nor unequal, only IS NULL. */
+/* What an execution lacks compares as in SQL: neither equal nor unequal (nor does NOT of that
+ * hold), only IS NULL. What the reference reads differently the parser has spelled out:
+ * - of a KEYWORD_LIST or TEXT, `!=` and NOT IN also hold where it is lacking: OR with IS NULL;
+ * - a running execution's CloseTime is at the end of the year 9999;
+ * - unless TemporalNamespaceDivision is named, the tree is "it IS NULL", or an AND whose first
+ * child is that (vis_is_default_division()).
+ *
+ * KEYWORD compares as bytes. Of a KEYWORD_LIST, EQ and IN hold when one element equals one value,
+ * NE and NOT IN when none does. Of a TEXT (only EQ, NE, IN, NOT_IN), a value is a phrase: its words
+ * stand in the text one after the other; words are runs of letters and digits, without regard to
+ * case. EQ and IN hold when one of the phrases is there, NE and NOT IN when none is.
+ * values: BETWEEN two, IN one or more, IS NULL none, else one. An empty range (BETWEEN 1 AND 0) may
+ * stand for "never". */
 struct vis_node {
     enum vis_kind kind;
     /* AND, OR: two or more; NOT: one. */
@@ -76,10 +88,20 @@ struct vis_query {
     uint32_t group_count;
 };
 
+/* The answer to a count with groups is CountWorkflowExecutionsResponse: of every group one payload,
+ * encoded as the attribute is shown ("json/plain", with its "type"); an execution without the
+ * attribute has an empty group: a payload "binary/null". */
+
+static inline bool vis_is_default_division(const struct vis_node *node)
+{
+    return node->kind == VIS_COMPARE && node->op == VIS_IS_NULL && !node->is_custom &&
+           slice_eq(node->name, SLICE_LIT("TemporalNamespaceDivision"));
+}
+
 struct buf;
 void vis_query_encode(const struct vis_query *query, struct buf *out);
-/* ERR_INVALID: not such a record, or past a bound. Shares `body`, which must outlive the arena's
- * use. */
+/* An empty body is the query for all. ERR_INVALID: not such a record, or past a bound. Shares
+ * `body`, which must outlive the arena's use. */
 MUST_USE enum err vis_query_decode(struct arena *arena, struct slice body, struct vis_query *out);
 
 #endif
