@@ -29,6 +29,69 @@ static enum err check_kind(struct fe_call *fc, enum rpc_task_kind kind)
     return ERR_OK;
 }
 
+/* What is left of the room when `text` has taken its part of it, and the text cut to it. */
+static char *shorten(struct fe_call *fc, const char *text, size_t *room)
+{
+    enum { AROUND_BYTES = 4 }; /* a field's tag and length */
+    struct slice kept = slice_str(text);
+
+    if (kept.len > *room) {
+        kept.len = *room;
+        while (kept.len > 0 && ((uint8_t)text[kept.len] & 0xC0) == 0x80)
+            kept.len--;
+    }
+    *room -= kept.len;
+    if (kept.len > 0)
+        *room -= *room < AROUND_BYTES ? *room : AROUND_BYTES;
+    return arena_str(fc->arena, kept);
+}
+
+static size_t take(size_t room, size_t bytes)
+{
+    return room < bytes ? 0 : room - bytes;
+}
+
+/* A failure in about `room` bytes: what tells most of it comes first.
+ * Spec: the reference's failure.Truncate. */
+static api_failure_failure *shortened(struct fe_call *fc, const api_failure_failure *failure,
+                                      size_t room)
+{
+    enum { DEPTH_MAX = 20, INFO_BYTES = 8, SERVER_INFO_BYTES = 4 };
+    api_failure_failure *first = NULL, **link = &first;
+
+    for (int depth = 0; failure && depth <= DEPTH_MAX; depth++) {
+        api_failure_failure *made = ARENA_NEW(fc->arena, api_failure_failure);
+
+        *made = (api_failure_failure)API_FAILURE_FAILURE_INIT;
+        made->failure_info_case = failure->failure_info_case;
+        if (failure->failure_info_case == API_FAILURE_FAILURE_INFO_APPLICATION_FAILURE_INFO) {
+            const api_application_failure_info *from = failure->application_failure_info;
+
+            made->application_failure_info = ARENA_NEW(fc->arena, api_application_failure_info);
+            *made->application_failure_info =
+                (api_application_failure_info)API_APPLICATION_FAILURE_INFO_INIT;
+            made->application_failure_info->non_retryable = from->non_retryable;
+            made->application_failure_info->type = shorten(fc, from->type, &room);
+            room = take(room, INFO_BYTES);
+        } else if (failure->failure_info_case == API_FAILURE_FAILURE_INFO_SERVER_FAILURE_INFO) {
+            made->server_failure_info = failure->server_failure_info;
+            room = take(room, SERVER_INFO_BYTES);
+        } else {
+            made->failure_info_case = 0;
+        }
+        made->source = shorten(fc, failure->source, &room);
+        made->message = shorten(fc, failure->message, &room);
+        made->stack_trace = shorten(fc, failure->stack_trace, &room);
+        *link = made;
+        link = &made->cause;
+        if (room <= SERVER_INFO_BYTES)
+            break;
+        room -= SERVER_INFO_BYTES;
+        failure = failure->cause;
+    }
+    return first;
+}
+
 /* A failure that stands for one past the size limit, as the reference writes it. */
 static api_failure_failure *limit_failure(struct fe_call *fc, const char *message,
                                           const api_failure_failure *cause)
@@ -42,16 +105,8 @@ static api_failure_failure *limit_failure(struct fe_call *fc, const char *messag
     failure->message = arena_str(fc->arena, slice_str(message));
     failure->failure_info_case = API_FAILURE_FAILURE_INFO_SERVER_FAILURE_INFO;
     failure->server_failure_info = info;
-    if (cause) {
-        api_failure_failure *shortened = ARENA_NEW(fc->arena, api_failure_failure);
-        const struct slice text = slice_str(cause->message);
-
-        *shortened = (api_failure_failure)API_FAILURE_FAILURE_INIT;
-        shortened->message =
-            arena_str(fc->arena, slice_of(text.ptr, text.len < 1024 ? text.len : 1024));
-        shortened->source = cause->source;
-        failure->cause = shortened;
-    }
+    if (cause)
+        failure->cause = shortened(fc, cause, fe_limit(fc, DYNCONF_LIMIT_BLOB_SIZE_WARN));
     return failure;
 }
 
@@ -80,15 +135,15 @@ enum err fe_workflow_task_failed(struct fe_call *fc)
 }
 
 /* An activity whose answer is past the limit fails for good, with the limit as its reason. */
-static enum err fail_activity(struct fe_call *fc, const char *message,
-                              const api_failure_failure *cause, char *identity, struct slice reply)
+static enum err fail_activity(struct fe_call *fc, const char *message, char *identity,
+                              struct slice reply)
 {
     api_respond_activity_task_failed_request failed = API_RESPOND_ACTIVITY_TASK_FAILED_REQUEST_INIT;
 
     failed.task_token.data = (uint8_t *)(uintptr_t)fc->token_bytes.ptr;
     failed.task_token.len = fc->token_bytes.len;
     failed.identity = identity;
-    failed.failure = limit_failure(fc, message, cause);
+    failed.failure = limit_failure(fc, message, NULL);
     return forward_instead(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED,
                            proto_encode(fc->arena, &failed), reply);
 }
@@ -101,9 +156,30 @@ enum err fe_activity_completed(struct fe_call *fc)
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
     if (fe_blob_exceeds(fc, req->result))
-        return fail_activity(fc, "Complete result exceeds size limit.", NULL, req->identity,
-                             SLICE_EMPTY);
+        return fail_activity(fc, "Complete result exceeds size limit.", req->identity, SLICE_EMPTY);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_COMPLETED, fc->call->request);
+}
+
+/* What was left out or put in the place of too much is told to the caller. */
+static enum err fail_within_limits(struct fe_call *fc,
+                                   api_respond_activity_task_failed_request *failed)
+{
+    /* The answer by id has the same one field. */
+    api_respond_activity_task_failed_response told = API_RESPOND_ACTIVITY_TASK_FAILED_RESPONSE_INIT;
+    api_failure_failure *failures[2];
+
+    told.failures = failures;
+    if (fe_blob_exceeds(fc, failed->last_heartbeat_details)) {
+        failures[told.n_failures++] =
+            limit_failure(fc, "Heartbeat details exceed size limit.", NULL);
+        failed->last_heartbeat_details = NULL;
+    }
+    if (fe_blob_exceeds(fc, failed->failure)) {
+        failed->failure = limit_failure(fc, "Failure exceeds size limit.", failed->failure);
+        failures[told.n_failures++] = failed->failure;
+    }
+    return forward_instead(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED,
+                           proto_encode(fc->arena, failed), proto_encode(fc->arena, &told));
 }
 
 enum err fe_activity_failed(struct fe_call *fc)
@@ -118,13 +194,10 @@ enum err fe_activity_failed(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID, "Failure must have ApplicationFailureInfo.");
     if ((err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
-    if (fe_blob_exceeds(fc, req->failure))
-        return fail_activity(fc, "Failure exceeds size limit.", req->failure, req->identity,
-                             SLICE_EMPTY);
-    if (fe_blob_exceeds(fc, req->last_heartbeat_details))
-        return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
-                             SLICE_EMPTY);
-    return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED, fc->call->request);
+    if (!fe_blob_exceeds(fc, req->failure) && !fe_blob_exceeds(fc, req->last_heartbeat_details))
+        return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED, fc->call->request);
+    api_respond_activity_task_failed_request failed = *req;
+    return fail_within_limits(fc, &failed);
 }
 
 enum err fe_activity_canceled(struct fe_call *fc)
@@ -135,8 +208,7 @@ enum err fe_activity_canceled(struct fe_call *fc)
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
     if (fe_blob_exceeds(fc, req->details))
-        return fail_activity(fc, "Cancel details exceed size limit.", NULL, req->identity,
-                             SLICE_EMPTY);
+        return fail_activity(fc, "Cancel details exceed size limit.", req->identity, SLICE_EMPTY);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_CANCELED, fc->call->request);
 }
 
@@ -152,7 +224,7 @@ enum err fe_activity_heartbeat(struct fe_call *fc)
             API_RECORD_ACTIVITY_TASK_HEARTBEAT_RESPONSE_INIT;
 
         told.cancel_requested = true;
-        return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
+        return fail_activity(fc, "Heartbeat details exceed size limit.", req->identity,
                              proto_encode(fc->arena, &told));
     }
     return forward_answer(fc, METHOD_HISTORY_RECORD_HEARTBEAT, fc->call->request);
@@ -232,8 +304,7 @@ enum err fe_activity_completed_by_id(struct fe_call *fc)
         (err = name_activity(fc, &name)) != ERR_OK)
         return err;
     if (fe_blob_exceeds(fc, req->result))
-        return fail_activity(fc, "Complete result exceeds size limit.", NULL, req->identity,
-                             SLICE_EMPTY);
+        return fail_activity(fc, "Complete result exceeds size limit.", req->identity, SLICE_EMPTY);
     api_respond_activity_task_completed_request completed =
         API_RESPOND_ACTIVITY_TASK_COMPLETED_REQUEST_INIT;
     completed.result = req->result;
@@ -242,7 +313,6 @@ enum err fe_activity_completed_by_id(struct fe_call *fc)
                           proto_encode(fc->arena, &completed));
 }
 
-/* What was left out or put in the place of too much is told to the caller. */
 enum err fe_activity_failed_by_id(struct fe_call *fc)
 {
     const api_respond_activity_task_failed_by_id_request *req = fc->request;
@@ -253,25 +323,11 @@ enum err fe_activity_failed_by_id(struct fe_call *fc)
         (err = name_activity(fc, &name)) != ERR_OK)
         return err;
     api_respond_activity_task_failed_request failed = API_RESPOND_ACTIVITY_TASK_FAILED_REQUEST_INIT;
-    api_respond_activity_task_failed_by_id_response told =
-        API_RESPOND_ACTIVITY_TASK_FAILED_BY_ID_RESPONSE_INIT;
-    api_failure_failure *failures[2];
-
-    told.failures = failures;
     failed.identity = req->identity;
     failed.cause = req->cause;
-    if (fe_blob_exceeds(fc, req->last_heartbeat_details))
-        failures[told.n_failures++] =
-            limit_failure(fc, "Heartbeat details exceed size limit.", NULL);
-    else
-        failed.last_heartbeat_details = req->last_heartbeat_details;
+    failed.last_heartbeat_details = req->last_heartbeat_details;
     failed.failure = req->failure;
-    if (fe_blob_exceeds(fc, req->failure)) {
-        failed.failure = limit_failure(fc, "Failure exceeds size limit.", req->failure);
-        failures[told.n_failures++] = failed.failure;
-    }
-    return forward_instead(fc, METHOD_HISTORY_RESPOND_ACTIVITY_TASK_FAILED,
-                           proto_encode(fc->arena, &failed), proto_encode(fc->arena, &told));
+    return fail_within_limits(fc, &failed);
 }
 
 enum err fe_activity_canceled_by_id(struct fe_call *fc)
@@ -284,8 +340,7 @@ enum err fe_activity_canceled_by_id(struct fe_call *fc)
         (err = name_activity(fc, &name)) != ERR_OK)
         return err;
     if (fe_blob_exceeds(fc, req->details))
-        return fail_activity(fc, "Cancel details exceed size limit.", NULL, req->identity,
-                             SLICE_EMPTY);
+        return fail_activity(fc, "Cancel details exceed size limit.", req->identity, SLICE_EMPTY);
     api_respond_activity_task_canceled_request canceled =
         API_RESPOND_ACTIVITY_TASK_CANCELED_REQUEST_INIT;
     canceled.details = req->details;
@@ -308,7 +363,7 @@ enum err fe_activity_heartbeat_by_id(struct fe_call *fc)
             API_RECORD_ACTIVITY_TASK_HEARTBEAT_BY_ID_RESPONSE_INIT;
 
         told.cancel_requested = true;
-        return fail_activity(fc, "Heartbeat details exceed size limit.", NULL, req->identity,
+        return fail_activity(fc, "Heartbeat details exceed size limit.", req->identity,
                              proto_encode(fc->arena, &told));
     }
     api_record_activity_task_heartbeat_request beat =

@@ -111,25 +111,30 @@ static size_t state_bytes(const struct run *run)
     return bytes;
 }
 
-static bool end_for(struct transition *t, const char *reason)
+bool run_end_for_limit(struct transition *t, const char *reason)
 {
     run_terminate(t, reason, NULL, ENGINE_IDENTITY, 0, NULL);
     t->reply_err = err_fail(t->detail, ERR_INVALID, "%s", reason);
     return true;
 }
 
-bool run_meets_limits(struct transition *t, int64_t events)
+const char *run_past_limits(const struct transition *t, int64_t events)
 {
-    const struct run *run = t->run;
-
-    if (!run_is_open(run))
-        return false;
+    if (!run_is_open(t->run))
+        return NULL;
     /* Spec: the step that exceeds the size is still carried out, the next one meets the end. */
     if (t->history_bytes_before > t->limits->history_bytes_max)
-        return end_for(t, "Workflow history size exceeds limit.");
-    if (run->next_event_id - 1 + events > t->limits->history_events_max)
-        return end_for(t, "Workflow history count exceeds limit.");
-    return false;
+        return "Workflow history size exceeds limit.";
+    if (t->counted_next_id - 1 + events > t->limits->history_events_max)
+        return "Workflow history count exceeds limit.";
+    return NULL;
+}
+
+bool run_meets_limits(struct transition *t, int64_t events)
+{
+    const char *reason = run_past_limits(t, events);
+
+    return reason && run_end_for_limit(t, reason);
 }
 
 bool run_enforce_limits(struct transition *t)
@@ -144,5 +149,5 @@ bool engine_enforce_limits(struct transition *t, size_t run_memory_bytes)
     if (!run_is_open(t->run) || run_memory_bytes <= t->limits->state_bytes_max ||
         state_bytes(t->run) <= t->limits->state_bytes_max)
         return false;
-    return end_for(t, "Workflow mutable state size exceeds limit.");
+    return run_end_for_limit(t, "Workflow mutable state size exceeds limit.");
 }

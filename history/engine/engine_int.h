@@ -84,6 +84,10 @@ void run_time_out(struct transition *t);
 bool run_enforce_limits(struct transition *t);
 /* The same before a step that would write `events` events: it is not to be carried out then. */
 bool run_meets_limits(struct transition *t, int64_t events);
+/* Which limit it is past, or would be with `events` more; NULL: none. Ending it for that gives
+ * true. */
+const char *run_past_limits(const struct transition *t, int64_t events);
+bool run_end_for_limit(struct transition *t, const char *reason);
 
 /* -- the run after a run (continue.c, chain.c) ----------------------------------------------- */
 

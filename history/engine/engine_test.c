@@ -290,6 +290,14 @@ TEST(test_engine_keeps_its_limits)
     check_i64(rig.run->next_event_id - 1, 6); /* the signal is not among them */
     rig_release(&rig);
 
+    rig_init(&rig, "nothing of an answer past the limit is carried out");
+    rig.limits.history_events_max = 6;
+    rig_run(&rig, "start signal=a poll done:act=a,act=b!INVALID");
+    check_i64(rig.run->status, WORKFLOW_EXECUTION_STATUS_TERMINATED);
+    check_i64(rig.run->next_event_id - 1, 4 + 2); /* the task failed, the end */
+    check_i64((int64_t)rig.run->activities.count, 0);
+    rig_release(&rig);
+
     rig_init(&rig, "suggest continue-as-new");
     rig.limits.suggest_events = 4;
     rig_run(&rig, "start signal=a poll");

@@ -62,8 +62,9 @@ enum err run_signal(struct transition *t, const api_signal_workflow_execution_re
     if (err != ERR_OK)
         return err;
 
-    const int64_t task = run->wft.state == WFT_NONE && run->first_task_due_ns == 0;
-    if (run->wft.state != WFT_STARTED && run_meets_limits(t, 1 + task))
+    /* Spec: the reference looks at what is written before the signal, which counts with a task. */
+    const bool task = run->wft.state == WFT_NONE && run->first_task_due_ns == 0;
+    if (run_meets_limits(t, task ? 2 : 0))
         return ERR_OK;
 
     if (request_id.len > 0 && !source) /* of another execution: the shard keeps its outcome */

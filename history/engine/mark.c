@@ -240,6 +240,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     t->events.len = mark->events_len;
     t->first_event_id = mark->first_event_id;
     t->event_count = mark->event_count;
+    t->counted_next_id = run->next_event_id;
     t->changes = mark->changes;
     t->change_cap = mark->change_count + 1;
     t->change_count = mark->change_count;

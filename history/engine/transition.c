@@ -55,6 +55,7 @@ void transition_init(struct transition *t, struct run *run, struct arena *arena)
     t->arena = arena;
     t->limits = &engine_limits_default;
     t->history_bytes_before = run ? run->history_size_bytes : 0;
+    t->counted_next_id = run ? run->next_event_id : 0;
     buf_init(&t->events, 0);
 }
 
@@ -269,6 +270,7 @@ int64_t transition_event(struct transition *t, api_history_event *event)
     if (t->event_count++ == 0)
         t->first_event_id = event->event_id;
     run->dirty = true;
+    t->counted_next_id = run->next_event_id;
     return event->event_id;
 }
 
@@ -291,8 +293,12 @@ int64_t transition_event_or_buffer(struct transition *t, api_history_event *even
     struct run *run = t->run;
     struct buf later;
 
-    if (run->wft.state != WFT_STARTED && !t->commands_running)
-        return transition_event(t, event);
+    if (run->wft.state != WFT_STARTED && !t->commands_running) {
+        const int64_t counted = t->counted_next_id, id = transition_event(t, event);
+
+        t->counted_next_id = counted;
+        return id;
+    }
     must(run_is_open(run));
     wft_make_normal(t);
     event->event_id = 0;

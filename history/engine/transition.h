@@ -155,8 +155,10 @@ struct transition {
     int32_t bad_cause; /* a command was refused with this cause, for the counters */
     bool too_large;    /* a command's payload was past its limit */
     int64_t history_bytes_before; /* of the run's history, when the step began */
-    bool started_rides; /* only a workflow task's Started was recorded: exempt from waiting
-                           (design section 5, release rule) */
+    int64_t counted_next_id; /* the run's next event id without the last events that could have been
+                                buffered: what limit.historyCount.error looks at */
+    bool started_rides;      /* only a workflow task's Started was recorded: exempt from waiting
+                                (design section 5, release rule) */
 };
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena);

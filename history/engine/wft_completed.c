@@ -299,8 +299,16 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
     }
     next_task(t, request, err != ERR_OK, heartbeat ? before.original_scheduled_ns : 0,
               before.start_id);
-    if (run_enforce_limits(t))
+    const char *past_limit = run_past_limits(t, 0);
+    if (past_limit) {
         t->started = NULL;
+        if (request->n_messages == 0) { /* Spec: nothing of the answer is carried out */
+            run_return_to(t, mark);
+            t->wft_completed = false;
+        }
+        (void)run_end_for_limit(t, past_limit);
+        return ERR_OK;
+    }
     completed_reply(t, before.start_id, slice_str(request->identity));
     return ERR_OK;
 }

@@ -60,8 +60,9 @@ class Answer(Exception):
 
 
 class Lab:
-    def __init__(self, address, name):
-        self.address, self.name = address, name
+    def __init__(self, address, name, namespace="default"):
+        """Requests that name the namespace "default" go to `namespace`."""
+        self.address, self.name, self.namespace = address, name, namespace
         self.channel = grpc.insecure_channel(
             address, options=[("grpc.use_local_subchannel_pool", 1), ("grpc.max_receive_message_length", 64 << 20)])
         self.lines, self.ids, self.lock = [], {}, threading.Lock()
@@ -168,6 +169,7 @@ class Lab:
         response_type = getattr(api, method + "Response")
         stub = self.channel.unary_unary(SERVICE + method, request_serializer=lambda m: m.SerializeToString(),
                                         response_deserializer=response_type.FromString)
+        self._settle(request)
         response = error = None
         for _ in range(50):
             try:
@@ -188,6 +190,13 @@ class Lab:
         if show:
             self.show(label or method, response)
         return response
+
+    def _settle(self, request):
+        """The request, and the operations in it, for the namespace of this scenario's settings."""
+        for one in [request, *(getattr(o, o.WhichOneof("operation")) for o in getattr(request, "operations", ())
+                               if o.WhichOneof("operation"))]:
+            if getattr(one, "namespace", "") == "default":
+                one.namespace = self.namespace
 
     def execution(self, run_id=None):
         return WorkflowExecution(workflow_id=self.workflow_id, run_id=self.run_id if run_id is None else run_id)
@@ -215,7 +224,7 @@ class Lab:
             SERVICE + "PollWorkflowTaskQueue", request_serializer=lambda m: m.SerializeToString(),
             response_deserializer=api.PollWorkflowTaskQueueResponse.FromString)
         queue = TaskQueue(name=sticky, kind=TaskQueueKind.TASK_QUEUE_KIND_STICKY, normal_name=self.queue)
-        return stub.future(api.PollWorkflowTaskQueueRequest(namespace="default", task_queue=queue, identity="worker"),
+        return stub.future(api.PollWorkflowTaskQueueRequest(namespace=self.namespace, task_queue=queue, identity="worker"),
                            timeout=timeout)
 
     def complete(self, task, *commands, show=False, label="complete task", timeout=10.0, **more):

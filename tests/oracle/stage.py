@@ -4,6 +4,7 @@ import pathlib
 import time
 import traceback
 
+import settings
 from lab import Lab
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -25,7 +26,7 @@ def is_slow(name):
 def play(address, name):
     """What the server at `address` answers, line by line, and the seconds that it took."""
     began = time.monotonic()
-    lab = Lab(address, name)
+    lab = Lab(address, name, "default" if name.startswith(SEED) else settings.namespace_of(settings.of(name)))
     try:
         if name.startswith(SEED):
             importlib.import_module("chance.driver").play(lab, int(name.removeprefix(SEED)))
