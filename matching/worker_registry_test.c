@@ -71,18 +71,10 @@ static void beat(struct world *w, const char *key, const char *task_queue, int64
 }
 
 /* The keys of the workers of a page, joined; "!" and the error's text when refused. */
-static const char *list(struct world *w, api_list_workers_request *request)
+static void read_page(struct world *w, api_list_workers_request *request, struct slice body)
 {
-    const struct rpc_api api = {.namespace_id = SLICE_LIT(NS_ID),
-                                .request = proto_encode(&w->arena, request)};
     api_list_workers_response *response;
-    struct slice body;
-    const enum err err = worker_registry_list(w->registry, &w->arena, &api, &body, &w->detail);
 
-    if (err != ERR_OK) {
-        w->keys = arena_printf(&w->arena, "!%s", w->detail.text);
-        return w->keys;
-    }
     check_ok(
         proto_decode(&w->arena, &api_list_workers_response__desc, body, &response, &w->detail));
     check_i64(response->n_workers, response->n_workers_info);
@@ -93,6 +85,19 @@ static const char *list(struct world *w, api_list_workers_request *request)
                                response->workers[i]->worker_instance_key);
     }
     request->next_page_token = response->next_page_token;
+}
+
+static const char *list(struct world *w, api_list_workers_request *request)
+{
+    const struct rpc_api api = {.namespace_id = SLICE_LIT(NS_ID),
+                                .request = proto_encode(&w->arena, request)};
+    struct slice body;
+
+    w->keys = "";
+    if (worker_registry_list(w->registry, &w->arena, &api, &body, &w->detail) == ERR_OK)
+        read_page(w, request, body);
+    else
+        w->keys = arena_printf(&w->arena, "!%s", w->detail.text);
     return w->keys;
 }
 
