@@ -18,7 +18,9 @@ size_t fe_limit(const struct fe_call *fc, enum dynconf_key key)
 
 size_t fe_id_bytes_max(const struct fe_call *fc)
 {
-    return fe_limit(fc, DYNCONF_LIMIT_MAX_ID_LENGTH);
+    const size_t set = fe_limit(fc, DYNCONF_LIMIT_MAX_ID_LENGTH);
+
+    return set < RPC_ID_BYTES_MAX ? set : RPC_ID_BYTES_MAX;
 }
 
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution)

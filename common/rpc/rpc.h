@@ -39,6 +39,9 @@ struct rpc_api {
 void rpc_api_encode(const struct rpc_api *api, struct buf *out);
 MUST_USE enum err rpc_api_decode(struct arena *arena, struct slice body, struct rpc_api *out);
 
+/* Of every id that a client gives, whatever the settings say: keys of rows are made of them. */
+enum { RPC_ID_BYTES_MAX = 1000 };
+
 enum rpc_task_kind { TASK_WORKFLOW = 1, TASK_ACTIVITY = 2, TASK_QUERY = 3 };
 
 /* A dispatchable task: a row of its history shard, or a query. Matching keeps no more than this. */

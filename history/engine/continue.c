@@ -193,6 +193,7 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
                      int64_t backoff_ns)
 {
     const struct run *old = t->run;
+    char request_id[UUID_TEXT_LEN + 1];
 
     run->namespace_id = keep(run, old->namespace_id);
     run->namespace_name = keep(run, old->namespace_name);
@@ -229,7 +230,8 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     run->root_workflow_id = keep(run, old->root_workflow_id);
     run->root_run_id = keep(run, old->root_run_id);
     run->retention_ns = old->retention_ns;
-    uuid_v7(t->rng, t->now_ns / NS_PER_MS, run->start_request_id);
+    uuid_v7(t->rng, t->now_ns / NS_PER_MS, request_id);
+    run->start_request_id = arena_str(&run->arena, slice_str(request_id));
     bytes_set(&run->reset_points, run_shown_reset_points(old, t->arena));
     run_signal_requests_carry(old, run, t->now_ns);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;

@@ -19,12 +19,13 @@ struct engine_start {
     const struct rpc_effect *parent; /* EFFECT_START_CHILD that asks for it; NULL: a client does */
 };
 
-/* What the current run of the workflow id means for a start request. */
+/* What the current run of the workflow id means for a start request. The request id is in the
+ * memory that row_current_decode() was given, or the owner's. */
 struct current_run {
     char run_id[UUID_TEXT_LEN + 1];
     char first_run_id[UUID_TEXT_LEN + 1];
     int32_t status;
-    char start_request_id[256];
+    const char *start_request_id;
     int64_t start_ns, close_ns;
     uint8_t tablet;
     bool has_attached; /* other request ids than the start's are known to the run */

@@ -31,6 +31,8 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
 #define BOOL(member, key) limits->member = dynconf_bool(dc, DYNCONF_##key, ns)
     *limits = engine_limits_default;
     U32(id_bytes_max, LIMIT_MAX_ID_LENGTH);
+    if (limits->id_bytes_max > RPC_ID_BYTES_MAX)
+        limits->id_bytes_max = RPC_ID_BYTES_MAX;
     SIZE(blob_bytes_max, LIMIT_BLOB_SIZE_ERROR);
     SIZE(memo_bytes_max, LIMIT_MEMO_SIZE_ERROR);
     COUNT(pending_activities_max, LIMIT_PENDING_ACTIVITIES);

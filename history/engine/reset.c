@@ -159,7 +159,7 @@ static enum err adopt(struct transition *t, const struct engine_reset *reset)
     run->namespace_name = arena_copy(&run->arena, base->namespace_name);
     run->retention_ns = base->retention_ns;
     run->reset_request_id = arena_copy(&run->arena, slice_str(reset->request->request_id));
-    memcpy(run->start_request_id, base->start_request_id, sizeof run->start_request_id);
+    run->start_request_id = arena_str(&run->arena, slice_str(base->start_request_id));
     run->history_size_bytes = reset->history_size_bytes;
     run_signal_requests_carry(reset->current ? reset->current : base, run, t->now_ns);
     run->dirty = true;

@@ -311,11 +311,10 @@ enum err row_current_decode(struct arena *arena, struct slice value, struct curr
     out->start_ns = rec_i64(&r, CURRENT_START, 0);
     out->close_ns = rec_i64(&r, CURRENT_CLOSE, 0);
     out->has_attached = rec_bool(&r, CURRENT_ATTACHED, false);
+    out->start_request_id = arena_str(arena, rec_bytes(&r, CURRENT_REQUEST_ID));
     if (!copy_text(rec_bytes(&r, CURRENT_RUN_ID), out->run_id, sizeof(out->run_id)) ||
         !copy_text(rec_bytes(&r, CURRENT_FIRST_RUN_ID), out->first_run_id,
                    sizeof(out->first_run_id)) ||
-        !copy_text(rec_bytes(&r, CURRENT_REQUEST_ID), out->start_request_id,
-                   sizeof(out->start_request_id)) ||
         r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 || strlen(out->run_id) != UUID_TEXT_LEN ||
         status < WORKFLOW_EXECUTION_STATUS_RUNNING || status > INT32_MAX)
         return ERR_CORRUPT;

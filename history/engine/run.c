@@ -42,6 +42,7 @@ struct run *run_new(void)
     heap_init(&run->activity_deadlines);
     heap_init(&run->timer_deadlines);
     heap_init(&run->callback_deadlines);
+    run->start_request_id = "";
     run->next_event_id = 1;
     run->wft.attempt = 1;
     return run;

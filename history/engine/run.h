@@ -69,7 +69,7 @@ struct workflow_task {
 
 enum suggest_reason { SUGGEST_BY_SIZE = 1, SUGGEST_BY_COUNT = 2, SUGGEST_BY_UPDATES = 4 };
 
-enum { COMPLETED_RING = 16, RUN_TYPE_MAX = 1000 };
+enum { COMPLETED_RING = 16 };
 
 struct activity; /* activity.h */
 struct update;   /* update_item.h */
@@ -104,7 +104,7 @@ struct run {
     char original_run_id[UUID_TEXT_LEN + 1]; /* of a reset run: that its Started event names */
     int64_t original_start_ns;               /* of a reset run: when that one started */
     int64_t retention_ns;                    /* of the namespace when the run started */
-    char start_request_id[256];
+    const char *start_request_id;            /* never NULL */
     struct slice start_identity;
     struct slice parent_namespace_id, parent_namespace; /* empty: no parent; so the next three */
     struct slice parent_workflow_id, parent_run_id;

@@ -49,6 +49,7 @@ static void put_ring(struct rec_writer *w, uint32_t key, const uint64_t ids[COMP
 #define PUT_SLICE(key, member) put_bytes(&w, key, run->member)
 #define PUT_BYTES(key, member) put_bytes(&w, key, bytes_slice(run->member))
 #define PUT_TEXT(key, member) put_bytes(&w, key, slice_str(run->member))
+#define PUT_STR(key, member) put_bytes(&w, key, slice_str(run->member))
 #define PUT_RING(key, member) put_ring(&w, key, run->member)
 
 const struct run *run_as_stored(const struct run *run, struct run *copy)
@@ -88,6 +89,14 @@ static bool get_text(struct rec *r, uint32_t key, char *out, size_t size)
     return true;
 }
 
+static bool get_str(struct arena *arena, struct rec *r, uint32_t key, const char **out)
+{
+    const struct slice text = rec_bytes(r, key);
+
+    *out = arena_str(arena, text);
+    return strlen(*out) == text.len;
+}
+
 static bool get_small(struct rec *r, uint32_t key, int64_t min, int64_t max, int64_t *out)
 {
     *out = rec_i64(r, key, 0);
@@ -124,6 +133,7 @@ static bool get_ring(struct rec *r, uint32_t key, uint64_t ids[COMPLETED_RING])
 #define GET_SLICE(key, member) run->member = arena_copy(&run->arena, rec_bytes(&r, key))
 #define GET_BYTES(key, member) bytes_set(&run->member, rec_bytes(&r, key))
 #define GET_TEXT(key, member) ok = ok && get_text(&r, key, run->member, sizeof(run->member))
+#define GET_STR(key, member) ok = ok && get_str(&run->arena, &r, key, &run->member)
 #define GET_RING(key, member) ok = ok && get_ring(&r, key, run->member)
 
 enum err run_decode(struct arena *scratch, struct slice row, struct run *run)

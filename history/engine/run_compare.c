@@ -54,6 +54,7 @@ static void differ_bytes(struct comparing *c, enum sort sort, const char *name, 
     differ_bytes(c, sort, #member, bytes_slice(c->a->member), bytes_slice(c->b->member))
 #define CMP_TEXT(sort, member)                                                                     \
     differ_bytes(c, sort, #member, slice_str(c->a->member), slice_str(c->b->member))
+#define CMP_STR CMP_TEXT
 #define CMP_RING(sort, member)                                                                     \
     differ_bytes(c, sort, #member, slice_of(c->a->member, sizeof(c->a->member)),                   \
                  slice_of(c->b->member, sizeof(c->b->member)))

@@ -80,7 +80,7 @@ static enum err check_request(struct transition *t,
 
     if (!request->request_id[0])
         return err_fail(t->detail, ERR_INVALID, "Missing request ID.");
-    if (strlen(request->request_id) >= sizeof(t->run->start_request_id))
+    if (strlen(request->request_id) > RPC_ID_BYTES_MAX)
         return err_fail(t->detail, ERR_INVALID, "RequestId length exceeds limit.");
     if (!request->task_queue || !request->task_queue->name[0])
         return err_fail(t->detail, ERR_INVALID, "Missing Taskqueue.");
@@ -242,7 +242,7 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->priority = keep_message(t, request->priority);
     run->user_metadata = keep_message(t, request->user_metadata);
     run->retention_ns = start->retention_s * NS_PER_S;
-    memcpy(run->start_request_id, request->request_id, strlen(request->request_id) + 1);
+    run->start_request_id = arena_str(&run->arena, slice_str(request->request_id));
     run->start_identity = keep(run, request->identity);
     keep_parent(run, start->parent);
     run->status = WORKFLOW_EXECUTION_STATUS_RUNNING;

@@ -80,7 +80,8 @@ static char *request_id(struct transition *t)
     if (wft->poll_id == 0 && !wft->inline_start) /* by a reset: nobody polled */
         return nobodys;
     if (wft->inline_start) /* with the answer to the start, or to the task before */
-        return wft->poll_id == 0 ? t->run->start_request_id : by_completion;
+        return wft->poll_id == 0 ? transition_str(t, slice_str(t->run->start_request_id))
+                                 : by_completion;
     be64_put(bytes, wft->poll_id);
     be64_put(bytes + 8, wft->start_id);
     char *text = arena_alloc(t->arena, UUID_TEXT_LEN + 1);

@@ -270,7 +270,8 @@ static void current_free(struct history_shard *shard, struct hs_current *current
     must(list_empty(&current->waiting) && !current->loading);
     list_remove(&current->lru);
     map_remove(&shard->currents, &current->node);
-    shard->cached_bytes -= current->bytes;
+    shard->cached_bytes -= current->bytes + current->request_id.len;
+    bytes_clear(&current->request_id);
     free(current);
 }
 
@@ -280,12 +281,22 @@ static void current_load(struct history_shard *shard, struct current_job *load)
     hs_read(shard, &load->job);
 }
 
-static void current_set(struct hs_current *current, const struct run *run, int64_t seq)
+/* The request id may be in memory that goes. */
+static void current_keep_request_id(struct history_shard *shard, struct hs_current *current,
+                                    const char *request_id)
+{
+    shard->cached_bytes -= current->request_id.len;
+    bytes_set(&current->request_id, slice_of(request_id, strlen(request_id) + 1));
+    shard->cached_bytes += current->request_id.len;
+    current->run.start_request_id = (const char *)current->request_id.ptr;
+}
+
+static void current_set(struct history_shard *shard, struct hs_current *current,
+                        const struct run *run, int64_t seq)
 {
     memcpy(current->run.run_id, run->run_id, sizeof current->run.run_id);
     memcpy(current->run.first_run_id, run->first_run_id, sizeof current->run.first_run_id);
-    memcpy(current->run.start_request_id, run->start_request_id,
-           sizeof current->run.start_request_id);
+    current_keep_request_id(shard, current, run->start_request_id);
     current->run.status = run->status;
     current->run.start_ns = run->start_ns;
     current->run.close_ns = run->close_ns;
@@ -301,7 +312,7 @@ static bool current_refresh(struct history_shard *shard, struct hs_current *curr
     const struct hs_entry *entry = hs_entry_find(shard, current->run.run_id);
 
     if (entry)
-        current_set(current, entry->run, entry->seq);
+        current_set(shard, current, entry->run, entry->seq);
     return entry != NULL;
 }
 
@@ -317,6 +328,8 @@ static void current_done(struct history_shard *shard, struct hs_job *arg, enum e
         if (err == ERR_OK && load->found)
             err = row_current_decode(&load->arena, load->value, &current->run);
         current->exists = err == ERR_OK && load->found;
+        if (current->exists)
+            current_keep_request_id(shard, current, current->run.start_request_id);
     }
     if (current->exists && !current_refresh(shard, current) && !load->fresh &&
         !current->superseded) {
@@ -422,7 +435,7 @@ void hs_current_update(struct history_shard *shard, struct hs_request *req, cons
         return; /* current_done() looks at the run again; a start waits until then */
     if (!make_current && !(current->exists && strcmp(current->run.run_id, run->run_id) == 0))
         return;
-    current_set(current, run, seq);
+    current_set(shard, current, run, seq);
     current->superseded = current->loading;
 }
 

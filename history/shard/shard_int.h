@@ -128,6 +128,7 @@ struct hs_current {
     int64_t seq;
     uint8_t tablet;
     struct list waiting;
+    struct bytes request_id;                /* run.start_request_id, with its NUL */
     struct slice namespace_id, workflow_id; /* into key */
     size_t bytes;
     uint8_t key[];

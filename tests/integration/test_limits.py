@@ -24,6 +24,7 @@ from temporalio.api.workflowservice.v1 import (
     RecordActivityTaskHeartbeatRequest,
     RespondActivityTaskCompletedRequest,
     SignalWorkflowExecutionRequest,
+    StartWorkflowExecutionRequest,
 )
 
 import harness
@@ -182,6 +183,27 @@ def test_ids_may_be_as_long_as_the_file_says(limited):
     finally:
         limited.apply(limited.entries)
     space.start("w" * 61)
+
+
+def test_a_start_is_known_by_a_request_id_of_any_length(limited):
+    space = limited.namespace()
+    workflow_id, request_id = harness.unique("w"), "r" * 1000
+    request = StartWorkflowExecutionRequest(
+        namespace=space.name,
+        workflow_id=workflow_id,
+        workflow_type=WorkflowType(name="Limited"),
+        task_queue=TaskQueue(name="q"),
+        request_id=request_id,
+    )
+    first = space.call("StartWorkflowExecution", request)
+    again = space.call("StartWorkflowExecution", request)
+    assert again.run_id == first.run_id
+    request.request_id = request_id[:-1] + "s"
+    why = refused(space.call, "StartWorkflowExecution", request)
+    assert why.code == "ALREADY_EXISTS"
+    request.request_id = request_id + "r"
+    why = refused(space.call, "StartWorkflowExecution", request)
+    assert (why.code, why.text) == ("INVALID_ARGUMENT", "RequestId length exceeds limit.")
 
 
 # -- how much a workflow may do at a time ----------------------------------------------------------
