@@ -8,7 +8,8 @@ $(BUILD)/api/.stamp: scripts/fetch_api scripts/api.sha256
 	scripts/fetch_api $(BUILD)/api
 	@touch $@
 
-$(PROTO_STAMP): $(BUILD)/api/.stamp scripts/gen_proto scripts/gen_api_names.py
+$(PROTO_STAMP): $(BUILD)/api/.stamp scripts/gen_proto scripts/gen_api_names.py \
+                scripts/gen_api_types.py scripts/descriptors.py
 	scripts/gen_proto $(BUILD)/api $(BUILD)/proto
 	@touch $@
 

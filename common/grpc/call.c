@@ -46,6 +46,12 @@ static void tell_sent(struct call *call, enum grpc_sent sent)
         fn(call->sent_arg, sent);
 }
 
+void call_ended(struct call *call, enum grpc_sent sent)
+{
+    tell_sent(call, sent);
+    call_free(call);
+}
+
 void calls_written(struct grpc_session *session, enum grpc_sent sent)
 {
     struct list *node;
@@ -53,8 +59,7 @@ void calls_written(struct grpc_session *session, enum grpc_sent sent)
     while ((node = list_pop_front(&session->unwritten))) {
         struct call *call = CONTAINER_OF(node, struct call, node);
 
-        tell_sent(call, sent);
-        call_free(call);
+        call_ended(call, sent);
     }
 }
 
@@ -75,8 +80,7 @@ void call_detach(struct call *call, enum grpc_cancel why)
         return;
     }
     if (call->state != CALL_HANDLED) {
-        tell_sent(call, GRPC_NOT_SENT);
-        call_free(call);
+        call_ended(call, GRPC_NOT_SENT);
         return;
     }
     buf_release(&call->partial);
@@ -213,9 +217,18 @@ static bool answer(struct call *call)
         heap_remove(&call->session->deadlines, &call->expiry);
         return true;
     }
-    tell_sent(call, GRPC_NOT_SENT);
-    call_free(call);
+    call_ended(call, GRPC_NOT_SENT);
     return false;
+}
+
+/* The same for a call without a session, with what the answer is. */
+static void answer_local(struct call *call, const struct grpc_local_answer *what)
+{
+    must(call->state == CALL_HANDLED);
+    call->state = CALL_ANSWERED;
+    call->on_cancel = NULL;
+    if (!call_local_answered(call, what))
+        call_ended(call, GRPC_NOT_SENT);
 }
 
 void grpc_call_reply(struct grpc_call *pub, struct slice message)
@@ -255,6 +268,10 @@ void grpc_call_reply_parts(struct grpc_call *pub, const struct slice *parts, siz
     struct slice zipped;
 
     must(call->route->kind == GRPC_UNARY);
+    if (call->local) {
+        answer_local(call, &(struct grpc_local_answer){.parts = parts, .part_count = count});
+        return;
+    }
     if (!answer(call))
         return;
     if (gzip_parts(call, parts, count, &zipped)) {
@@ -286,6 +303,10 @@ void grpc_call_fail_status(struct grpc_call *pub, enum grpc_status status,
     struct call *call = call_of(pub);
 
     must(status != GRPC_STATUS_OK && detail != NULL);
+    if (call->local) {
+        answer_local(call, &(struct grpc_local_answer){.status = status, .detail = detail});
+        return;
+    }
     if (!answer(call))
         return;
     call_set_status(call, status, detail);
@@ -314,7 +335,7 @@ void grpc_call_on_cancel(struct grpc_call *pub, grpc_cancel_fn fn, void *arg)
     struct call *call = call_of(pub);
 
     must(call->state == CALL_HANDLED);
-    if (call->session) {
+    if (call->session || call_local_waits(call)) {
         call->on_cancel = fn;
         call->cancel_arg = arg;
     } else if (fn) {

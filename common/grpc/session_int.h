@@ -14,6 +14,7 @@
 #include "common/base/heap.h"
 #include "common/base/list.h"
 #include "common/grpc/codec.h"
+#include "common/grpc/local.h"
 #include "common/grpc/session.h"
 
 #include <nghttp2/nghttp2.h>
@@ -48,7 +49,8 @@ struct at_free {
 
 struct call {
     struct grpc_call pub;
-    struct grpc_session *session; /* NULL: detached */
+    struct grpc_session *session; /* NULL: detached, or `local` */
+    struct call_local *local;     /* NULL: of a session */
     struct list node;             /* in session->calls or session->unwritten */
     struct heap_node expiry;      /* in session->deadlines */
     const struct grpc_route *route;
@@ -118,8 +120,15 @@ void call_abort(struct call *call, enum grpc_status status, const char *text, en
 /* Refuse a request that no handler has seen. */
 void call_refuse(struct call *call, const char *http_status, enum grpc_status status,
                  const char *text);
+/* Tell how the answer went, and free it. */
+void call_ended(struct call *call, enum grpc_sent sent);
 /* Set the status that the trailers will carry. */
 void call_set_status(struct call *call, enum grpc_status status, const struct err_detail *detail);
+
+/* local.c */
+/* false: nobody waits for the answer. */
+bool call_local_answered(struct call *call, const struct grpc_local_answer *answer);
+bool call_local_waits(const struct call *call);
 
 /* reply.c */
 /* Begin the response; the data provider asks for bytes from then on. */
