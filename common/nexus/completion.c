@@ -17,6 +17,14 @@ bool nexus_is_system_url(const char *url)
     return strcmp(url, SYSTEM_URL) == 0 || strcmp(url, INTERNAL_URL) == 0;
 }
 
+struct slice nexus_destination(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const size_t before = host ? (size_t)(host + 3 - url) : 0;
+
+    return slice_of((const uint8_t *)url, before + strcspn(url + before, "/?#"));
+}
+
 /* -- the body -------------------------------------------------------------------------------- */
 
 static struct slice metadata_of(const api_payload *payload, const char *key)

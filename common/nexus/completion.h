@@ -28,6 +28,9 @@ MUST_USE enum err nexus_completion_request(struct arena *arena,
                                            const struct nexus_completion *completion,
                                            struct http_request *out);
 
+/* Where a URL leads: all before its path. A part of it. */
+struct slice nexus_destination(const char *url);
+
 /* Callbacks to the server itself carry tokens of this server's own operations. */
 bool nexus_is_system_url(const char *url);
 

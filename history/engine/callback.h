@@ -40,6 +40,8 @@ struct callback {
     bool rejected;             /* its update was, after a reset had admitted it ... */
     struct bytes rejection;    /* ... with this Failure, encoded */
     uint64_t row_seq;          /* of one that is scheduled */
+
+    bool blocked; /* volatile: its destination was, when Describe last asked */
 };
 
 /* A request id that is not the start's. */
@@ -115,6 +117,10 @@ void run_callbacks_closed(struct transition *t);
 /* Time: those that backed off long enough are scheduled again. */
 void run_callbacks_fire(struct transition *t);
 int64_t run_callbacks_deadline_ns(const struct run *run);
+/* Before run_callbacks_describe(): are destinations (as in callback_change) left alone just now? */
+typedef bool (*callback_blocked_fn)(void *arg, uint64_t destination);
+void run_callbacks_look(struct run *run, struct arena *arena, callback_blocked_fn blocked,
+                        void *arg);
 void run_callbacks_describe(const struct run *run, struct arena *arena,
                             api_describe_workflow_execution_response *out);
 

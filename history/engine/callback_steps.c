@@ -2,6 +2,7 @@
 #include "history/engine/engine_int.h"
 
 #include "common/base/hash.h"
+#include "common/nexus/completion.h"
 #include "common/proto/wire.h"
 #include "history/engine/callback.h"
 #include "history/engine/update_int.h"
@@ -167,17 +168,15 @@ size_t run_callbacks_waiting(const struct run *run, struct arena *arena, api_cal
 
 /* -- delivery -------------------------------------------------------------------------------- */
 
-/* Spec: callbacks are sent in turn by destination, which is the URL up to its path. */
-static uint64_t destination_of(struct transition *t, const struct callback *callback)
+/* Spec: callbacks are sent in turn by namespace and destination, the URL up to its path. */
+static uint64_t destination_of(const struct run *run, struct arena *arena,
+                               const struct callback *callback)
 {
     const api_callback *spec =
-        engine_decode(t->arena, &api_callback__desc, bytes_slice(callback->spec));
+        engine_decode(arena, &api_callback__desc, bytes_slice(callback->spec));
 
     must(spec != NULL && spec->nexus != NULL);
-    const char *url = spec->nexus->url, *host = strstr(url, "://");
-    const size_t before = host ? (size_t)(host + 3 - url) : 0;
-    const size_t len = before + strcspn(url + before, "/?#");
-    return hash_bytes(slice_of((const uint8_t *)url, len), 0);
+    return hash_bytes(nexus_destination(spec->nexus->url), hash_bytes(run->namespace_id, 0));
 }
 
 static void row_changed(struct transition *t, bool add, uint64_t row_seq,
@@ -194,7 +193,7 @@ static void row_changed(struct transition *t, bool add, uint64_t row_seq,
     }
     t->callbacks[t->callback_count++] =
         (struct callback_change){add, row_seq, arena_copy(t->arena, bytes_slice(callback->id)),
-                                 add ? destination_of(t, callback) : 0};
+                                 add ? destination_of(t->run, t->arena, callback) : 0};
 }
 
 static void schedule(struct transition *t, struct callback *callback)
@@ -530,6 +529,18 @@ enum err engine_callback_answered(struct transition *t, struct slice id, uint64_
 
 /* -- looking --------------------------------------------------------------------------------- */
 
+void run_callbacks_look(struct run *run, struct arena *arena, callback_blocked_fn blocked,
+                        void *arg)
+{
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it)) {
+        struct callback *callback = CONTAINER_OF(it, struct callback, node);
+
+        callback->blocked = callback->state == CALLBACK_STATE_SCHEDULED &&
+                            blocked(arg, destination_of(run, arena, callback));
+    }
+}
+
 static api_failure_failure *failure_of(const struct callback *callback, struct arena *arena)
 {
     api_failure_failure *failure = engine_message(arena, &api_failure_failure__desc);
@@ -546,6 +557,7 @@ static api_failure_failure *failure_of(const struct callback *callback, struct a
 
 static api_workflow_callback_info *info_of(const struct callback *callback, struct arena *arena)
 {
+    static char blocked_reason[] = "The circuit breaker is open.";
     api_workflow_callback_info *info = engine_message(arena, &api_workflow_callback_info__desc);
 
     info->callback = engine_decode(arena, &api_callback__desc, bytes_slice(callback->spec));
@@ -565,6 +577,10 @@ static api_workflow_callback_info *info_of(const struct callback *callback, stru
     }
     info->registration_time = proto_timestamp(arena, callback->registered_ns);
     info->state = (Temporal__Api__Enums__V1__CallbackState)callback->state;
+    if (callback->state == CALLBACK_STATE_SCHEDULED && callback->blocked) {
+        info->state = CALLBACK_STATE_BLOCKED;
+        info->blocked_reason = blocked_reason;
+    }
     info->attempt = callback->attempt;
     if (callback->last_attempt_ns)
         info->last_attempt_complete_time = proto_timestamp(arena, callback->last_attempt_ns);

@@ -7,7 +7,10 @@
  *    half of it is done. At open everything is looked up.
  * 3. Nothing is posted before the row is durable; at most CALLS_OF_BUCKET_MAX at a time go to the
  *    destinations of one bucket.
- * 4. A call is in one state: WAITING (in the list, until it is durable and its time has come),
+ * 4. A destination whose breaker is open (breakers.h) is left alone. Its calls wait in the window,
+ *    or in their rows alone where the window has no room for others: these are looked up again when
+ *    the breaker lets somebody through.
+ * 5. A call is in one state: WAITING (in the list, until it is durable and its time has come),
  *    BUSY (a request of ours has it), POSTED (the caller has it). What its answer said stays with
  *    it until that is recorded: a full log makes it wait, not be posted again. */
 #include "history/shard/shard_int.h"
@@ -23,6 +26,7 @@ enum {
     CALLS_UNDER_WAY_MAX = 64,
     CALLS_OF_BUCKET_MAX = 16,
     FAILURE_MAX = 2048,
+    BLOCKED_MAX = 64, /* destinations that a look passes over */
     CALL_KEY_LEN = 10
 };
 #define AGAIN_NS NS_PER_S /* after a full queue or log, or a read that failed */
@@ -37,12 +41,15 @@ struct hs_call {
     uint64_t row_seq;
     uint8_t tablet;
     char run_id[UUID_TEXT_LEN + 1];
-    struct bytes id;     /* of the callback */
-    uint32_t bucket;     /* of its destination */
-    int64_t seq;         /* of its row, or what is durable when that is seen */
-    int64_t again_ns;    /* monotonic: not before */
-    uint64_t posted;     /* POSTED: its number with the caller */
-    bool answered, gone; /* to be recorded: the answer; that there is no such run */
+    struct bytes id; /* of the callback */
+    uint64_t destination;
+    uint32_t bucket;                    /* of its destination */
+    struct hs_breaker_settings breaker; /* POSTED: what ... */
+    struct hs_breaker_pass pass;        /* ... its breaker hears of it */
+    int64_t seq;                        /* of its row, or what is durable when that is seen */
+    int64_t again_ns;                   /* monotonic: not before */
+    uint64_t posted;                    /* POSTED: its number with the caller */
+    bool answered, gone;                /* to be recorded: the answer; that there is no such run */
     enum callback_outcome outcome;
     char *url, *failure;
 };
@@ -52,6 +59,7 @@ void hs_calls_init(struct history_shard *shard)
     map_init(&shard->calls.by_seq, rng_u64(&shard->rng));
     list_init(&shard->calls.waiting);
     shard->calls.look_ns = INT64_MAX;
+    hs_breakers_init(&shard->calls.breakers, rng_u64(&shard->rng));
 }
 
 static struct hs_call *find(struct history_shard *shard, uint64_t row_seq)
@@ -82,8 +90,11 @@ static void call_free(struct history_shard *shard, struct hs_call *call)
         list_remove(&call->waiting);
     else
         end_turn(shard, call);
-    if (call->state == CALL_POSTED)
+    if (call->state == CALL_POSTED) {
         shard->options.caller->cancel(shard->options.caller->self, call->posted);
+        (void)hs_breaker_leave(&shard->calls.breakers, &call->pass, &call->breaker, BREAKER_NOTHING,
+                               hs_mono_ns(shard));
+    }
     map_remove(&shard->calls.by_seq, &call->node);
     bytes_clear(&call->id);
     free(call->url);
@@ -96,6 +107,7 @@ void hs_calls_release(struct history_shard *shard)
     for (struct map_node *it; (it = map_next(&shard->calls.by_seq, NULL));)
         call_free(shard, CONTAINER_OF(it, struct hs_call, node));
     map_release(&shard->calls.by_seq);
+    hs_breakers_release(&shard->calls.breakers);
 }
 
 static void add(struct history_shard *shard, uint64_t row_seq, uint8_t tablet,
@@ -109,6 +121,7 @@ static void add(struct history_shard *shard, uint64_t row_seq, uint8_t tablet,
     call->tablet = tablet;
     memcpy(call->run_id, row->run_id, sizeof call->run_id);
     bytes_set(&call->id, row->callback_id);
+    call->destination = row->destination;
     call->bucket = (uint32_t)(row->destination % HS_CALL_BUCKETS);
     call->seq = seq;
     call->state = CALL_WAITING;
@@ -155,8 +168,19 @@ struct look_job {
     } rows[CALLS_MAX];
     uint32_t count;
     bool more;
+    uint64_t blocked[BLOCKED_MAX]; /* destinations whose rows are passed over */
+    uint32_t blocked_count;
+    int64_t again_ns; /* when the first of them is not blocked any more */
     enum err err;
 };
+
+static bool is_blocked(const struct look_job *look, uint64_t destination)
+{
+    for (uint32_t i = 0; i < look->blocked_count; i++)
+        if (look->blocked[i] == destination)
+            return true;
+    return false;
+}
 
 static bool visit_row(void *arg, struct slice key, struct slice value)
 {
@@ -172,6 +196,8 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     }
     look->err = row_call_decode(&look->arena, arena_copy(&look->arena, value),
                                 &look->rows[look->count].row);
+    if (look->err == ERR_OK && is_blocked(look, look->rows[look->count].row.destination))
+        return true;
     look->rows[look->count].tablet = key.ptr[0];
     look->rows[look->count++].row_seq = be64_get(key.ptr + 2);
     return look->err == ERR_OK;
@@ -208,7 +234,9 @@ static void look_done(struct history_shard *shard, struct hs_job *arg, enum err 
     }
     if (err == ERR_OK)
         calls->more = calls->more || look->more;
-    else
+    if (err == ERR_OK && look->blocked_count > 0)
+        want_look(shard, look->again_ns);
+    if (err != ERR_OK)
         want_look(shard, hs_mono_ns(shard) + AGAIN_NS);
     arena_release(&look->arena);
     free(look);
@@ -226,6 +254,8 @@ static void look(struct history_shard *shard)
     job->tablet_count = shard->tablet_count;
     job->job.read = look_read;
     job->job.done = look_done;
+    job->blocked_count = hs_breakers_shut(&shard->calls.breakers, hs_mono_ns(shard), job->blocked,
+                                          BLOCKED_MAX, &job->again_ns);
     shard->calls.looking = true;
     shard->calls.more = false; /* what comes from now on says it again */
     shard->calls.look_ns = INT64_MAX;
@@ -333,6 +363,34 @@ static void step_record(struct history_shard *shard, struct hs_request *req, str
         wait_again(shard, call, AGAIN_NS);
 }
 
+/* What waited for the destination may go. */
+static void let_go(struct history_shard *shard, uint64_t destination)
+{
+    LIST_EACH(it, &shard->calls.waiting)
+    {
+        struct hs_call *call = CONTAINER_OF(it, struct hs_call, waiting);
+        if (call->destination == destination)
+            call->again_ns = 0;
+    }
+    if (shard->calls.look_ns != INT64_MAX)
+        want_look(shard, 0);
+}
+
+/* Spec: a destination that refuses is up. */
+static void tell_breaker(struct history_shard *shard, struct hs_call *call, bool up)
+{
+    struct hs_breakers *breakers = &shard->calls.breakers;
+    const bool was_blocked = hs_breaker_blocks(breakers, call->destination);
+
+    if (hs_breaker_leave(breakers, &call->pass, &call->breaker,
+                         up ? BREAKER_SUCCESS : BREAKER_FAILURE, hs_mono_ns(shard)))
+        let_go(shard, call->destination);
+    const bool blocked = hs_breaker_blocks(breakers, call->destination);
+    if (blocked != was_blocked)
+        log_warn(shard->options.log, "the circuit breaker of a callback's destination moved",
+                 F_STR("run_id", call->run_id), F_STR("state", blocked ? "open" : "closed"));
+}
+
 static void on_answer(void *arg, const struct http_answer *answer)
 {
     struct hs_call *call = arg;
@@ -353,19 +411,10 @@ static void on_answer(void *arg, const struct http_answer *answer)
                                         : CALLBACK_REFUSED,
            failure);
     arena_release(&arena);
+    tell_breaker(shard, call, verdict != NEXUS_TRY_AGAIN);
     wait_again(shard, call, 0);
     hs_calls_run(shard);
     hs_rearm(shard);
-}
-
-static int64_t timeout_ms(const struct history_shard *shard, const struct callback_call *what,
-                          const char *url)
-{
-    const struct dynconf_where where = {.namespace_name = what->namespace_name,
-                                        .destination = slice_str(url)};
-
-    return dynconf_duration_at(shard->options.dynconf, DYNCONF_CALLBACK_REQUEST_TIMEOUT, &where) /
-           NS_PER_MS;
 }
 
 struct prepared {
@@ -399,6 +448,7 @@ static enum err post(struct history_shard *shard, struct hs_request *req, struct
     const struct prepared *prepared = req->extra;
     api_callback *callback;
     struct http_request request;
+    int64_t again_ns;
 
     if (proto_decode(&req->arena, &api_callback__desc, prepared->what.spec, &callback,
                      &req->detail) != ERR_OK ||
@@ -423,16 +473,27 @@ static enum err post(struct history_shard *shard, struct hs_request *req, struct
     enum err err = nexus_completion_request(&req->arena, &completion, &request);
     if (err != ERR_OK)
         return err;
-    request.timeout_ms = timeout_ms(shard, &prepared->what, callback->nexus->url);
+    const struct dynconf_where where = {.namespace_name = prepared->what.namespace_name,
+                                        .destination = nexus_destination(callback->nexus->url)};
+    request.timeout_ms =
+        dynconf_duration_at(shard->options.dynconf, DYNCONF_CALLBACK_REQUEST_TIMEOUT, &where) /
+        NS_PER_MS;
     request.done = on_answer;
     request.arg = call;
     free(call->url);
     call->url = strdup(callback->nexus->url);
     must(call->url != NULL);
+    call->breaker = hs_breaker_settings(shard->options.dynconf, &where);
+    if (!hs_breaker_enter(&shard->calls.breakers, call->destination, &call->breaker,
+                          hs_mono_ns(shard), &call->pass, &again_ns))
+        return ERR_BUSY;
     err = shard->options.caller->post(shard->options.caller->self, &request, &call->posted);
     if (err == ERR_OK) {
         call->state = CALL_POSTED;
         counter_add(shard->metrics.callbacks_sent, 1);
+    } else {
+        (void)hs_breaker_leave(&shard->calls.breakers, &call->pass, &call->breaker, BREAKER_NOTHING,
+                               hs_mono_ns(shard));
     }
     return err;
 }
@@ -504,10 +565,29 @@ static void begin(struct history_shard *shard, struct hs_call *call)
     hs_with_run(shard, req);
 }
 
-static bool may_begin(struct history_shard *shard, const struct hs_call *call)
+static bool may_begin(struct history_shard *shard, struct hs_call *call)
 {
-    return call->seq <= shard->durable && call->again_ns <= hs_mono_ns(shard) &&
-           has_turn(shard, call);
+    int64_t again_ns;
+
+    if (call->seq > shard->durable || call->again_ns > hs_mono_ns(shard) || !has_turn(shard, call))
+        return false;
+    if (call->answered || call->gone ||
+        hs_breaker_lets(&shard->calls.breakers, call->destination, hs_mono_ns(shard), &again_ns))
+        return true;
+    call->again_ns = again_ns;
+    return false;
+}
+
+/* Rows that are not in memory shall have the room of a call that waits for its breaker. */
+static bool makes_room(struct history_shard *shard, struct hs_call *call)
+{
+    if (!shard->calls.more || call->answered || call->gone || call->seq > shard->durable ||
+        call->again_ns <= hs_mono_ns(shard) ||
+        !hs_breaker_blocks(&shard->calls.breakers, call->destination))
+        return false;
+    want_look(shard, call->again_ns);
+    call_free(shard, call);
+    return true;
 }
 
 static void take(struct history_shard *shard)
@@ -516,8 +596,10 @@ static void take(struct history_shard *shard)
     {
         struct hs_call *call = CONTAINER_OF(it, struct hs_call, waiting);
 
-        if (!may_begin(shard, call))
+        if (!may_begin(shard, call)) {
+            (void)makes_room(shard, call);
             continue;
+        }
         if (call->gone)
             drop_row(shard, call);
         else
@@ -564,4 +646,15 @@ int64_t hs_calls_next_mono_ns(struct history_shard *shard)
             next_ns = call->again_ns;
     }
     return next_ns;
+}
+
+static bool is_blocked_now(void *arg, uint64_t destination)
+{
+    return hs_breaker_blocks(arg, destination);
+}
+
+void hs_calls_look(struct history_shard *shard, struct run *run, struct arena *arena)
+{
+    if (run->callbacks.count > 0)
+        run_callbacks_look(run, arena, is_blocked_now, &shard->calls.breakers);
 }

@@ -320,3 +320,65 @@ TEST(test_calls_to_a_host_that_hangs_leave_room_for_others)
     check_i64(r.dead, 17);
     world_release(&w);
 }
+
+/* Six failures in a row: the destination is left alone, the others are not, whatever waits. */
+TEST(test_calls_to_a_host_that_is_down_wait_for_its_breaker)
+{
+    static struct receiver r;
+    struct world w;
+
+    begin(&w, &r);
+    r.full = true;
+    for (int i = 0; i < 1500; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "d%d", i);
+        start_with_callback(&w, id);
+        terminate(&w, id);
+    }
+    r.full = false;
+    world_pass(&w, 2 * NS_PER_S);
+    check_i64(r.dead, 16);
+    r.recording = true;
+    for (uint32_t i = 0; i < 6; i++)
+        answer(&r, i, 503);
+    world_settle(&w);
+    const uint32_t dead = r.dead;
+    for (uint32_t i = 6; i < dead; i++) /* what was under way says nothing more */
+        answer(&r, i, 503);
+    world_pass(&w, 30 * NS_PER_S);
+    check_i64(r.dead, dead);
+    check_i64(r.open, 0);
+    const api_workflow_callback_info *info = describe(&w, "d1400");
+    check_i64(info->state, CALLBACK_STATE_BLOCKED);
+    check_str(info->blocked_reason, "The circuit breaker is open.");
+    start_with_callback(&w, "a");
+    terminate(&w, "a");
+    world_settle(&w);
+    check_i64(r.count, dead + 1);
+    answer(&r, dead, 200);
+    world_settle(&w);
+    check_i64(describe(&w, "a")->state, CALLBACK_STATE_SUCCEEDED);
+
+    world_pass(&w, 35 * NS_PER_S); /* one is let through */
+    check_i64(r.dead, dead + 1);
+    check_i64(describe(&w, "d1400")->state, CALLBACK_STATE_BLOCKED);
+    answer(&r, r.count - 1, 500);
+    world_pass(&w, 30 * NS_PER_S);
+    check_i64(r.dead, dead + 1);
+    world_pass(&w, 35 * NS_PER_S);
+    check_i64(r.dead, dead + 2);
+    answer(&r, r.count - 1, 200); /* it is back: all the rest follow */
+    world_pass(&w, 5 * NS_PER_S);
+    for (uint32_t next = dead + 3; next < r.count; next++) {
+        if (r.posts[next].done)
+            answer(&r, next, 200);
+        if (next + 1 == r.count) {
+            world_settle(&w);
+            world_pass(&w, 2 * NS_PER_S);
+        }
+    }
+    check_i64(rows_of(&w), 0);
+    check_i64(r.dead, 1500 + dead + 1);
+    world_release(&w);
+}

@@ -97,6 +97,7 @@ static void unpause_workflow(struct history_shard *shard, struct hs_request *req
 static void step_describe(struct history_shard *shard, struct hs_request *req,
                           struct hs_entry *entry)
 {
+    hs_calls_look(shard, entry->run, &req->arena);
     hs_answer(shard, req, ERR_OK, engine_describe(entry->run, &req->arena, hs_now_ns(shard)),
               entry->seq);
 }

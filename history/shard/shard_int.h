@@ -16,6 +16,7 @@
 #include "history/engine/engine.h"
 #include "history/engine/rows.h"
 #include "history/engine/update.h"
+#include "history/shard/breakers.h"
 #include "history/shard/clock.h"
 #include "history/shard/shard.h"
 
@@ -214,6 +215,7 @@ struct hs_calls {
     bool more;                           /* rows that are not in memory */
     bool looking, running, again;
     int64_t look_ns; /* monotonic time of the next look at the rows; INT64_MAX: none is wanted */
+    struct hs_breakers breakers;
 };
 
 struct history_shard {
@@ -581,6 +583,8 @@ void hs_calls_open(struct history_shard *shard);
 void hs_calls_changed(struct history_shard *shard, const struct transition *t, int64_t seq);
 /* Post, record: whatever can be done now. At the end of a callback, never inside a step. */
 void hs_calls_run(struct history_shard *shard);
+/* Marks the callbacks of a run that is to be described. */
+void hs_calls_look(struct history_shard *shard, struct run *run, struct arena *arena);
 int64_t hs_calls_next_mono_ns(struct history_shard *shard);
 
 /* -- deletion (retention.c) ------------------------------------------------------------------ */

@@ -381,6 +381,26 @@ def test_callbacks_wait_for_the_last_attempt(ask, receiver):
     assert json.loads(post.body)["message"] == "second"
 
 
+def test_a_destination_that_is_down_is_left_alone(cluster, ask):
+    cluster.set_dynamic(
+        {**SETTINGS, "history.outboundQueue.circuitBreakerSettings": {"Timeout": "3s", "MaxRequests": 1}}
+    )
+    receiver = Receiver()  # a destination of its own
+    try:
+        name = unique("callbacks")
+        receiver.plan["/down"] = [503] * 6
+        start(ask, name, callback(receiver.url("/down")))
+        act(ask, name, done())
+        told = wait_state(ask, name, "BLOCKED")
+        assert told.blocked_reason == "The circuit breaker is open." and told.attempt == 6
+        assert len(receiver.posts) == 6
+        wait_state(ask, name, "SUCCEEDED")
+        assert len(receiver.posts) == 7
+    finally:
+        receiver.stop()
+        cluster.set_dynamic(SETTINGS)
+
+
 # -- what is refused ----------------------------------------------------------------------------
 
 
