@@ -6,16 +6,16 @@
 static enum err forward(struct fe_call *fc, enum mesh_method method, const char *workflow_id,
                         const char *run_id)
 {
-    const api_common_workflow_execution execution = {
-        .workflow_id = arena_str(fc->arena, slice_str(workflow_id)),
-        .run_id = arena_str(fc->arena, slice_str(run_id))};
-    const enum err err = fe_check_execution(fc, &execution);
+    uint8_t uuid[16];
 
-    if (err != ERR_OK)
-        return err;
+    if (!workflow_id[0])
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Can't load workflow execution.  WorkflowId not set.");
+    if (run_id[0] && !uuid_parse(slice_str(run_id), uuid))
+        return err_fail(&fc->detail, ERR_INVALID, "RunId is not valid UUID.");
     /* Not repeatable: of two equal ones without a request id the second is refused. */
     return fe_forward_history(fc, &(struct fe_to_history){.method = method,
-                                                          .workflow_id = execution.workflow_id,
+                                                          .workflow_id = workflow_id,
                                                           .request = fc->call->request});
 }
 

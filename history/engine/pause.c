@@ -164,15 +164,17 @@ enum err engine_pause_workflow(struct transition *t,
     a->identity = request->identity;
     a->reason = request->reason;
     a->request_id = request->request_id;
-    (void)transition_event_or_buffer(t, event);
+    event->worker_may_ignore = true;
     run_set_paused(run, t->now_ns, a);
     hold_activities(t);
+    wft_make_normal(t);
     if (run->wft.state == WFT_SCHEDULED)
         wft_fail(
             t, &(struct wft_failure){
                    .cause = WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_PAUSE_REQUESTED_BEFORE_TASK_STARTED,
                    .identity = ENGINE_IDENTITY,
                    .binary_checksum = ""});
+    (void)transition_event_or_buffer(t, event);
     run_show_pauses(t);
     t->visibility_changed = t->paused = true;
     return ERR_OK;
@@ -225,8 +227,11 @@ enum err engine_unpause_workflow(struct transition *t,
     a->identity = request->identity;
     a->reason = request->reason;
     a->request_id = request->request_id;
+    event->worker_may_ignore = true;
     (void)transition_event_or_buffer(t, event);
     run_set_unpaused(run);
+    if (run->wft.state == WFT_NONE)
+        run->wft.attempt = 1; /* Spec: events stand between a task that failed and the next one */
     let_activities_go(t);
     run_show_pauses(t);
     t->visibility_changed = t->paused = true;

@@ -15,9 +15,9 @@ static void play(const char *name, const char *script, const char *want)
 TEST(test_pause_fails_the_task_that_waits_and_unpause_schedules_another)
 {
     play("waits", "start wpause=r wpause=r wpause=q!PRECONDITION wpause!PRECONDITION",
-         "Started WFTScheduled Paused WFTFailed");
+         "Started WFTScheduled WFTFailed Paused");
     play("unpaused", "start wpause signal=s wunpause wunpause!PRECONDITION poll done:complete",
-         "Started WFTScheduled Paused WFTFailed Signaled Unpaused WFTScheduled WFTStarted "
+         "Started WFTScheduled WFTFailed Paused Signaled Unpaused WFTScheduled WFTStarted "
          "WFTCompleted Completed");
     play("closed", "start term wpause!NOT_FOUND wunpause!NOT_FOUND",
          "Started WFTScheduled Terminated");

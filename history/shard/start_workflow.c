@@ -324,9 +324,12 @@ static void answer_current(struct history_shard *shard, struct hs_request *req,
         signal_current(shard, req, current);
         return;
     }
+    /* Spec: a run that is used is told to be running, a paused one too. */
     const struct slice reply = engine_start_reply(
         &req->arena, current->run.run_id, current->run.first_run_id, req->api.namespace_name,
-        req->workflow_id, current->run.status, started_by_it);
+        req->workflow_id,
+        started_by_it ? current->run.status : (int32_t)WORKFLOW_EXECUTION_STATUS_RUNNING,
+        started_by_it);
 
     if (started_by_it && start->request->request_eager_execution) {
         ((struct start *)req->extra)->reply = reply;

@@ -15,11 +15,11 @@ def end(x, task=None):
     x.describe("describe closed")
 
 
-def anew(x):
+def anew(x, **changes):
     """Another workflow in place of the last one."""
     x.workflow_id = f"{x.name}-{uuid.uuid4()}"
     x.queue = f"{x.name}-queue-{uuid.uuid4()}"
-    x.start()
+    x.start(**changes)
 
 
 def each(x, cases):
