@@ -130,6 +130,14 @@ const char *run_past_limits(const struct transition *t, int64_t events)
     return NULL;
 }
 
+const char *run_past_state_limit(const struct transition *t, size_t run_memory_bytes)
+{
+    if (!run_is_open(t->run) || run_memory_bytes <= t->limits->state_bytes_max ||
+        state_bytes(t->run) <= t->limits->state_bytes_max)
+        return NULL;
+    return "Workflow mutable state size exceeds limit.";
+}
+
 bool run_meets_limits(struct transition *t, int64_t events)
 {
     const char *reason = run_past_limits(t, events);
@@ -146,8 +154,6 @@ bool engine_enforce_limits(struct transition *t, size_t run_memory_bytes)
 {
     if (run_enforce_limits(t))
         return true;
-    if (!run_is_open(t->run) || run_memory_bytes <= t->limits->state_bytes_max ||
-        state_bytes(t->run) <= t->limits->state_bytes_max)
-        return false;
-    return run_end_for_limit(t, "Workflow mutable state size exceeds limit.");
+    const char *reason = run_past_state_limit(t, run_memory_bytes);
+    return reason && run_end_for_limit(t, reason);
 }

@@ -2,7 +2,7 @@
  * every run that follows another (chain.c).
  *
  * The new run begins in the step that ends the old one, as a transition of its own (t->next): the
- * shard commits both in one record. It waits for at least RUN_INTERVAL_MIN after its predecessor
+ * shard commits both in one record. It waits for at least run_interval_min_ns after its predecessor
  * began, so that a chain of runs does not spin. */
 #include "history/engine/engine_int.h"
 
@@ -12,8 +12,6 @@
 #include "history/engine/callback.h"
 #include "history/engine/command_checks.h"
 #include "history/engine/reset_points.h"
-
-#define RUN_INTERVAL_MIN NS_PER_S /* history.workflowIdReuseMinimalInterval */
 
 static const int64_t TASK_TIMEOUT_MAX_NS = 120 * NS_PER_S;
 
@@ -184,9 +182,9 @@ static struct slice keep_message(struct run *run, const void *message)
 static int64_t backoff_of(const struct transition *t, const struct continuing *c)
 {
     const int64_t lifetime_ns = t->now_ns - t->run->execution_ns;
+    const int64_t min_ns = t->limits->run_interval_min_ns;
 
-    return lifetime_ns + c->backoff_ns < RUN_INTERVAL_MIN ? RUN_INTERVAL_MIN - lifetime_ns
-                                                          : c->backoff_ns;
+    return lifetime_ns + c->backoff_ns < min_ns ? min_ns - lifetime_ns : c->backoff_ns;
 }
 
 static void fill_run(struct transition *t, const struct continuing *c, struct run *run,

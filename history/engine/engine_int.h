@@ -87,6 +87,9 @@ bool run_meets_limits(struct transition *t, int64_t events);
 /* Which limit it is past, or would be with `events` more; NULL: none. Ending it for that gives
  * true. */
 const char *run_past_limits(const struct transition *t, int64_t events);
+/* The same of what the run keeps beside its history; `run_memory_bytes` as it is for
+ * engine_enforce_limits(). */
+const char *run_past_state_limit(const struct transition *t, size_t run_memory_bytes);
 bool run_end_for_limit(struct transition *t, const char *reason);
 
 /* -- the run after a run (continue.c, chain.c) ----------------------------------------------- */

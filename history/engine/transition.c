@@ -28,6 +28,7 @@ const struct engine_limits engine_limits_default = {
     .buffered_events_max = 100,
     .buffered_bytes_max = 2 * 1024 * 1024,
     .task_timeout_ns = 10 * NS_PER_S,
+    .run_interval_min_ns = NS_PER_S,
     .wft_retry_max_ns = 600 * NS_PER_S,
     .activity_retry = {NS_PER_S, 100, 2, 0},
     .workflow_retry = {NS_PER_S, 100, 2, 0},

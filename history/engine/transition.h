@@ -48,7 +48,9 @@ struct engine_limits {
     uint32_t search_attributes_max;                      /* 100 */
     size_t search_attribute_bytes_max;                   /* 2 KiB */
     size_t search_attributes_bytes_max;                  /* 40 KiB */
-    int64_t id_reuse_interval_ns;       /* 0: off; history.workflowIdReuseMinimalInterval */
+    /* 1 s: history.workflowIdReuseMinimalInterval, between a run and the one that it continues as
+     * ...; between starts of one id; 0: off, as it is by default */
+    int64_t run_interval_min_ns, id_reuse_interval_ns;
     uint32_t updates_in_flight_max;     /* 10: history.maxInFlightUpdates; 0: no limit */
     size_t updates_in_flight_bytes_max; /* 20 MiB: history.maxInFlightUpdatePayloads; 0 */
     uint32_t updates_max;               /* 2000: history.maxTotalUpdates; 0: no limit */

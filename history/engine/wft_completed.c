@@ -300,6 +300,8 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
     next_task(t, request, err != ERR_OK, heartbeat ? before.original_scheduled_ns : 0,
               before.start_id);
     const char *past_limit = run_past_limits(t, 0);
+    if (!past_limit)
+        past_limit = run_past_state_limit(t, run_bytes(run));
     if (past_limit) {
         t->started = NULL;
         if (request->n_messages == 0) { /* Spec: nothing of the answer is carried out */

@@ -454,11 +454,10 @@ static void decide(struct history_shard *shard, struct hs_request *req)
     const enum start_decision decision =
         engine_start_policy(start->request, &current->run, now_ns, &req->arena, &req->detail);
 
-    if (!start->parent &&
-        engine_start_too_soon(hs_limits_of(shard, req->api.namespace_name), &current->run,
+    if (engine_start_too_soon(hs_limits_of(shard, req->api.namespace_name), &current->run,
                               &(struct start_again){start->request->workflow_id, decision, now_ns},
                               &req->arena, &req->detail)) {
-        hs_answer(shard, req, ERR_BUSY, SLICE_EMPTY, current->seq);
+        started(shard, req, ERR_BUSY, SLICE_EMPTY, current->seq); /* a parent asks again */
         return;
     }
     switch (decision) {

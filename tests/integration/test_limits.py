@@ -496,3 +496,62 @@ def test_starts_of_one_id_can_be_kept_apart(limited):
     why = refused(space.start, workflow_id, workflow_id_conflict_policy="WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING")
     assert why.text.startswith(f"Too many restarts for workflow {workflow_id}. Time since last start: ")
     limited.namespace().start(workflow_id)
+
+
+def test_starts_of_children_are_kept_apart_too(limited):
+    space = limited.namespace(
+        history__enableWorkflowIdReuseStartTimeValidation=True, history__workflowIdReuseMinimalInterval="1200ms"
+    )
+    parent, task = begun(space)
+    child = harness.unique("child")
+    start = command(
+        "start_child_workflow_execution",
+        workflow_id=child,
+        workflow_type=WorkflowType(name="C"),
+        task_queue=TaskQueue(name=space.queue + "-c"),
+    )
+    own, starts = space.queue, []
+    for _ in range(2):
+        space.complete(task, start)
+        space.queue = own + "-c"
+        child_task = space.poll()
+        starts.append(child_task.history.events[0].event_time.ToDatetime())
+        space.complete(child_task, command("complete_workflow_execution"))
+        space.queue = own
+        task = space.poll()
+        if not any(e.HasField("child_workflow_execution_completed_event_attributes") for e in task.history.events):
+            space.complete(task)
+            task = space.poll()
+    assert (starts[1] - starts[0]).total_seconds() >= 1.2
+
+
+def test_runs_that_continue_are_kept_apart(limited):
+    space = limited.namespace(history__workflowIdReuseMinimalInterval="100ms")
+    _, task = begun(space)
+    first = task.history.events[0].event_time.ToDatetime()
+    space.complete(
+        task,
+        command(
+            "continue_as_new_workflow_execution",
+            workflow_type=WorkflowType(name="Limited"),
+            task_queue=TaskQueue(name=space.queue),
+        ),
+    )
+    started = space.poll().history.events[0]
+    backoff = started.workflow_execution_started_event_attributes.first_workflow_task_backoff.ToTimedelta()
+    assert backoff.total_seconds() <= 0.1
+    assert (started.event_time.ToDatetime() + backoff - first).total_seconds() >= 0.1
+
+
+def test_an_answer_that_makes_a_state_too_large_is_not_carried_out(limited):
+    space = limited.namespace()
+    limited.apply({**limited.entries, "limit.mutableStateSize.error": 20_000})
+    try:
+        workflow_id, task = begun(space)
+        why = refused(space.complete, task, *[activity(n, header={"fields": {"a": Payload(data=b"h")}}) for n in range(200)])
+        assert why.text == "Workflow mutable state size exceeds limit."
+        types = [e.event_type for e in space.events(workflow_id)]
+        assert EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED not in types
+        assert terminated_by(space, workflow_id) == why.text
+    finally:
+        limited.apply(limited.entries)
