@@ -17,7 +17,7 @@ struct world {
     struct dynconf *dynconf;
     struct arena arena;
     struct err_detail detail;
-    const char *keys; /* of the page that list() read last */
+    const char *keys; /* of the page that list_page() read last */
 };
 
 static void world_init(struct world *w, const char *settings)
@@ -87,7 +87,7 @@ static void read_page(struct world *w, api_list_workers_request *request, struct
     request->next_page_token = response->next_page_token;
 }
 
-static const char *list(struct world *w, api_list_workers_request *request)
+static const char *list_page(struct world *w, api_list_workers_request *request)
 {
     const struct rpc_api api = {.namespace_id = SLICE_LIT(NS_ID),
                                 .request = proto_encode(&w->arena, request)};
@@ -106,7 +106,7 @@ static const char *list_of(struct world *w, const char *query)
     api_list_workers_request request = API_LIST_WORKERS_REQUEST_INIT;
 
     request.query = (char *)(uintptr_t)query;
-    return list(w, &request);
+    return list_page(w, &request);
 }
 
 TEST(worker_registry_lists_pages_in_order_of_keys)
@@ -121,15 +121,15 @@ TEST(worker_registry_lists_pages_in_order_of_keys)
     beat(&w, "s", "temporal-sys-x", 1);
     check_str(list_of(&w, ""), "a b c");
     request.page_size = 2;
-    check_str(list(&w, &request), "a b");
+    check_str(list_page(&w, &request), "a b");
     check_i64(request.next_page_token.len, 2);
-    check_str(list(&w, &request), "c");
+    check_str(list_page(&w, &request), "c");
     check_i64(request.next_page_token.len, 0);
     request.include_system_workers = true;
     request.page_size = 0;
-    check_str(list(&w, &request), "a b c s");
+    check_str(list_page(&w, &request), "a b c s");
     request.next_page_token = (ProtobufCBinaryData){2, (uint8_t *)(uintptr_t) "zz"};
-    check_str(list(&w, &request), "!invalid next_page_token");
+    check_str(list_page(&w, &request), "!invalid next_page_token");
     world_release(&w);
 }
 
