@@ -13,15 +13,14 @@ enum {
     RESPONSE_VERSIONS_INFO = 3,
     RESPONSE_VERSIONING_INFO = 4,
     RESPONSE_STATS = 5,
+    RESPONSE_CONFIG = 6,
     RESPONSE_EFFECTIVE_RATE_LIMIT = 7,
     RESPONSE_STATS_BY_PRIORITY_KEY = 8,
     MAP_KEY = 1,
     MAP_VALUE = 2,
     PRIORITY_DEFAULT = 3,
-    RATE_LIMIT_OF_SYSTEM = 3,
     REACHABLE = 1,
 };
-static const double rate_limit_default = 100000;
 
 struct backlog {
     int64_t count;
@@ -97,7 +96,7 @@ static struct backlog backlog_of(const struct queue *q, int priority)
 static void put_stats(struct matching *m, struct buf *out, const struct queue *q, int priority,
                       int64_t now_ns)
 {
-    enum { COUNT = 1, AGE = 2, ADD_RATE = 3, DISPATCH_RATE = 4 };
+    enum { COUNT = 1, AGE = 2, ADD_RATE = 3, DISPATCH_RATE = 4, RATE_LIMITING = 5 };
     const struct backlog backlog = backlog_of(q, priority);
     const int64_t age_ns = backlog.count ? clock_wall_ns(m->o.clock) - backlog.oldest_wall_ns : 0;
 
@@ -108,6 +107,8 @@ static void put_stats(struct matching *m, struct buf *out, const struct queue *q
         put_float(out, ADD_RATE, tq_rate_per_second(&q->added, now_ns));
         put_float(out, DISPATCH_RATE, tq_rate_per_second(&q->dispatched, now_ns));
     }
+    if (q && backlog.count && tq_rate_is_up(q, now_ns))
+        wire_put_bool(out, RATE_LIMITING, true);
 }
 
 static void put_stats_by_priority(struct matching *m, struct buf *out, const struct queue *q,
@@ -129,28 +130,36 @@ static void put_stats_by_priority(struct matching *m, struct buf *out, const str
     buf_release(&entry);
 }
 
+static double limit_of(const struct queue *q, enum rate_source *source)
+{
+    *source = RATE_FROM_SYSTEM;
+    return q ? tq_rate_limit(q, source) : RATE_OF_SYSTEM;
+}
+
 static void put_status(struct buf *out, const struct queue *q)
 {
     enum { BACKLOG_COUNT_HINT = 1, RATE_PER_SECOND = 4 };
     const struct backlog backlog = backlog_of(q, -1);
+    enum rate_source source;
     struct buf inner;
 
     buf_init(&inner, 0);
     if (backlog.count)
         wire_put_varint(&inner, BACKLOG_COUNT_HINT, (uint64_t)backlog.count);
-    put_double(&inner, RATE_PER_SECOND, rate_limit_default);
+    put_double(&inner, RATE_PER_SECOND, limit_of(q, &source));
     put_inner(out, RESPONSE_STATUS, &inner);
     buf_release(&inner);
 }
 
-static void put_effective_limit(struct buf *out)
+static void put_effective_limit(struct buf *out, const struct queue *q)
 {
     enum { REQUESTS_PER_SECOND = 1, SOURCE = 2 };
+    enum rate_source source;
     struct buf inner;
 
     buf_init(&inner, 0);
-    put_float(&inner, REQUESTS_PER_SECOND, rate_limit_default);
-    wire_put_varint(&inner, SOURCE, RATE_LIMIT_OF_SYSTEM);
+    put_float(&inner, REQUESTS_PER_SECOND, limit_of(q, &source));
+    wire_put_varint(&inner, SOURCE, source);
     put_inner(out, RESPONSE_EFFECTIVE_RATE_LIMIT, &inner);
     buf_release(&inner);
 }
@@ -262,7 +271,9 @@ enum err matching_describe(struct matching *m, struct arena *arena, const struct
             put_stats_by_priority(m, &buf, q, now_ns);
         }
         put_versioning_info(&buf);
-        put_effective_limit(&buf);
+        if (request->report_config && q && q->has_config && request->task_queue_type)
+            wire_put_bytes(&buf, RESPONSE_CONFIG, slice_of(q->config, q->config_len));
+        put_effective_limit(&buf, q);
     }
     err = buf_ok(&buf) ? ERR_OK : ERR_NO_MEMORY;
     if (err == ERR_OK)

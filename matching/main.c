@@ -38,6 +38,7 @@ int main(int argc, char **argv)
         return code;
     const struct matching_server_options options = {
         .dynconf = s->dynconf,
+        .cluster = s->cluster,
         .mesh = s->mesh,
         .loop = s->loop,
         .clock = s->clock,

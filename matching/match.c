@@ -114,10 +114,12 @@ static void refused(struct matching *m, struct match *match, int64_t now_ns)
     struct poll *poll = match->poll;
 
     match_free(m, match);
-    if (task->rpc.kind == TASK_QUERY)
+    if (task->rpc.kind == TASK_QUERY) {
         query_end(m, task, ERR_NOT_FOUND, NULL);
-    else
+    } else {
+        tq_rate_give_back(task->queue);
         window_forget(m, task);
+    }
     if (poll && m->draining)
         held_end(m, poll, ERR_OK, now_ns);
     else if (poll && poll->queue->lost)

@@ -120,7 +120,8 @@ void matching_advance(struct matching *m, struct queue *q, int64_t now_ns)
 {
     struct task *task;
 
-    while (!list_empty(&q->polls) && (task = window_first(q)))
+    while (!list_empty(&q->polls) && (task = window_first(q)) &&
+           (task->rpc.kind == TASK_QUERY || tq_rate_take(m, q, now_ns)))
         match_begin(m, CONTAINER_OF(q->polls.next, struct poll, node), task);
     window_schedule_pulls(m, q, now_ns);
     window_run_pulls(m, now_ns);
@@ -331,6 +332,9 @@ static struct queue *run_one(struct matching *m, struct due *due, int64_t now_ns
         break;
     case DUE_PULL:
         q = CONTAINER_OF(due, struct queue, pull_due);
+        break;
+    case DUE_RATE:
+        q = CONTAINER_OF(due, struct queue, limit.due);
         break;
     case DUE_SWEEP:
         sweep(m, now_ns);

@@ -29,6 +29,10 @@ struct matching_out {
                  const struct rpc_pull_tasks *pull);
     /* Tell history that nobody polls the sticky queue that this task waits on. */
     void (*no_sticky_poller)(void *arg, const struct rpc_task *task);
+    /* What the cluster store has of a queue (common/rpc/queue_config.h), in the arena; may be NULL.
+     */
+    struct slice (*config)(void *arg, struct arena *arena, struct slice namespace_id,
+                           struct slice name);
     /* Answer a held call; `text` may be NULL. */
     void (*reply)(void *arg, struct mesh_addr to, enum err err, const char *text,
                   struct slice body);
@@ -70,6 +74,9 @@ void matching_query(struct matching *m, const struct rpc_task *query, struct mes
 /* The worker of a sticky queue goes: its polls end, what waits for it is told that nobody polls. */
 void matching_worker_shutdown(struct matching *m, struct slice namespace_id,
                               struct slice sticky_queue, int64_t now_ns);
+/* What the cluster store has of a queue has become `data`. */
+void matching_config_changed(struct matching *m, struct slice namespace_id, struct slice name,
+                             struct slice data, int64_t now_ns);
 /* Whoever waits at `from` (poll or query) is gone. */
 void matching_cancel(struct matching *m, struct mesh_addr from, int64_t now_ns);
 /* Task rows that were committed. */

@@ -5,7 +5,8 @@
  *   match --1-- poll, task: a start in flight or about to be tried again
  *
  * Invariants:
- *  1. After matching_advance(queue) a queue has no waiting poll or no waiting task.
+ *  1. After matching_advance(queue) a queue has no waiting poll or no waiting task, or its limit
+ *     holds its tasks back and limit.due is set (unless nothing goes at all).
  *  2. A task that has a row is in m->tasks_by_key from its arrival until history answered for it.
  *  3. queue->shards[s].held counts those of shard s.
  *  4. Every row of the queue is in the window, or its shard is `wanted`, `pulling`, or has a row
@@ -28,7 +29,7 @@ enum {
     KEY_BYTES = 16,
 };
 
-enum due_kind { DUE_ILLEGAL, DUE_POLL, DUE_QUERY, DUE_MATCH, DUE_PULL, DUE_SWEEP };
+enum due_kind { DUE_ILLEGAL, DUE_POLL, DUE_QUERY, DUE_MATCH, DUE_PULL, DUE_RATE, DUE_SWEEP };
 
 struct due {
     struct heap_node node;
@@ -48,6 +49,17 @@ struct rate {
     int64_t newest_slot; /* number of the slot that counts now */
     int64_t since_ns;    /* counted from then on */
 };
+
+/* What holds tasks back; rates below 0 are not set. */
+struct limit {
+    double api_rps, worker_rps;
+    int64_t ready_ns; /* the next task may go from then on */
+    struct due due;
+};
+
+/* Values of enum RateLimitSource. */
+enum rate_source { RATE_FROM_API = 1, RATE_FROM_WORKER = 2, RATE_FROM_SYSTEM = 3 };
+#define RATE_OF_SYSTEM 100000.0
 
 struct queue {
     struct map_node by_name;
@@ -72,6 +84,10 @@ struct queue {
     struct map pollers; /* struct poller by identity */
     struct list pollers_by_age;
     struct rate added, dispatched;
+    struct limit limit;
+    uint8_t *config; /* TaskQueueConfig, encoded */
+    size_t config_len;
+    bool has_config;
     size_t key_len;
     uint8_t key[];
 };
@@ -172,9 +188,18 @@ void tq_saw_poller(struct matching *m, struct queue *q, struct slice identity, i
 void tq_forget_pollers(struct queue *q); /* as if nobody had ever polled */
 void tq_expire_pollers(struct queue *q, int64_t now_ns);
 /* Keep what the poll says about how many tasks its worker wants. */
-void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc);
+void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc, int64_t now_ns);
 void tq_rate_add(struct rate *rate, int64_t now_ns);
 double tq_rate_per_second(const struct rate *rate, int64_t now_ns);
+
+/* rate.c */
+/* May a task go now? Counts it. If not, the queue is looked at when one may. */
+bool tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns);
+void tq_rate_give_back(struct queue *q); /* the task that was counted did not go */
+bool tq_rate_is_up(const struct queue *q, int64_t now_ns);
+double tq_rate_limit(const struct queue *q, enum rate_source *source);
+void tq_rate_of_worker(struct queue *q, double rps, int64_t now_ns);    /* below 0: not set */
+void tq_set_config(struct queue *q, struct slice data, int64_t now_ns); /* queue_config.h */
 
 /* window.c */
 uint8_t window_priority(const struct rpc_task *rpc);

@@ -40,6 +40,17 @@ struct queue *tq_find(struct matching *m, enum rpc_task_kind kind, struct slice 
     return node ? CONTAINER_OF(node, struct queue, by_name) : NULL;
 }
 
+static void read_config(struct matching *m, struct queue *q, int64_t now_ns)
+{
+    struct arena arena;
+
+    if (q->sticky || !m->o.out->config)
+        return;
+    arena_init(&arena);
+    tq_set_config(q, m->o.out->config(m->o.out->arg, &arena, q->namespace_id, q->name), now_ns);
+    arena_release(&arena);
+}
+
 struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now_ns)
 {
     struct queue *q = tq_find(m, spec->kind, spec->namespace_id, spec->name);
@@ -48,6 +59,7 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
         if (q->lost) {
             q->lost = false;
             window_want_all(m, q);
+            read_config(m, q, now_ns);
         }
         return q;
     }
@@ -66,6 +78,8 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
     q->last_used_ns = now_ns;
     q->added.since_ns = q->dispatched.since_ns = now_ns;
     q->pull_due.kind = DUE_PULL;
+    q->limit = (struct limit){.api_rps = -1, .worker_rps = -1, .due.kind = DUE_RATE};
+    q->limit.ready_ns = now_ns - NS_PER_S;
     list_init(&q->polls);
     list_init(&q->pull_node);
     list_init(&q->pollers_by_age);
@@ -78,6 +92,7 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
     map_put(&m->queues, slice_of(q->key, q->key_len), &q->by_name);
     gauge_set(m->queue_count, (int64_t)m->queues.count);
     window_want_all(m, q);
+    read_config(m, q, now_ns);
     return q;
 }
 
@@ -109,6 +124,8 @@ void tq_free(struct matching *m, struct queue *q)
     heap_release(&q->tasks);
     list_remove(&q->pull_node);
     matching_due_off(m, &q->pull_due);
+    matching_due_off(m, &q->limit.due);
+    free(q->config);
     map_remove(&m->queues, &q->by_name);
     gauge_set(m->queue_count, (int64_t)m->queues.count);
     free(q->shards);
@@ -165,7 +182,8 @@ void tq_saw_poller(struct matching *m, struct queue *q, struct slice identity, i
     tq_expire_pollers(q, now_ns);
 }
 
-void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc)
+/* Spec: the last poll counts for the queue, also when it says nothing. */
+void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc, int64_t now_ns)
 {
     enum { METADATA = 4, MAX_TASKS_PER_SECOND = 1, VALUE = 1 };
     const struct slice metadata =
@@ -173,16 +191,20 @@ void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc)
     struct wire_reader reader = wire_reader(metadata);
     struct wire_field field;
     struct map_node *node = map_get(&q->pollers, rpc->identity);
+    double rate = -1;
 
-    if (!node || metadata.len == 0)
-        return;
     while (wire_next(&reader, &field)) {
         if (field.number != MAX_TASKS_PER_SECOND || field.type != WIRE_BYTES)
             continue;
         const uint64_t bits = wire_find_number(field.bytes, VALUE);
-        memcpy(&CONTAINER_OF(node, struct poller, by_identity)->rate_per_second, &bits,
-               sizeof bits);
+        memcpy(&rate, &bits, sizeof rate);
+        rate = rate >= 0 ? rate : 0; /* what is no number neither */
     }
+    if (rpc->kind == TASK_ACTIVITY)
+        tq_rate_of_worker(q, rate, now_ns);
+    if (node)
+        CONTAINER_OF(node, struct poller, by_identity)->rate_per_second =
+            rate >= 0 ? rate : rate_default;
 }
 
 static int64_t rate_slot(int64_t now_ns)

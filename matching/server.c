@@ -171,6 +171,26 @@ static void out_reply(void *arg, struct mesh_addr to, enum err err, const char *
     mesh_reply(server->port, to, &answer);
 }
 
+static enum err read_config(const struct matching_server *server, struct arena *arena,
+                            struct cluster_queue *queue)
+{
+    if (!server->o.cluster)
+        return ERR_OK;
+    const enum err err = cluster_queue_read(server->o.cluster, arena, queue);
+    if (err != ERR_OK)
+        log_warn(server->o.log, "configuration of a task queue not read", F_ERR(err),
+                 F_SLICE("task_queue", queue->name));
+    return err;
+}
+
+static struct slice out_config(void *arg, struct arena *arena, struct slice namespace_id,
+                               struct slice name)
+{
+    struct cluster_queue queue = {.namespace_id = namespace_id, .name = name};
+
+    return read_config(arg, arena, &queue) == ERR_OK ? queue.data : SLICE_EMPTY;
+}
+
 /* -- requests ------------------------------------------------------------------------------- */
 
 static enum err take_poll(struct matching_server *server, const struct mesh_request *request)
@@ -276,6 +296,29 @@ static enum err take_partitions(struct matching_server *server, const struct mes
     return ERR_OK;
 }
 
+static enum err take_config_changed(struct matching_server *server,
+                                    const struct mesh_request *request, struct err_detail *detail)
+{
+    api_update_task_queue_config_request *message;
+    struct rpc_api api;
+    enum err err = rpc_api_decode(&server->arena, request->body, &api);
+
+    if (err == ERR_OK)
+        err = proto_decode(&server->arena, &api_update_task_queue_config_request__desc, api.request,
+                           &message, detail);
+    if (err != ERR_OK)
+        return err;
+    struct cluster_queue queue = {.namespace_id = api.namespace_id,
+                                  .name = slice_str(message->task_queue)};
+    err = read_config(server, &server->arena, &queue);
+    if (err != ERR_OK)
+        return ERR_UNAVAILABLE; /* it is in the store: asked again */
+    matching_config_changed(server->core, queue.namespace_id, queue.name, queue.data,
+                            now_ns(server));
+    out_reply(server, request->from, ERR_OK, NULL, SLICE_EMPTY);
+    return ERR_OK;
+}
+
 static enum err take_heartbeats(struct matching_server *server, const struct mesh_request *request,
                                 struct err_detail *detail)
 {
@@ -339,6 +382,8 @@ static void on_request(void *arg, const struct mesh_request *request)
         err = take_shutdown(server, request, &detail);
     else if (request->method == METHOD_MATCHING_LIST_PARTITIONS)
         err = take_partitions(server, request, &detail);
+    else if (request->method == METHOD_MATCHING_CONFIG_CHANGED)
+        err = take_config_changed(server, request, &detail);
     else if (request->method == METHOD_MATCHING_RECORD_HEARTBEATS)
         err = take_heartbeats(server, request, &detail);
     else if (request->method == METHOD_MATCHING_LIST_WORKERS ||
@@ -419,6 +464,7 @@ struct matching_server *matching_server_new(const struct matching_server_options
                                         .start = out_start,
                                         .pull = out_pull,
                                         .no_sticky_poller = out_no_sticky_poller,
+                                        .config = out_config,
                                         .reply = out_reply};
     const struct matching_options core = {.out = &server->out,
                                           .limits = &matching_limits_default,

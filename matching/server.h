@@ -5,6 +5,7 @@
 #ifndef GNOMON_MATCHING_SERVER_H
 #define GNOMON_MATCHING_SERVER_H
 
+#include "common/cluster/cluster.h"
 #include "common/dynconf/dynconf.h"
 #include "common/loop/loop.h"
 #include "common/mesh/follow.h"
@@ -14,6 +15,7 @@ struct matching_server;
 
 struct matching_server_options {
     const struct dynconf *dynconf;
+    struct cluster *cluster; /* NULL: nothing is set for any queue */
     struct mesh *mesh;
     struct loop *loop;
     const struct clock *clock;

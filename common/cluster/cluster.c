@@ -5,13 +5,12 @@
  * 2. `db_mutex` guards the connection; nobody waits for it with `copy_lock` held, so a lookup that
  *    hits never waits for the file.
  * 3. Every write is one transaction that also raises `metadata_version` by one. */
-#include "common/cluster/cluster.h"
+#include "common/cluster/cluster_int.h"
 
 #include "common/base/hash.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -574,6 +573,39 @@ enum err cluster_placement_swap(struct cluster *cluster, int64_t version,
     return err;
 }
 
+/* -- for the other files -------------------------------------------------------------------- */
+
+sqlite3 *cluster_lock(struct cluster *cluster)
+{
+    pthread_mutex_lock(&cluster->db_mutex);
+    return cluster->db;
+}
+
+void cluster_unlock(struct cluster *cluster)
+{
+    pthread_mutex_unlock(&cluster->db_mutex);
+}
+
+enum err cluster_sql_err(struct cluster *cluster, int code, const char *doing)
+{
+    return err_of(cluster, code, doing);
+}
+
+enum err cluster_begin(struct cluster *cluster)
+{
+    return run_sql(cluster, "BEGIN IMMEDIATE");
+}
+
+enum err cluster_end(struct cluster *cluster, enum err err)
+{
+    if (err == ERR_OK)
+        err = raise_version(cluster);
+    if (err == ERR_OK)
+        return commit(cluster);
+    roll_back(cluster);
+    return err;
+}
+
 /* -- pinned values -------------------------------------------------------------------------- */
 
 static enum err pin_in_transaction(struct cluster *cluster, sqlite3_stmt *insert,
@@ -666,6 +698,9 @@ static const char schema_sql[] =
     " info BLOB NOT NULL, config BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS placement (id INTEGER PRIMARY KEY CHECK (id = 1),"
     " leader INTEGER NOT NULL, term INTEGER NOT NULL, version INTEGER NOT NULL, map BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS task_queues (namespace_id TEXT NOT NULL, name TEXT NOT NULL,"
+    " version INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (namespace_id, name))"
+    " WITHOUT ROWID;"
     "INSERT OR IGNORE INTO meta VALUES ('metadata_version', 1);";
 
 static enum err insert_meta(struct cluster *cluster)

@@ -69,6 +69,22 @@ MUST_USE enum err cluster_placement_read(struct cluster *cluster, struct arena *
 MUST_USE enum err cluster_placement_swap(struct cluster *cluster, int64_t version,
                                          const struct cluster_placement *next);
 
+/* What operators have set for a task queue, both types: opaque bytes, written by compare-and-swap.
+ */
+enum { CLUSTER_QUEUES_MAX = 10000 /* of a namespace */, CLUSTER_QUEUE_BYTES_MAX = 1024 * 1024 };
+struct cluster_queue {
+    struct slice namespace_id, name;
+    int64_t version; /* 0: nothing was ever set */
+    struct slice data;
+};
+/* From the file, into version and data (in the arena). */
+MUST_USE enum err cluster_queue_read(struct cluster *cluster, struct arena *arena,
+                                     struct cluster_queue *queue);
+/* Write the data if the row has `next->version`. ERR_ABORTED: it has another one; ERR_BUSY: there
+ * are CLUSTER_QUEUES_MAX. */
+MUST_USE enum err cluster_queue_swap(struct cluster *cluster, const struct cluster_queue *next);
+MUST_USE enum err cluster_queues_forget(struct cluster *cluster, struct slice namespace_id);
+
 /* What can't be changed once there is data: gives the value that was recorded under `name`, which
  * is `value` if there was none. The caller refuses to run with another. */
 MUST_USE enum err cluster_pin(struct cluster *cluster, const char *name, int64_t value,

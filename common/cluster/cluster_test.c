@@ -399,3 +399,41 @@ TEST(cluster_placement_has_one_winner_per_version)
     check_i64(won, ROUNDS);
     folder_remove(&folder);
 }
+
+TEST(cluster_keeps_what_is_set_for_task_queues)
+{
+    struct folder folder;
+    struct fake_clock fake;
+    struct arena arena;
+    struct cluster_queue queue = {.namespace_id = SLICE_LIT("ns"), .name = SLICE_LIT("q")};
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    arena_init(&arena);
+    struct cluster *cluster = open_at(&folder, &fake.clock);
+    struct cluster *other = open_at(&folder, &fake.clock);
+    check_ok(cluster_queue_read(cluster, &arena, &queue));
+    check_i64(queue.version, 0);
+    queue.data = SLICE_LIT("one");
+    check_ok(cluster_queue_swap(cluster, &queue));
+    check_err(cluster_queue_swap(other, &queue), ERR_ABORTED); /* somebody was faster */
+    const int64_t before = cluster_version(other);
+    check_ok(cluster_queue_read(other, &arena, &queue));
+    check_i64(queue.version, 1);
+    check_slice(queue.data, SLICE_LIT("one"));
+    queue.data = SLICE_LIT("two");
+    check_ok(cluster_queue_swap(other, &queue));
+    check_err(cluster_queue_swap(cluster, &queue), ERR_ABORTED);
+    cluster_saw_version(other, before + 2);
+    check_i64(cluster_version(other), before + 2); /* each write raises the version */
+    check_ok(cluster_queue_read(cluster, &arena, &queue));
+    check_slice(queue.data, SLICE_LIT("two"));
+    check_ok(cluster_queues_forget(cluster, SLICE_LIT("ns")));
+    check_ok(cluster_queues_forget(cluster, SLICE_LIT("ns")));
+    check_ok(cluster_queue_read(cluster, &arena, &queue));
+    check_i64(queue.version, 0);
+    cluster_close(other);
+    cluster_close(cluster);
+    arena_release(&arena);
+    folder_remove(&folder);
+}
