@@ -286,6 +286,38 @@ void activity_task_drop(struct transition *t, struct activity *activity)
     run_activity_changed(t->run, activity);
 }
 
+static int by_scheduled_event(const void *left, const void *right)
+{
+    const struct activity *const *a = left, *const *b = right;
+
+    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
+}
+
+struct activity **activity_tasks_hold(struct transition *t, size_t *count)
+{
+    const struct map *map = &t->run->activities;
+    struct activity **held = ARENA_ARRAY(t->arena, struct activity *, map->count + 1);
+
+    *count = 0;
+    for (struct map_node *it = map_next(map, NULL); it; it = map_next(map, it)) {
+        struct activity *activity = CONTAINER_OF(it, struct activity, node);
+
+        if (activity->row_seq == 0)
+            continue;
+        activity_task_drop(t, activity);
+        held[(*count)++] = activity;
+    }
+    if (*count > 0)
+        qsort(held, *count, sizeof *held, by_scheduled_event);
+    return held;
+}
+
+void activity_tasks_offer(struct transition *t, struct activity **held, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        activity_task_add(t, held[i]);
+}
+
 void activity_end(struct transition *t, struct activity *activity)
 {
     uint8_t *id = arena_alloc(t->arena, sizeof(uint64_t));

@@ -40,6 +40,10 @@ void activity_task_add(struct transition *t, struct activity *activity);
 /* When its back-off ends and it is to be dispatched; 0: it is not backing off. */
 int64_t activity_backoff_end_ns(const struct activity *activity);
 void activity_task_drop(struct transition *t, struct activity *activity);
+/* Before the run's own priority changes, by which activities wait that have none: their tasks are
+ * dropped, as their keys are of it; arena: how many and which, for activity_tasks_offer() after. */
+struct activity **activity_tasks_hold(struct transition *t, size_t *count);
+void activity_tasks_offer(struct transition *t, struct activity **held, size_t count);
 /* The activity is over: drop its row and task, free it. */
 void activity_end(struct transition *t, struct activity *activity);
 /* Write the Started event that was held back; gives its id (0: not started, or buffered). `stamp`:

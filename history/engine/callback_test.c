@@ -340,6 +340,12 @@ TEST(test_options_change_and_only_then_are_told)
         {"in the buffer", "begin=0 poll prio=2 done:complete!INVALID poll done:complete",
          "Started WFTScheduled WFTStarted WFTFailed OptionsUpdated WFTScheduled WFTStarted "
          "WFTCompleted Completed"},
+        {"activities that wait can be had",
+         "begin=0 poll done:act=a,act=b prio=2 prio=4 apoll prio=1 adone apoll prio=5",
+         "Started WFTScheduled WFTStarted WFTCompleted ActivityScheduled ActivityScheduled "
+         "OptionsUpdated "
+         "OptionsUpdated OptionsUpdated ActivityStarted ActivityCompleted WFTScheduled "
+         "OptionsUpdated"},
         {"an override", "begin=0 auto auto noauto noauto",
          "Started WFTScheduled OptionsUpdated OptionsUpdated"},
         {"not of what has ended", "begin=0 term prio=2!NOT_FOUND",

@@ -1,6 +1,7 @@
 /* options.c - WorkflowExecutionOptionsUpdated: options that a client changes, what starts attach.
  */
 #include "history/engine/options.h"
+#include "history/engine/activity_int.h"
 
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
@@ -188,26 +189,31 @@ enum err options_check_updates(struct transition *t, const api_history_event *ev
     return err;
 }
 
-/* A task that waits for a worker waits by the priority that the run has. */
+/* Tasks that wait for a worker wait by the priority that the run has. */
 static void write_options(struct transition *t, api_history_event *event)
 {
     struct run *run = t->run;
     const api_workflow_execution_options_updated_event_attributes *a =
         engine_event_attributes(event);
     const bool waits = run->wft.row_seq != 0, sticky = run->wft.row_sticky;
-    const bool moves =
-        waits && a->priority && !slice_eq(run->priority, proto_encode(t->arena, a->priority));
+    const bool changes =
+        a->priority && !slice_eq(run->priority, proto_encode(t->arena, a->priority));
+    struct activity **held = NULL;
+    size_t held_count = 0;
 
     event->worker_may_ignore = true;
     transition_event_or_buffer(t, event);
-    if (moves)
+    if (changes)
+        held = activity_tasks_hold(t, &held_count);
+    if (changes && waits)
         wft_drop_row(t);
     if (a->versioning_override ||
         (a->unset_versioning_override && run->versioning_override.len > 0))
         t->visibility_changed = true;
     run_options_apply(run, t->arena, event, t->limits->update_callbacks);
-    if (moves)
+    if (changes && waits)
         wft_offer(t, sticky);
+    activity_tasks_offer(t, held, held_count);
     (void)run_enforce_limits(t);
 }
 

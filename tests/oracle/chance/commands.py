@@ -11,6 +11,7 @@ from lab import command, payloads, seconds
 
 TEXT = Payload(metadata={"encoding": b"json/plain"}, data=b'"text"')
 CHILD_ANSWERS = ("CHILD_WORKFLOW_EXECUTION_STARTED", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
+SHORT_CHILD_ENDS = ("CHILD_WORKFLOW_EXECUTION_TIMED_OUT", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
 SIGNAL_ANSWERS = ("EXTERNAL_WORKFLOW_EXECUTION_SIGNALED", "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED")
 CANCEL_ANSWERS = ("EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED",
                   "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED")
@@ -89,7 +90,30 @@ def child(e):
         fields["memo"] = Memo(fields={"m": TEXT})
     if rng.random() < 0.3:
         fields["workflow_run_timeout"] = seconds(500)
+    if e.world.chains and rng.random() < 0.4:
+        fields["retry_policy"] = retry_policy(rng)
     return command("start_child_workflow_execution", **fields), new
+
+
+def short_child(e):
+    """One that nobody works on."""
+    name, more = e.world.next_id("short"), {}
+    if e.world.rng.random() < 0.3:
+        more["retry_policy"] = RetryPolicy(initial_interval=seconds(0.3), maximum_attempts=2)
+    return command("start_child_workflow_execution", workflow_id=f"{e.workflow_id}-{name}",
+                   workflow_type=WorkflowType(name="child"), task_queue=TaskQueue(name=f"{e.queue}-{name}"),
+                   workflow_run_timeout=seconds(1), workflow_task_timeout=seconds(60), **more)
+
+
+def retry_policy(rng):
+    """Of a workflow."""
+    return RetryPolicy(initial_interval=seconds(0.3), backoff_coefficient=1, maximum_attempts=rng.randrange(1, 4),
+                       non_retryable_error_types=["B"] if rng.random() < 0.3 else [])
+
+
+def is_short(one):
+    """Is this the command that is followed by a run of a second?"""
+    return one.continue_as_new_workflow_execution_command_attributes.workflow_run_timeout.seconds == 1
 
 
 def target(e):
@@ -121,6 +145,8 @@ def close(e):
         return command("cancel_workflow_execution", details=payloads("gone"))
     until = e.shown.workflow_execution_info.start_time.ToNanoseconds() / 1e9 + 1.2
     time.sleep(max(0, until - time.time()))  # a run that lived less is followed after a pause
+    if e.parent is None and not e.world.cron and rng.random() < 0.25:
+        return command("continue_as_new_workflow_execution", input=payloads("short"), workflow_run_timeout=seconds(1))
     return command("continue_as_new_workflow_execution", input=payloads("next"))
 
 

@@ -4,8 +4,8 @@ import random
 from temporalio.api.common.v1 import Memo, WorkflowType
 
 from chance import steps
-from chance.commands import TEXT
-from chance.world import STARTED, Execution, World
+from chance.commands import TEXT, retry_policy
+from chance.world import SCHEDULED, STARTED, Execution, World
 from lab import payloads, seconds
 
 STEPS = 30
@@ -15,7 +15,10 @@ def play(x, seed):
     rng = random.Random(seed)
     world = World(x, rng)
     world.short_tasks = rng.random() < 0.15
-    world.updates = not world.short_tasks and rng.random() < 0.5  # and resets, but no sticky queues
+    world.updates = not world.short_tasks and rng.random() < 0.5  # and resets
+    world.operators = rng.random() < 0.5
+    world.chains = rng.random() < 0.4  # runs are retried
+    world.cron = rng.random() < 0.15
     root = Execution(world, "r")
     fields = dict(workflow_id=root.workflow_id, input=payloads("in"))
     fields["workflow_task_timeout"] = seconds(5 if world.short_tasks else 60)
@@ -23,9 +26,16 @@ def play(x, seed):
         fields["memo"] = Memo(fields={"m": TEXT})
     if rng.random() < 0.3:
         fields["workflow_run_timeout"] = seconds(1000)
+    if rng.random() < 0.2:
+        fields["workflow_execution_timeout"] = seconds(2000)
+    if world.chains:
+        fields["retry_policy"] = retry_policy(rng)
+    if world.cron:
+        fields["cron_schedule"] = "@every 1s"
     with root.at() as lab:
         lab.start(workflow_type=WorkflowType(name="root"), **fields)
         root.run_id = lab.run_id
+    root.until(lambda e: e.task == SCHEDULED, "the first task")
     world.executions.append(root)
     for n in range(rng.randrange(STEPS // 2, STEPS)):
         opened = world.opened()

@@ -7,7 +7,7 @@ from temporalio.api.enums.v1 import QueryResultType, WorkflowTaskFailedCause
 from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
-from chance import commands
+from chance import commands, operations
 from chance.world import NO_TASK, SCHEDULED, STARTED, attributes, type_name
 from kit import updates
 from lab import command, payloads, seconds
@@ -38,6 +38,9 @@ def settle(e):
     e.look()
     if not e.is_open:
         closed(e)
+    elif e.short_run:
+        e.until(lambda o: not o.is_open, "the time-out of a run")
+        closed(e)
 
 
 def closed(e):
@@ -52,7 +55,9 @@ def closed(e):
             child.until(lambda c: c.shown.workflow_extended_info.cancel_requested, "the cancellation of a child")
     if next_run:
         e.follow(next_run)
-        e.look()
+        e.until(lambda o: o.task == SCHEDULED or not o.is_open, "the first task of the next run")
+        if e.short_run:
+            settle(e)
     elif e.parent and e.parent.look().is_open and e.parent.run_id == e.parent_run:
         run_ids = e.runs + [e.run_id]
         e.parent.until(lambda p: all(c.run_id not in run_ids for c in p.shown.pending_children), "the news of a child")
@@ -103,6 +108,9 @@ def complete(e, x):
         one, new = commands.child(e)
         e_commands.append(one)
         answers = commands.CHILD_ANSWERS
+    elif draw < 0.14 and len(e.suffix) < 3:
+        e_commands.append(commands.short_child(e))
+        answers = commands.SHORT_CHILD_ENDS
     elif draw < 0.20:
         e_commands.append(commands.signal_external(e))
         answers = commands.SIGNAL_ANSWERS
@@ -115,7 +123,7 @@ def complete(e, x):
     elif draw < 0.40 and not e.asked and not e.accepted and not messages:
         e_commands.append(commands.close(e))
     more, force = {}, rng.random() < 0.3
-    if rng.random() < 0.25 and not force and not answers and not e.world.updates:
+    if rng.random() < 0.25 and not force and not answers:
         await_sticky(e, x)
         more["sticky_attributes"] = StickyExecutionAttributes(
             worker_task_queue=TaskQueue(name=e.queue + "-sticky", kind=2, normal_name=e.queue),
@@ -136,11 +144,15 @@ def complete(e, x):
                 new.until(lambda c: c.task == SCHEDULED, "the first task of a child")
         for other in e.world.executions:
             other.look()
+    if done is not None and e_commands:
+        e.sticky = "sticky_attributes" in more
+        e.short_run = commands.is_short(e_commands[-1])
     settle(e)
 
 
 def fail(e, x):
     e.fails += 1
+    e.sticky = False
     cause = e.world.rng.choice(["UNSPECIFIED", "NON_DETERMINISTIC_ERROR", "WORKFLOW_WORKER_UNHANDLED_FAILURE"])
     x.fail_task(e.token, cause=WorkflowTaskFailedCause.Value("WORKFLOW_TASK_FAILED_CAUSE_" + cause),
                 failure=commands.application(e.world.rng))
@@ -149,6 +161,7 @@ def fail(e, x):
 
 def task_times_out(e, x):
     e.fails += 1
+    e.sticky = False
     attempt = e.shown.pending_workflow_task.attempt
     e.until(lambda o: not o.is_open or o.task == NO_TASK or o.shown.pending_workflow_task.attempt > attempt or
             o.task == SCHEDULED, "a workflow task's time-out")
@@ -213,7 +226,9 @@ def fail_activity(e, x):
     pending = next(a for a in e.activities if a.activity_id == activity_id)
     x.fail_activity(e.held.pop(activity_id), commands.application(rng, rng.random() < 0.2))
     e.look()
-    if any(a.activity_id == activity_id and a.attempt > pending.attempt for a in e.activities):
+    if any(a.activity_id == activity_id and a.paused for a in e.activities):
+        operations.failed_while_paused(e, x, activity_id)
+    elif any(a.activity_id == activity_id and a.attempt > pending.attempt for a in e.activities):
         hold(e, x, activity_id)  # it is retried soon
 
 
@@ -249,7 +264,11 @@ def terminate(e, x):
 def query(e, x):
     """Of a workflow between tasks: the worker answers it at once."""
     asking = x.behind(x.query)
-    task = x.poll(label="query task", timeout=8)
+    if e.sticky:
+        task, e.sticky_poll = e.sticky_poll.result(timeout=15), None
+        await_sticky(e, x)
+    else:
+        task = x.poll(label="query task", timeout=8)
     if task is not None and task.task_token:
         x.show("query", task.query)
         x.call("RespondQueryTaskCompleted", api.RespondQueryTaskCompletedRequest(
@@ -278,8 +297,14 @@ def reset(e, x):
         namespace="default", workflow_execution=x.execution(), reason="chance", workflow_task_finish_event_id=to,
         request_id=str(uuid.uuid4()), **more), show=True)
     if answer is not None:
+        base, children = e.run_id, e.open_children()
         e.follow(answer.run_id)
         e.look()
+        pending = {c.run_id for c in e.shown.pending_children}
+        for child in children:
+            if child.parent_run == base and child.run_id in pending:
+                child.parent_run = e.run_id
+        e.accepted = e.open_updates()
 
 
 def start_again(e, x):
@@ -324,13 +349,15 @@ def possible(e):
     if e.world.updates and e.parent is None:
         if len(e.asked) < 3 and e.count("WORKFLOW_TASK_COMPLETED") and e.fails == 0:
             found += [ask_update] * 4
-        if e.count("WORKFLOW_TASK_COMPLETED") and not e.asked and not e.accepted and not e.open_children():
+        if e.count("WORKFLOW_TASK_COMPLETED") and not e.asked and not e.sticky:
             found += [reset]
     if any(e.waiting(a) for a in e.activities):
         found += [poll_activity] * 4
     if e.held:
         found += [complete_activity] * 3 + [fail_activity] * 2 + [cancel_activity, heartbeat, heartbeat]
-    if e.task == NO_TASK and e.count("WORKFLOW_TASK_COMPLETED") and not e.sticky_before() and \
-            e.sticky_poll is None:
+    if e.task == NO_TASK and e.count("WORKFLOW_TASK_COMPLETED") and (
+            e.sticky and e.sticky_poll is not None or not e.sticky_before() and e.sticky_poll is None):
         found += [query]
+    if e.world.operators:
+        found += operations.possible(e)
     return found

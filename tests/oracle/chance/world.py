@@ -10,6 +10,7 @@ from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWork
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
+TASK_ENDS = ("WORKFLOW_TASK_COMPLETED", "WORKFLOW_TASK_FAILED", "WORKFLOW_TASK_TIMED_OUT")
 NO_TASK, SCHEDULED, STARTED = "none", "scheduled", "started"
 WAIT_S = 30
 
@@ -35,6 +36,7 @@ class Execution:
         self.held = {}  # activity id -> the task in the worker's hands
         self.children = 0
         self.sticky_poll = None  # of a worker that waits for its own tasks
+        self.sticky = self.short_run = False  # its tasks go to the sticky queue; the run times out soon
         self.asked = {}  # update id -> the call that waits for it
         self.accepted = []  # updates that are not completed
         self.runs = []
@@ -92,6 +94,16 @@ class Execution:
                 timers.remove(attributes(event).timer_id)
         return timers
 
+    def open_updates(self):
+        """Accepted and not completed."""
+        found = []
+        for event in self.events:
+            if type_name(event) == "WORKFLOW_EXECUTION_UPDATE_ACCEPTED":
+                found.append(attributes(event).protocol_instance_id)
+            elif type_name(event) == "WORKFLOW_EXECUTION_UPDATE_COMPLETED":
+                found.remove(attributes(event).meta.update_id)
+        return found
+
     def scheduled_id(self, activity_id):
         return next(e.event_id for e in reversed(self.events) if type_name(e) == "ACTIVITY_TASK_SCHEDULED" and
                     attributes(e).activity_id == activity_id)
@@ -105,6 +117,8 @@ class Execution:
         if self.shown.pending_workflow_task.attempt > 1:
             return None
         for event in reversed(self.events):
+            if type_name(event) in TASK_ENDS:  # the task that is shown is of an update, and not written
+                return self.sticky
             if type_name(event) == "WORKFLOW_TASK_SCHEDULED":
                 queue = attributes(event).task_queue
                 return queue.name if queue.kind == 2 else None
@@ -138,6 +152,7 @@ class Execution:
         """Go on with another run of the chain."""
         self.runs.append(self.run_id)
         self.run_id, self.token, self.fails, self.held, self.accepted = run_id, None, 0, {}, []
+        self.sticky = False
 
 
 class World:
