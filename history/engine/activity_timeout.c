@@ -141,10 +141,12 @@ void engine_fire_activities(struct transition *t)
             /* an earlier one of this round may have closed it, or begun another attempt */
             if (!activity || activity->attempt != due[i].attempt || backoff_end != (pass == 1))
                 continue;
-            if (backoff_end)
+            if (backoff_end) {
                 activity_task_add(t, activity);
-            else
+                t->uncounted = true;
+            } else {
                 closed |= time_out(t, activity, due[i].timeout_type);
+            }
         }
     }
     if (closed)

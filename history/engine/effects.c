@@ -222,7 +222,11 @@ static enum err apply_signal(struct transition *t, const struct rpc_effect *effe
             SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND);
         return ERR_OK;
     }
+    const int64_t before = t->run->signal_count;
     const enum err err = run_signal(t, request, source_of(t, effect));
+
+    if (t->run->signal_count != before) /* Spec: forgetting its request id is a step of its own */
+        t->run->state_transition_count++;
     if (err == ERR_NOT_FOUND)
         refuse(
             outcome,

@@ -132,7 +132,8 @@ struct transition {
     bool visibility_changed;  /* started, closed, or an attribute that List shows */
     struct callback_change *callbacks; /* callbacks that are to be delivered, or are no more */
     size_t callback_count, callback_cap;
-    bool attached; /* the first request id was attached to the run */
+    bool uncounted; /* no state transition where no event is written: Spec, Describe */
+    bool attached;   /* the first request id was attached to the run */
     bool closed;
     bool paused;        /* or unpaused: the current run's row shows that too */
     struct slice reply; /* the encoded API response */

@@ -290,6 +290,7 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
         /* A worker that fails again and again is left to its time-out. */
         if (before.attempt > 1 && ctx.cause != WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) {
             t->reply_err = err;
+            t->uncounted = true;
             return ERR_OK;
         }
         fail_task(t, &ctx, request);

@@ -516,5 +516,6 @@ enum err engine_reset_sticky(struct transition *t)
         wft_offer(t, false);
     }
     wft_clear_sticky(run);
+    t->uncounted = true;
     return ERR_OK;
 }

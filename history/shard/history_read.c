@@ -1,5 +1,6 @@
 /* history_read.c - GetWorkflowExecutionHistory: pages, the close event, and long polls; and pages
- * from the end.
+ * from the end. Raw histories (frontend.sendRawWorkflowHistory) have a blob for each batch of
+ * events that were written together; pages of them count batches.
  *
  * A page token names (run, next id, end) and never an owner. The token of a poll response ends
  * with the task's Started event and carries the events that are not written. */
@@ -20,6 +21,7 @@ struct get_history {
     bool has_token;
     int64_t next, end; /* of the token */
     bool running, is_poll;
+    bool raw;
     struct slice extra; /* events that follow the last one of the last page */
     int64_t seq;
     struct slice token; /* in reverse: the request's */
@@ -137,6 +139,49 @@ static void answer_page(struct history_shard *shard, struct hs_request *req,
     hs_release(shard, req, seq);
 }
 
+/* GetWorkflowExecutionHistoryResponse: raw_history = 2 { encoding_type = 1, data = 2 }. */
+static void put_blob(struct buf *out, struct slice events)
+{
+    enum { RAW_HISTORY = 2, ENCODING_TYPE = 1, DATA = 2 };
+    struct buf blob;
+
+    if (events.len == 0)
+        return;
+    buf_init(&blob, 0);
+    wire_put_varint(&blob, ENCODING_TYPE, ENCODING_TYPE_PROTO3);
+    wire_put_bytes(&blob, DATA, events);
+    must(buf_ok(&blob));
+    wire_put_bytes(out, RAW_HISTORY, buf_slice(&blob));
+    buf_release(&blob);
+}
+
+/* The batches, and `extra` as one more, with an empty history. */
+static void answer_raw(struct history_shard *shard, struct hs_request *req,
+                       const struct hs_events *events, struct slice extra, struct slice token)
+{
+    const struct get_history *get = req->extra;
+    struct hs_reply *reply = hs_add_reply(req, req->from, ERR_OK);
+    struct buf out;
+
+    must(events->part_count <= 1);
+    buf_init(&out, 0);
+    wire_put_bytes(&out, 1, SLICE_EMPTY);
+    for (uint32_t i = 0; i < events->batch_count; i++) {
+        const size_t from = events->batch_starts[i];
+        const size_t to =
+            i + 1 < events->batch_count ? events->batch_starts[i + 1] : events->parts[0].len;
+
+        put_blob(&out, slice_of(events->parts[0].ptr + from, to - from));
+    }
+    put_blob(&out, extra);
+    if (token.len)
+        wire_put_bytes(&out, 3, token);
+    must(buf_ok(&out));
+    reply->parts[reply->count++] = arena_copy(&req->arena, buf_slice(&out));
+    buf_release(&out);
+    hs_release(shard, req, get->seq);
+}
+
 static void answer_empty(struct history_shard *shard, struct hs_request *req,
                          struct hs_entry *entry, bool with_token)
 {
@@ -160,6 +205,8 @@ static void close_event_read(struct history_shard *shard, struct hs_request *req
 
     if (err != ERR_OK)
         hs_answer(shard, req, err, SLICE_EMPTY, get->seq);
+    else if (get->raw)
+        answer_raw(shard, req, events, SLICE_EMPTY, SLICE_EMPTY);
     else
         answer_page(shard, req, events->parts, events->part_count, SLICE_EMPTY, get->seq);
 }
@@ -168,7 +215,7 @@ static void page_read(struct history_shard *shard, struct hs_request *req, enum 
                       struct hs_events *events)
 {
     const struct get_history *get = req->extra;
-    struct slice parts[COUNT_OF(events->parts) + 1], token = SLICE_EMPTY;
+    struct slice parts[COUNT_OF(events->parts) + 1], token = SLICE_EMPTY, extra = SLICE_EMPTY;
     uint32_t count = 0;
 
     if (err != ERR_OK) {
@@ -180,11 +227,17 @@ static void page_read(struct history_shard *shard, struct hs_request *req, enum 
     if (events->next < events->to)
         token = hs_history_token(&req->arena, req->run_id, events->next, events->to, get->running,
                                  get->is_poll ? get->extra : SLICE_EMPTY, get->is_poll);
-    else if (get->extra.len)
-        parts[count++] = get->extra;
+    else
+        extra = get->extra;
     if (events->next >= events->to && !get->is_poll && get->wait && get->running)
         token = hs_history_token(&req->arena, req->run_id, events->to, events->to, true,
                                  SLICE_EMPTY, false);
+    if (get->raw) {
+        answer_raw(shard, req, events, extra, token);
+        return;
+    }
+    if (extra.len)
+        parts[count++] = extra;
     answer_page(shard, req, parts, count, token, get->seq);
 }
 
@@ -225,11 +278,13 @@ static void read_page(struct history_shard *shard, struct hs_request *req, struc
         get->extra = from < to && to == entry->run->next_event_id
                          ? transient_events(shard, req, entry)
                          : SLICE_EMPTY;
-    hs_events_read(
-        shard, req, entry,
-        &(struct hs_events){
-            .from = from, .to = to, .events_max = (uint32_t)page, .bytes_max = HS_PAGE_BYTES_MAX},
-        page_read);
+    hs_events_read(shard, req, entry,
+                   &(struct hs_events){.from = from,
+                                       .to = to,
+                                       .events_max = get->raw ? UINT32_MAX : (uint32_t)page,
+                                       .bytes_max = HS_PAGE_BYTES_MAX,
+                                       .batches_max = get->raw ? (uint32_t)page : 0},
+                   page_read);
 }
 
 /* -- waiting -------------------------------------------------------------------------------- */
@@ -372,11 +427,14 @@ static void step_close_event(struct history_shard *shard, struct hs_request *req
         return;
     }
     get->seq = entry->seq;
-    hs_events_read(
-        shard, req, entry,
-        &(struct hs_events){
-            .from = next - 1, .to = next, .events_max = 1, .bytes_max = HS_PAGE_BYTES_MAX},
-        close_event_read);
+    hs_events_read(shard, req, entry,
+                   &(struct hs_events){.from = next - 1,
+                                       .to = next,
+                                       .events_max = UINT32_MAX,
+                                       .bytes_max = SIZE_MAX, /* one batch, or one event */
+                                       .batches_max = get->raw ? 1 : 0,
+                                       .whole_batch = get->raw},
+                   close_event_read);
 }
 
 static void step_all_events(struct history_shard *shard, struct hs_request *req,
@@ -417,6 +475,8 @@ static void step_get_history(struct history_shard *shard, struct hs_request *req
         get->close_only =
             get->request->history_event_filter_type == HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
         get->wait = get->request->wait_new_event;
+        get->raw = dynconf_bool(shard->options.dynconf, DYNCONF_FRONTEND_RAW_HISTORY,
+                                req->api.namespace_name);
         if (get->request->next_page_token.len) {
             const struct slice token =
                 slice_of(get->request->next_page_token.data, get->request->next_page_token.len);

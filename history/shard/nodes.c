@@ -10,6 +10,17 @@
 
 /* -- cutting events out of batches ---------------------------------------------------------- */
 
+/* The events that follow are of another batch than the last ones. false: there is no room. */
+static bool begin_batch(struct hs_events *events, const struct buf *out)
+{
+    if (events->batches_max == 0)
+        return true;
+    if (events->batch_count >= events->batches_max)
+        return false;
+    events->batch_starts[events->batch_count++] = out->len;
+    return true;
+}
+
 /* Append the events of one batch that are wanted. Gives false when the page is full, or the batch
  * is malformed (*err). Ids are dense, so that counting tells them. */
 static bool take_events(struct hs_events *events, int64_t first_event_id, struct slice batch,
@@ -18,7 +29,10 @@ static bool take_events(struct hs_events *events, int64_t first_event_id, struct
     struct wire_reader reader = wire_reader(batch);
     struct wire_field field;
     int64_t id = first_event_id;
+    bool begun = false;
 
+    if (events->whole_batch && events->next == events->from && id < events->next)
+        events->next = events->from = id;
     for (; wire_next(&reader, &field); id++) {
         if (id < events->next)
             continue;
@@ -26,8 +40,9 @@ static bool take_events(struct hs_events *events, int64_t first_event_id, struct
             return false;
         const bool full = events->next - events->from >= events->events_max ||
                           (events->bytes && events->bytes + field.raw.len > events->bytes_max);
-        if (full || id != events->next)
+        if (full || id != events->next || (!begun && !begin_batch(events, out)))
             return false;
+        begun = true;
         buf_append_slice(out, field.raw);
         events->bytes += field.raw.len;
         events->next++;
@@ -219,7 +234,9 @@ void hs_events_read(struct history_shard *shard, struct hs_request *req, struct 
 
     events.next = events.from;
     events.part_count = 0;
+    events.batch_count = 0;
     events.bytes = 0;
+    must(events.batches_max <= COUNT_OF(events.batch_starts));
     if (events.from >= events.to || events.from >= in_memory) {
         struct buf bytes;
 

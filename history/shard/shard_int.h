@@ -408,14 +408,20 @@ void hs_offers_release(struct history_shard *shard);
 /* -- history (history_read.c, nodes.c) ------------------------------------------------------ */
 
 /* Events [from, to) of a run, as repeated field 1 of History: at most `events_max` and, but for
- * the first one, `bytes_max`. `done` is called with the entry's run id still known but the entry
+ * the first one, `bytes_max`. With `batches_max`, what was written together is told apart, and
+ * at most so many of these batches come; `whole_batch`: `from` becomes the first event of its
+ * batch. `done` is called with the entry's run id still known but the entry
  * maybe gone; at once when the events are in memory. */
 struct hs_events {
     int64_t from, to;
     uint32_t events_max;
     size_t bytes_max;
+    uint32_t batches_max; /* at most HS_PAGE_EVENTS_MAX; 0: all the same */
+    bool whole_batch;
     /* out */
-    struct slice parts[3];
+    struct slice parts[3];                   /* one, where batches are told apart */
+    size_t batch_starts[HS_PAGE_EVENTS_MAX]; /* where each begins in it */
+    uint32_t batch_count;
     uint32_t part_count;
     size_t bytes;
     int64_t next; /* the first event that is not in the parts */
