@@ -16,6 +16,7 @@
 #include "common/mesh/mesh.h"
 #include "common/metrics/metrics.h"
 #include "common/proto/errdetail.h"
+#include "common/proto/search_attributes.h"
 #include "common/proto/wire.h"
 #include "common/rpc/rpc.h"
 
@@ -46,6 +47,7 @@ struct frontend {
     atomic_int_fast64_t warned_ns; /* when a warning about a size was last logged, monotonic */
     struct quotas *quotas;         /* NULL: everybody is let in */
     struct cluster *cluster;
+    struct search_registry search; /* of the cluster */
     struct mesh *mesh;
     struct fe_loop loops[FE_LOOPS_MAX];
     size_t loop_count;

@@ -60,6 +60,7 @@ static void make_frontend(struct process *p)
                                     .log = &s->log,
                                     .metrics = s->metrics,
                                     .cluster = s->cluster,
+                                    .search = {cluster_search_type, s->cluster},
                                     .mesh = s->mesh,
                                     .loop_count = (size_t)s->config.frontend_threads};
     const struct quotas_options quotas = {

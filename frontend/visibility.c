@@ -2,12 +2,24 @@
  *
  * The page token is the order key of the last execution shown: no shard numbers, no offsets, so
  * that it survives a change of shards. */
+#include "common/visibility/parse.h"
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
 #include <stdlib.h>
 
-enum { PAGE_MAX = 1000, ORDER_KEY_BYTES = 32 };
+enum { PAGE_MAX = 1000, ORDER_KEY_BYTES = 32, GROUPS_MAX = 10000, QUERY_MAX = 64 * 1024 };
+
+#define LIST_OPEN(filter)                                                                          \
+    TEMPORAL__API__WORKFLOWSERVICE__V1__LIST_OPEN_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##filter
+#define LIST_CLOSED(filter)                                                                        \
+    TEMPORAL__API__WORKFLOWSERVICE__V1__LIST_CLOSED_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##filter
+
+struct group {
+    api_count_workflow_executions_response_aggregation_group *group;
+    struct slice key; /* the bytes of its value */
+    int64_t rank;     /* of a status: its number */
+};
 
 struct fan_out {
     struct fe_call *fc;
@@ -19,7 +31,9 @@ struct fan_out {
     int64_t total;
     struct rpc_list_item *items; /* of all shards */
     uint32_t count, cap;
-    bool more; /* a shard has rows beyond its page */
+    bool more;            /* a shard has rows beyond its page */
+    struct group *groups; /* of a count */
+    uint32_t group_count, group_cap;
 };
 
 struct shard_call {
@@ -57,11 +71,28 @@ static void reply_list(struct fan_out *fan)
     fe_reply(fc, message);
 }
 
+/* Groups of one value, whichever shard they come from, in the order of `rank`. */
+static int by_rank(const void *a, const void *b)
+{
+    const struct group *left = a, *right = b;
+
+    if (left->rank != right->rank)
+        return left->rank < right->rank ? -1 : 1;
+    return slice_cmp(left->key, right->key);
+}
+
 static void reply_count(struct fan_out *fan)
 {
+    typedef api_count_workflow_executions_response_aggregation_group group_type;
     api_count_workflow_executions_response response = API_COUNT_WORKFLOW_EXECUTIONS_RESPONSE_INIT;
 
     response.count = fan->total;
+    if (fan->group_count) {
+        qsort(fan->groups, fan->group_count, sizeof fan->groups[0], by_rank);
+        response.groups = ARENA_ARRAY(fan->fc->arena, group_type *, fan->group_count);
+        for (uint32_t i = 0; i < fan->group_count; i++)
+            response.groups[response.n_groups++] = fan->groups[i].group;
+    }
     fe_reply_message(fan->fc, &response);
 }
 
@@ -96,15 +127,52 @@ static enum err take_items(struct fan_out *fan, struct slice body)
     return ERR_OK;
 }
 
+/* A status is shown as "Running" with its quotes. */
+static int64_t rank_of(struct slice shown)
+{
+    int64_t status;
+
+    if (shown.len > 2 && shown.ptr[0] == '"' &&
+        vis_status_parse(slice_of(shown.ptr + 1, shown.len - 2), &status))
+        return status;
+    return shown.len ? INT64_MAX : -1;
+}
+
+static void take_group(struct fan_out *fan,
+                       api_count_workflow_executions_response_aggregation_group *from)
+{
+    const api_payload *value = from->n_group_values ? from->group_values[0] : NULL;
+    const struct slice key = value ? slice_of(value->data.data, value->data.len) : SLICE_EMPTY;
+
+    for (uint32_t i = 0; i < fan->group_count; i++)
+        if (slice_eq(fan->groups[i].key, key)) {
+            fan->groups[i].group->count += from->count;
+            return;
+        }
+    if (fan->group_count == fan->group_cap) {
+        struct group *old = fan->groups;
+
+        fan->group_cap = fan->group_cap ? fan->group_cap * 2 : 16;
+        fan->groups = ARENA_ARRAY(fan->fc->arena, struct group, fan->group_cap);
+        if (fan->group_count)
+            memcpy(fan->groups, old, fan->group_count * sizeof *old);
+    }
+    fan->groups[fan->group_count++] = (struct group){from, key, rank_of(key)};
+}
+
 static enum err take_count(struct fan_out *fan, struct slice body)
 {
+    struct arena *arena = fan->fc->arena;
     api_count_workflow_executions_response *counted;
-    const enum err err = proto_decode(fan->fc->arena, &api_count_workflow_executions_response__desc,
-                                      body, &counted, NULL);
+    const enum err err = proto_decode(arena, &api_count_workflow_executions_response__desc,
+                                      arena_copy(arena, body), &counted, NULL);
 
-    if (err == ERR_OK)
-        fan->total += counted->count;
-    return err;
+    if (err != ERR_OK)
+        return err;
+    fan->total += counted->count;
+    for (size_t i = 0; i < counted->n_groups && fan->group_count < GROUPS_MAX; i++)
+        take_group(fan, counted->groups[i]);
+    return ERR_OK;
 }
 
 static void shard_answered(void *arg, enum err err, const struct err_detail *detail,
@@ -166,40 +234,187 @@ static enum err ask_all(struct fe_call *fc, enum mesh_method method, const struc
     return ERR_OK;
 }
 
-static enum err refuse_query(struct fe_call *fc, const char *query)
+/* -- what is asked for ---------------------------------------------------------------------- */
+
+static bool type_of_own(void *arg, struct slice name, enum vis_type *type)
 {
-    if (query[0] == '\0')
-        return ERR_OK;
-    return err_fail(&fc->detail, ERR_INVALID,
-                    "invalid query: filters are not supported by this server yet: %.200s", query);
+    struct fe_call *fc = arg;
+    const char *own = search_custom_type(fc->ns->config, name);
+
+    for (int i = VIS_TEXT; own && i <= VIS_KEYWORD_LIST; i++)
+        if (strcmp(vis_type_name((enum vis_type)i), own) == 0) {
+            *type = (enum vis_type)i;
+            return true;
+        }
+    return false;
+}
+
+/* The filter as shards get it. */
+static enum err parse_query(struct fe_call *fc, const char *text, bool counting, struct slice *out)
+{
+    const struct vis_custom own = {type_of_own, fc};
+    struct vis_query query;
+    struct buf body;
+    const enum err err = vis_parse(fc->arena, slice_str(text), &own, &query, &fc->detail);
+
+    if (err != ERR_OK)
+        return err;
+    if (query.group_count && !counting)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "invalid query: operation is not supported: 'GROUP BY' clause");
+    buf_init(&body, MESH_BODY_MAX / 2);
+    vis_query_encode(&query, &body);
+    const bool fits = buf_ok(&body);
+    if (fits)
+        *out = arena_copy(fc->arena, buf_slice(&body));
+    buf_release(&body);
+    return fits ? ERR_OK : err_fail(&fc->detail, ERR_INVALID, "invalid query: too long");
+}
+
+static enum err list_page(struct fe_call *fc, const char *query, int32_t page_size,
+                          struct slice after)
+{
+    struct rpc_list list = {.namespace_id = slice_str(fc->ns->id), .after = after};
+    const size_t wanted = fe_limit(fc, DYNCONF_FRONTEND_VISIBILITY_PAGE);
+    const uint32_t most = wanted > 0 && wanted < PAGE_MAX ? (uint32_t)wanted : PAGE_MAX;
+
+    if (after.len != 0 && after.len != ORDER_KEY_BYTES)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
+    list.page_size = page_size > 0 && (uint32_t)page_size <= most ? (uint32_t)page_size : most;
+    const enum err err = parse_query(fc, query, false, &list.query);
+    return err == ERR_OK ? ask_all(fc, METHOD_HISTORY_LIST_WORKFLOWS, &list, false) : err;
 }
 
 enum err fe_list_workflows(struct fe_call *fc)
 {
     const api_list_workflow_executions_request *req = fc->request;
-    const struct slice after = slice_of(req->next_page_token.data, req->next_page_token.len);
-    const enum err err = refuse_query(fc, req->query);
 
-    if (err != ERR_OK)
-        return err;
-    if (after.len != 0 && after.len != ORDER_KEY_BYTES)
-        return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
-    const size_t wanted = fe_limit(fc, DYNCONF_FRONTEND_VISIBILITY_PAGE);
-    const uint32_t most = wanted > 0 && wanted < PAGE_MAX ? (uint32_t)wanted : PAGE_MAX;
-    const bool sized = req->page_size > 0 && (uint32_t)req->page_size <= most;
-    const struct rpc_list list = {.namespace_id = slice_str(fc->ns->id),
-                                  .page_size = sized ? (uint32_t)req->page_size : most,
-                                  .after = after};
-    return ask_all(fc, METHOD_HISTORY_LIST_WORKFLOWS, &list, false);
+    return list_page(fc, req->query, req->page_size,
+                     slice_of(req->next_page_token.data, req->next_page_token.len));
+}
+
+enum err fe_scan_workflows(struct fe_call *fc)
+{
+    const api_scan_workflow_executions_request *req = fc->request;
+
+    return list_page(fc, req->query, req->page_size,
+                     slice_of(req->next_page_token.data, req->next_page_token.len));
 }
 
 enum err fe_count_workflows(struct fe_call *fc)
 {
     const api_count_workflow_executions_request *req = fc->request;
-    const enum err err = refuse_query(fc, req->query);
-    const struct rpc_list list = {.namespace_id = slice_str(fc->ns->id)};
+    struct rpc_list list = {.namespace_id = slice_str(fc->ns->id)};
+    const enum err err = parse_query(fc, req->query, true, &list.query);
 
-    if (err != ERR_OK)
+    return err == ERR_OK ? ask_all(fc, METHOD_HISTORY_COUNT_WORKFLOWS, &list, true) : err;
+}
+
+/* -- lists with fixed filters --------------------------------------------------------------- */
+
+static int64_t ns_of(const pb_timestamp *at)
+{
+    int64_t ns;
+
+    if (__builtin_mul_overflow(at->seconds, (int64_t)1000000000, &ns) ||
+        __builtin_add_overflow(ns, (int64_t)at->nanos, &ns))
+        return at->seconds < 0 ? -INT64_MAX : INT64_MAX;
+    return ns;
+}
+
+static enum err add_times(struct fe_call *fc, const api_start_time_filter *filter, const char *name,
+                          struct buf *query)
+{
+    const pb_timestamp *from = filter ? filter->earliest_time : NULL;
+    const pb_timestamp *to = filter ? filter->latest_time : NULL;
+
+    if (from && to && ns_of(from) > ns_of(to))
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "EarliestTime in StartTimeFilter should not be larger than LatestTime.");
+    if (from)
+        buf_printf(query, " AND %s >= %lld", name, (long long)ns_of(from));
+    if (to)
+        buf_printf(query, " AND %s <= %lld", name, (long long)ns_of(to));
+    return ERR_OK;
+}
+
+static void add_equal(struct buf *query, const char *name, const char *value)
+{
+    buf_printf(query, " AND %s = '", name);
+    for (const char *c = value; *c; c++) {
+        if (*c == '\'' || *c == '\\')
+            buf_append(query, "\\", 1);
+        buf_append(query, c, 1);
+    }
+    buf_append(query, "'", 1);
+}
+
+/* Ends `query`. */
+static enum err list_filtered(struct fe_call *fc, struct buf *query, int32_t page_size,
+                              ProtobufCBinaryData after)
+{
+    const char *text = arena_str(fc->arena, buf_slice(query));
+    const bool fits = buf_ok(query);
+
+    buf_release(query);
+    if (!fits)
+        return err_fail(&fc->detail, ERR_INVALID, "invalid query: too long");
+    return list_page(fc, text, page_size, slice_of(after.data, after.len));
+}
+
+enum err fe_list_open(struct fe_call *fc)
+{
+    const api_list_open_workflow_executions_request *req = fc->request;
+    struct buf query;
+
+    buf_init(&query, QUERY_MAX);
+    buf_printf(&query, "ExecutionStatus = 'Running'");
+    const enum err err = add_times(fc, req->start_time_filter, "StartTime", &query);
+    if (err != ERR_OK) {
+        buf_release(&query);
         return err;
-    return ask_all(fc, METHOD_HISTORY_COUNT_WORKFLOWS, &list, true);
+    }
+    if (req->filters_case == LIST_OPEN(EXECUTION_FILTER))
+        add_equal(&query, "WorkflowId", req->execution_filter->workflow_id);
+    else if (req->filters_case == LIST_OPEN(TYPE_FILTER))
+        add_equal(&query, "WorkflowType", req->type_filter->name);
+    return list_filtered(fc, &query, req->maximum_page_size, req->next_page_token);
+}
+
+enum err fe_list_closed(struct fe_call *fc)
+{
+    const api_list_closed_workflow_executions_request *req = fc->request;
+    struct buf query;
+
+    buf_init(&query, QUERY_MAX);
+    buf_printf(&query, "ExecutionStatus != 'Running'");
+    enum err err = add_times(fc, req->start_time_filter, "CloseTime", &query);
+    if (err == ERR_OK && req->filters_case == LIST_CLOSED(STATUS_FILTER)) {
+        const int status = (int)req->status_filter->status;
+
+        if (status == WORKFLOW_EXECUTION_STATUS_UNSPECIFIED ||
+            status == WORKFLOW_EXECUTION_STATUS_RUNNING)
+            err = err_fail(&fc->detail, ERR_INVALID,
+                           "StatusFilter must be specified and must be not Running.");
+        else
+            buf_printf(&query, " AND ExecutionStatus = %d", status);
+    }
+    if (err != ERR_OK) {
+        buf_release(&query);
+        return err;
+    }
+    if (req->filters_case == LIST_CLOSED(EXECUTION_FILTER))
+        add_equal(&query, "WorkflowId", req->execution_filter->workflow_id);
+    else if (req->filters_case == LIST_CLOSED(TYPE_FILTER))
+        add_equal(&query, "WorkflowType", req->type_filter->name);
+    return list_filtered(fc, &query, req->maximum_page_size, req->next_page_token);
+}
+
+enum err fe_list_archived(struct fe_call *fc)
+{
+    const api_list_archived_workflow_executions_request *req = fc->request;
+
+    if (req->page_size > PAGE_MAX)
+        return err_fail(&fc->detail, ERR_INVALID, "PageSize is larger than allowed %d.", PAGE_MAX);
+    return err_fail(&fc->detail, ERR_INVALID, "Cluster is not configured for visibility archival.");
 }

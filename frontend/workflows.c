@@ -73,9 +73,9 @@ static enum err check_search_attributes(struct fe_call *fc,
                                         const api_start_workflow_execution_request *req)
 {
     const size_t count = fe_limit(fc, DYNCONF_FRONTEND_SEARCH_ATTRIBUTES);
-    const char *fault =
-        search_attributes_fault(fc->arena, slice_str(req->namespace_), req->search_attributes,
-                                count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
+    const char *fault = search_attributes_fault(fc->arena, &fc->fe->search,
+                                                slice_str(req->namespace_), req->search_attributes,
+                                                count > UINT32_MAX ? UINT32_MAX : (uint32_t)count);
 
     if (!fault)
         fault = search_attributes_size_fault(fc->arena, req->search_attributes,

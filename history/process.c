@@ -307,7 +307,9 @@ enum err history_process_open(const struct history_process_options *options,
     process->options = *options;
     process->service = options->service;
     process->namespaces = (struct history_namespaces){
-        .engine = {.id_of = namespace_id_of, .arg = options->service->cluster},
+        .engine = {.id_of = namespace_id_of,
+                   .arg = options->service->cluster,
+                   .search = {cluster_search_type, options->service->cluster}},
         .retention_of = retention_of,
     };
     process->slot_count = (uint32_t)options->service->config.history_shards;

@@ -8,6 +8,7 @@
 #include "common/cluster/cluster_int.h"
 
 #include "common/base/hash.h"
+#include "common/proto/search_attributes.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -392,6 +393,17 @@ enum err cluster_namespace_by_name(struct cluster *cluster, struct slice name,
                                    const struct namespace_info **out)
 {
     return look_up(cluster, name, false, out);
+}
+
+const char *cluster_search_type(void *cluster, struct slice namespace_name, const char *name)
+{
+    const struct namespace_info *ns;
+
+    if (cluster_namespace_by_name(cluster, namespace_name, &ns) != ERR_OK)
+        return NULL;
+    const char *type = search_custom_type(ns->config, slice_str(name));
+    cluster_namespace_unref(ns);
+    return type;
 }
 
 enum err cluster_namespace_by_id(struct cluster *cluster, struct slice id,

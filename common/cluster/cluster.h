@@ -1,5 +1,5 @@
-/* cluster.h - the cluster store: namespaces and the assignment map (later: search attributes,
- * endpoints). Small, rarely written, shared by all processes: one SQLite file in WAL mode, each
+/* cluster.h - the cluster store: namespaces, their search attributes with them, and the
+ * assignment map. Small, rarely written, shared by all processes: one SQLite file in WAL mode, each
  * write a compare-and-swap on the row's version; `metadata_version` counts all writes.
  *
  * Reads come from a copy in memory. It is refreshed when an envelope carries a higher metadata
@@ -38,6 +38,10 @@ MUST_USE enum err cluster_namespace_by_name(struct cluster *cluster, struct slic
 MUST_USE enum err cluster_namespace_by_id(struct cluster *cluster, struct slice id,
                                           const struct namespace_info **out);
 void cluster_namespace_unref(const struct namespace_info *ns);
+
+/* The type ("Keyword") of a search attribute that the namespace has of its own, static; NULL: there
+ * is none. As a search_registry wants it: `cluster` is a struct cluster. */
+const char *cluster_search_type(void *cluster, struct slice namespace_name, const char *name);
 
 /* All namespaces in order of name, after `after` (empty: from the start), at most `limit`. */
 typedef bool (*cluster_visit_fn)(void *arg, const struct namespace_info *ns);

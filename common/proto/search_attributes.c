@@ -1,6 +1,8 @@
 /* search_attributes.c - see search_attributes.h. Spec: the reference's validator and its tables. */
 #include "common/proto/search_attributes.h"
 
+#include "common/proto/wire.h"
+
 /* Set by the server alone. */
 static const char *const system_names[] = {
     "WorkflowId",
@@ -44,8 +46,6 @@ static const struct predefined {
     {"TemporalReportedProblems", "KeywordList"},
 };
 
-/* The reference's limits of a namespace: limits of a value, of all, and of their number. */
-
 static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -87,13 +87,57 @@ static const char *value_fault(struct arena *arena, const char *name, const char
                         shown);
 }
 
-const char *search_attributes_unknown(struct arena *arena, struct slice namespace_name,
+/* The type that a field of the configuration is of. */
+static const char *type_of_field(const char *field)
+{
+    static const char *const types[] = {"KeywordList", "Keyword", "Text",    "Int",
+                                        "Double",      "Bool",    "Datetime"};
+
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        const size_t len = strlen(types[i]);
+
+        if (strncmp(field, types[i], len) == 0 && field[len] != '\0' &&
+            strspn(field + len, "0123456789") == strlen(field + len))
+            return types[i];
+    }
+    return NULL;
+}
+
+const char *search_custom_type(struct slice config, struct slice name)
+{
+    const char *type = NULL;
+    api_namespace_config *decoded;
+    struct arena arena;
+
+    arena_init(&arena);
+    if (config.len &&
+        proto_decode(&arena, &api_namespace_config__desc, config, &decoded, NULL) == ERR_OK)
+        for (size_t i = 0; !type && i < decoded->n_custom_search_attribute_aliases; i++)
+            if (slice_eq(slice_str(decoded->custom_search_attribute_aliases[i]->value), name))
+                type = type_of_field(decoded->custom_search_attribute_aliases[i]->key);
+    arena_release(&arena);
+    return type;
+}
+
+/* Predefined, or the namespace's own. */
+static const char *type_of(const struct search_registry *custom, struct slice namespace_name,
+                           const char *name)
+{
+    const char *type = search_attribute_type(name);
+
+    return type || !custom || !custom->type_of ? type
+                                               : custom->type_of(custom->arg, namespace_name, name);
+}
+
+const char *search_attributes_unknown(struct arena *arena, const struct search_registry *custom,
+                                      struct slice namespace_name,
                                       const api_search_attributes *attributes)
 {
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
 
-        if (!search_attribute_type(name) && !is_one_of(name, system_names, COUNT_OF(system_names)))
+        if (!is_one_of(name, system_names, COUNT_OF(system_names)) &&
+            !type_of(custom, namespace_name, name))
             return arena_printf(
                 arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
                 SLICE_ARG(namespace_name), name);
@@ -101,10 +145,11 @@ const char *search_attributes_unknown(struct arena *arena, struct slice namespac
     return NULL;
 }
 
-const char *search_attributes_fault(struct arena *arena, struct slice namespace_name,
+const char *search_attributes_fault(struct arena *arena, const struct search_registry *custom,
+                                    struct slice namespace_name,
                                     const api_search_attributes *attributes, uint32_t count_max)
 {
-    const char *fault = search_attributes_unknown(arena, namespace_name, attributes);
+    const char *fault = search_attributes_unknown(arena, custom, namespace_name, attributes);
 
     if (fault)
         return fault;
@@ -113,11 +158,12 @@ const char *search_attributes_fault(struct arena *arena, struct slice namespace_
                             attributes->n_indexed_fields, count_max);
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
-        const char *type = search_attribute_type(name);
 
         if (is_one_of(name, system_names, COUNT_OF(system_names)))
             return arena_printf(arena, "%s attribute can't be set in SearchAttributes", name);
-        must(type != NULL);
+        const char *type = type_of(custom, namespace_name, name);
+        if (!type) /* gone since */
+            continue;
         fault = value_fault(arena, name, type, attributes->indexed_fields[i]->value);
         if (fault)
             return fault;

@@ -212,11 +212,12 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
         fault = check_cron(t, s);
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
-    fault = search_attributes_unknown(t->arena, s->namespace_name, s->in->search_attributes);
+    fault = search_attributes_unknown(t->arena, transition_search(t), s->namespace_name,
+                                      s->in->search_attributes);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, "%s", fault);
-    fault = search_attributes_fault(t->arena, s->namespace_name, s->in->search_attributes,
-                                    t->limits->search_attributes_max);
+    fault = search_attributes_fault(t->arena, transition_search(t), s->namespace_name,
+                                    s->in->search_attributes, t->limits->search_attributes_max);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
                            "invalid SearchAttributes on StartChildWorkflowCommand: %s. "

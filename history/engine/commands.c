@@ -241,8 +241,9 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
     if (in->search_attributes->n_indexed_fields == 0)
         return command_bad(t, ctx, bad,
                            "IndexedFields is not set on UpsertWorkflowSearchAttributesCommand.");
-    const char *fault = search_attributes_fault(
-        t->arena, t->run->namespace_name, in->search_attributes, t->limits->search_attributes_max);
+    const char *fault =
+        search_attributes_fault(t->arena, transition_search(t), t->run->namespace_name,
+                                in->search_attributes, t->limits->search_attributes_max);
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
     if (fields_bytes(in->search_attributes) > t->limits->blob_bytes_max)

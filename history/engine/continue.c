@@ -119,11 +119,12 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
         fault = "ContinueAsNew with UseCompatibleVersion cannot run on different task queue.";
     if (fault)
         return command_bad(t, ctx, bad, "%s", fault);
-    fault = search_attributes_unknown(t->arena, t->run->namespace_name, c->in->search_attributes);
+    fault = search_attributes_unknown(t->arena, transition_search(t), t->run->namespace_name,
+                                      c->in->search_attributes);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES, "%s", fault);
-    fault = search_attributes_fault(t->arena, t->run->namespace_name, c->in->search_attributes,
-                                    t->limits->search_attributes_max);
+    fault = search_attributes_fault(t->arena, transition_search(t), t->run->namespace_name,
+                                    c->in->search_attributes, t->limits->search_attributes_max);
     if (fault)
         return command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES,
                            "invalid SearchAttributes on ContinueAsNewWorkflowExecutionCommand: "

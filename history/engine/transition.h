@@ -10,6 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/dynconf/dynconf.h"
+#include "common/proto/search_attributes.h"
 #include "common/rpc/effect.h"
 #include "common/rpc/rpc.h"
 #include "history/engine/run.h"
@@ -67,6 +68,7 @@ struct engine_namespaces {
     /* The id (text form) in `arena`. ERR_NOT_FOUND. */
     enum err (*id_of)(void *arg, struct slice name, struct arena *arena, struct slice *id);
     void *arg;
+    struct search_registry search; /* their search attributes */
 };
 
 /* A task that became dispatchable (row to be written, then offered) or ceased to be. */
@@ -163,6 +165,12 @@ struct transition {
     bool started_rides;      /* only a workflow task's Started was recorded: exempt from waiting
                                 (design section 5, release rule) */
 };
+
+/* The search attributes that namespaces have of their own; NULL: none. */
+static inline const struct search_registry *transition_search(const struct transition *t)
+{
+    return t->namespaces ? &t->namespaces->search : NULL;
+}
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena);
 void transition_release(struct transition *t); /* the heap buffer */

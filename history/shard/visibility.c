@@ -5,6 +5,7 @@
 #include "history/shard/shard_int.h"
 
 #include "common/proto/wire.h"
+#include "common/visibility/query.h"
 
 #include <stdlib.h>
 
@@ -121,6 +122,15 @@ static void list_done(struct history_shard *shard, struct hs_job *arg, enum err 
     hs_answer(shard, req, err, reply, 0);
 }
 
+/* No filter but the one that every list has. */
+static bool is_plain(struct arena *arena, struct slice query)
+{
+    struct vis_query decoded;
+
+    return vis_query_decode(arena, query, &decoded) == ERR_OK && decoded.group_count == 0 &&
+           (!decoded.where || vis_is_default_division(decoded.where));
+}
+
 static void start(struct history_shard *shard, struct hs_request *req, bool counting)
 {
     struct rpc_list list;
@@ -131,6 +141,12 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
         !uuid_parse(list.namespace_id, namespace_id) ||
         (list.after.len != 0 && list.after.len != ORDER_LEN)) {
         hs_answer(shard, req, err_fail(&req->detail, ERR_INVALID, "malformed list request"),
+                  SLICE_EMPTY, 0);
+        return;
+    }
+    if (!is_plain(&req->arena, list.query)) {
+        hs_answer(shard, req,
+                  err_fail(&req->detail, ERR_UNIMPLEMENTED, "filters are not evaluated here"),
                   SLICE_EMPTY, 0);
         return;
     }
