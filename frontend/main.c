@@ -85,15 +85,43 @@ static void make_frontend(struct process *p)
     grpc_reflection_register(p->router);
 }
 
+enum {
+    KEEPALIVE_ZERO_TIME_MS = 2 * 60 * 60 * 1000,
+    KEEPALIVE_ZERO_TIMEOUT_MS = 20 * 1000,
+    KEEPALIVE_ZERO_MIN_TIME_MS = 5 * 60 * 1000,
+};
+
+/* Spec: as grpc-go takes them: 0 is `zero_ms`; -1 is never. */
+static int64_t keepalive_ms(const struct process *p, enum dynconf_key key, int64_t zero_ms)
+{
+    const int64_t ms = dynconf_duration(p->service.dynconf, key, SLICE_EMPTY) / NS_PER_MS;
+
+    return ms <= 0 ? zero_ms : ms;
+}
+
 static enum err listen_on(struct process *p, struct err_detail *detail)
 {
-    const struct grpc_server_options options = {.address = p->service.config.bind_ip,
-                                                .port = (uint16_t)p->service.config.frontend_port,
-                                                .loops = p->loops,
-                                                .loop_count = p->frontend.loop_count,
-                                                .router = p->router,
-                                                .clock = p->service.clock,
-                                                .log = &p->service.log};
+    const int64_t ping_after_ms =
+        keepalive_ms(p, DYNCONF_FRONTEND_KEEPALIVE_TIME, KEEPALIVE_ZERO_TIME_MS);
+    const struct grpc_server_options options = {
+        .address = p->service.config.bind_ip,
+        .port = (uint16_t)p->service.config.frontend_port,
+        .loops = p->loops,
+        .loop_count = p->frontend.loop_count,
+        .router = p->router,
+        .clock = p->service.clock,
+        .log = &p->service.log,
+        .keepalive_idle_ms = ping_after_ms < 1000 ? 1000 : ping_after_ms,
+        .keepalive_timeout_ms =
+            keepalive_ms(p, DYNCONF_FRONTEND_KEEPALIVE_TIMEOUT, KEEPALIVE_ZERO_TIMEOUT_MS),
+        .connection_idle_ms = keepalive_ms(p, DYNCONF_FRONTEND_KEEPALIVE_IDLE, -1),
+        .connection_age_ms = keepalive_ms(p, DYNCONF_FRONTEND_KEEPALIVE_AGE, -1),
+        .connection_grace_ms = keepalive_ms(p, DYNCONF_FRONTEND_KEEPALIVE_GRACE, -1),
+        .ping_interval_min_ms =
+            keepalive_ms(p, DYNCONF_FRONTEND_KEEPALIVE_MIN_TIME, KEEPALIVE_ZERO_MIN_TIME_MS),
+        .idle_pings_refused =
+            !dynconf_bool(p->service.dynconf, DYNCONF_FRONTEND_KEEPALIVE_IDLE_PINGS, SLICE_EMPTY),
+    };
 
     return grpc_server_open(&options, &p->server, detail);
 }

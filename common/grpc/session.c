@@ -7,6 +7,7 @@ enum {
     STREAM_WINDOW_BYTES = 1024 * 1024,
     CONNECTION_WINDOW_BYTES = 8 * 1024 * 1024,
     OUTBOUND_ACKS_MAX = 1000,
+    IDLE_PING_INTERVAL_MS = 2 * 60 * 60 * 1000,
 };
 
 static const uint8_t drain_ping[8] = {'g', 'n', 'o', 'm', 'o', 'n', 'g', 'o'};
@@ -58,6 +59,34 @@ static void goaway(struct grpc_session *session)
         session->failed = true;
 }
 
+/* Spec: grpc-go's enforcement policy. */
+static void on_ping(struct grpc_session *session)
+{
+    const struct grpc_session_options *options = &session->options;
+    const int64_t now_ms = clock_mono_ms(options->clock), before_ms = session->pinged_ms;
+    const bool idle = options->idle_pings_refused && session->call_count == 0;
+    static const char reason[] = "too_many_pings";
+
+    if (options->ping_interval_min_ms <= 0)
+        return;
+    session->pinged_ms = now_ms;
+    if (session->pings_forgiven) {
+        session->pings_forgiven = false;
+        session->ping_strikes = 0;
+        return;
+    }
+    if (before_ms == 0 ||
+        now_ms - before_ms >= (idle ? IDLE_PING_INTERVAL_MS : options->ping_interval_min_ms))
+        return;
+    if (++session->ping_strikes <= GRPC_PING_STRIKES_MAX)
+        return;
+    if (nghttp2_submit_goaway(session->h2, NGHTTP2_FLAG_NONE,
+                              nghttp2_session_get_last_proc_stream_id(session->h2),
+                              NGHTTP2_ENHANCE_YOUR_CALM, unconst(reason), sizeof reason - 1) != 0 ||
+        nghttp2_session_terminate_session(session->h2, NGHTTP2_ENHANCE_YOUR_CALM) != 0)
+        session->failed = true;
+}
+
 static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *arg)
 {
     struct grpc_session *session = arg;
@@ -66,6 +95,8 @@ static int on_frame_recv(nghttp2_session *h2, const nghttp2_frame *frame, void *
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && session->draining &&
             memcmp(frame->ping.opaque_data, drain_ping, sizeof drain_ping) == 0)
             goaway(session);
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            on_ping(session);
         return 0;
     }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
@@ -112,6 +143,8 @@ static int on_frame_send(nghttp2_session *h2, const nghttp2_frame *frame, void *
 {
     struct grpc_session *session = arg;
 
+    if (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)
+        session->pings_forgiven = true;
     if (frame->hd.type == NGHTTP2_HEADERS && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
         nghttp2_session_get_stream_remote_close(h2, frame->hd.stream_id) == 0 &&
         nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR) !=

@@ -18,6 +18,10 @@ struct grpc_session_options {
     struct loop *loop;                /* what calls carry as call->loop */
     uint32_t streams_max;             /* open streams, at least 1 */
     size_t message_bytes_max;         /* a request, also after decompression */
+    /* How often a client may ping: more than GRPC_PING_STRIKES_MAX times too soon, with nothing
+     * sent to it meanwhile, and it gets GOAWAY "too_many_pings". 0: as often as it likes. */
+    int64_t ping_interval_min_ms;
+    bool idle_pings_refused; /* with no call open: every two hours at most */
     /* There is something for grpc_session_send(). May be called often, also from handlers. */
     void (*wants_write)(void *arg);
     void *arg;
@@ -31,6 +35,7 @@ enum {
     GRPC_UNREAD_BYTES_MAX = 32 * 1024 * 1024,        /* of replies that the peer doesn't take */
     GRPC_STREAM_PENDING_BYTES_MAX = 4 * 1024 * 1024, /* of one stream's unsent messages */
     GRPC_REQUEST_TIMEOUT_MS = 60 * 1000,             /* for a request to arrive whole */
+    GRPC_PING_STRIKES_MAX = 2,                       /* pings that came too soon */
     GRPC_REPLY_TIMEOUT_MS = 300 * 1000,              /* for a large reply to be taken */
 };
 

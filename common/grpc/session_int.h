@@ -33,6 +33,9 @@ struct grpc_session {
     bool failed;  /* the connection is beyond use */
     bool closing; /* inside grpc_session_free() */
     bool draining, goaway_sent;
+    int64_t pinged_ms; /* when the client last did; 0: never */
+    uint32_t ping_strikes;
+    bool pings_forgiven; /* something was sent since */
 };
 
 enum call_state { CALL_HEADERS = 1, CALL_BODY, CALL_HANDLED, CALL_ANSWERED };

@@ -677,6 +677,79 @@ TEST(test_session_tells_what_became_of_an_answer)
     check_i64(pair.sent[GRPC_NOT_SENT], 2);
 }
 
+/* ---- pings ---- */
+
+enum { PING_EVERY_MS = 10000 };
+
+static void replace_session(struct pair *pair, bool idle_pings_refused)
+{
+    const struct grpc_session_options options = {.router = pair->router,
+                                                 .clock = &pair->clock.clock,
+                                                 .streams_max = HELD_MAX,
+                                                 .message_bytes_max = MESSAGE_MAX,
+                                                 .ping_interval_min_ms = PING_EVERY_MS,
+                                                 .idle_pings_refused = idle_pings_refused,
+                                                 .wants_write = wants_write,
+                                                 .arg = pair};
+
+    grpc_session_free(pair->session);
+    pair->session = grpc_session_new(&options);
+    pump(pair);
+}
+
+static void ping(struct pair *pair, int64_t after_ms)
+{
+    static const uint8_t frame[] = {0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8};
+
+    pair->clock.now_ns += after_ms * NS_PER_MS;
+    check_ok(grpc_session_recv(pair->session, slice_of(frame, sizeof frame)));
+    pump(pair);
+}
+
+TEST(test_session_sends_away_who_pings_too_often)
+{
+    struct pair pair;
+
+    pair_open(&pair);
+    replace_session(&pair, false);
+    for (int i = 0; i < 5; i++)
+        ping(&pair, PING_EVERY_MS);
+    ping(&pair, PING_EVERY_MS - 1);
+    ping(&pair, PING_EVERY_MS - 1);
+    check(!grpc_client_got_goaway(pair.client));
+    const struct got got =
+        call(&pair, (struct grpc_client_request){.path = "/t.S/Echo", .message = SLICE_LIT("x")});
+    check_reply(&got, GRPC_STATUS_OK, "");
+    ping(&pair, 1); /* an answer was sent since the last one: all is forgiven */
+    ping(&pair, 1);
+    ping(&pair, 1);
+    check(!grpc_client_got_goaway(pair.client) && !grpc_session_is_done(pair.session));
+    ping(&pair, 1);
+    check(grpc_client_got_goaway(pair.client) && grpc_session_is_done(pair.session));
+    pair_close(&pair);
+}
+
+TEST(test_session_may_refuse_pings_without_calls)
+{
+    struct pair pair;
+    struct got got;
+
+    pair_open(&pair);
+    replace_session(&pair, true);
+    start(&pair, (struct grpc_client_request){.path = "/t.S/Hold"}, &got);
+    pump(&pair);
+    for (int i = 0; i < 5; i++)
+        ping(&pair, PING_EVERY_MS); /* a call is open */
+    grpc_call_reply(pair.held[0], SLICE_LIT("done"));
+    pump(&pair);
+    for (int i = 0; i < 3; i++)
+        ping(&pair, PING_EVERY_MS); /* the first one is forgiven */
+    check(!grpc_session_is_done(pair.session));
+    ping(&pair, PING_EVERY_MS);
+    check(grpc_client_got_goaway(pair.client) && grpc_session_is_done(pair.session));
+    pair_close(&pair);
+}
+
 TEST(test_session_drains_without_losing_a_call)
 {
     struct got got, late;

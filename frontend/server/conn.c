@@ -305,6 +305,8 @@ static struct grpc_session *new_session(struct conn *conn)
         .loop = conn->on->loop,
         .streams_max = options->streams_max,
         .message_bytes_max = options->message_bytes_max,
+        .ping_interval_min_ms = options->ping_interval_min_ms,
+        .idle_pings_refused = options->idle_pings_refused,
         .wants_write = queue_flush,
         .arg = conn,
     };

@@ -193,6 +193,7 @@ static void set_defaults(struct grpc_server_options *options)
     set_default(&options->connection_idle_ms, 120 * 1000);
     set_default(&options->connection_age_ms, 300 * 1000);
     set_default(&options->connection_grace_ms, 70 * 1000);
+    set_default(&options->ping_interval_min_ms, 10 * 1000);
     set_default(&options->slow_peer_ms, 30 * 1000);
 }
 

@@ -36,6 +36,8 @@ struct grpc_server_options {
     int64_t connection_idle_ms;   /* GOAWAY when no stream was open for [120 s]; -1: never */
     int64_t connection_age_ms;    /* GOAWAY after, give or take 10 % [300 s]; -1: never */
     int64_t connection_grace_ms;  /* then close what is still open after [70 s] */
+    int64_t ping_interval_min_ms; /* GOAWAY to a client that pings more often than every [10 s] */
+    bool idle_pings_refused;      /* and to one that pings with no call open */
     int64_t slow_peer_ms;         /* close a peer that takes no byte for [30 s] */
 };
 

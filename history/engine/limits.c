@@ -60,6 +60,7 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     NS(callback_retry_initial_ns, CALLBACK_RETRY_INITIAL);
     NS(callback_retry_max_ns, CALLBACK_RETRY_MAX);
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
+    SIZE(transaction_bytes_max, SYSTEM_TRANSACTION_SIZE);
     SIZE(state_bytes_max, LIMIT_MUTABLE_STATE_SIZE_ERROR);
     SIZE(state_bytes_warn, LIMIT_MUTABLE_STATE_SIZE_WARN);
     I64(history_events_warn, LIMIT_HISTORY_COUNT_WARN);

@@ -51,6 +51,7 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(search_attribute_bytes_max);
     SAME(search_attributes_bytes_max);
     SAME(run_interval_min_ns);
+    SAME(transaction_bytes_max);
     SAME(id_reuse_interval_ns);
 }
 

@@ -21,6 +21,7 @@ const struct engine_limits engine_limits_default = {
     .sticky_poller_ns = 10 * NS_PER_S,
     .wft_heartbeat_timeout_ns = 1800 * NS_PER_S,
     .wft_retry_backoff_after_attempt = 3,
+    .transaction_bytes_max = 4 * 1024 * 1024,
     .state_bytes_max = 8 * 1024 * 1024,
     .state_bytes_warn = 1024 * 1024,
     .history_events_warn = 10240,

@@ -41,6 +41,7 @@ struct engine_limits {
     size_t state_bytes_warn;                 /* 1 MiB: limit.mutableStateSize.warn */
     int64_t history_events_warn, history_bytes_warn; /* 10240, 10 MiB: limit.history*.warn */
     size_t state_bytes_max;                          /* 8 MiB: limit.mutableStateSize.error */
+    size_t transaction_bytes_max;                    /* 4 MiB: system.transactionSizeLimit */
     uint32_t buffered_events_max;                    /* 100: history.maximumBufferedEventsBatch */
     size_t buffered_bytes_max; /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
     int64_t task_timeout_ns;   /* 10 s: history.defaultWorkflowTaskTimeout */

@@ -256,6 +256,43 @@ static enum err carry_out(struct transition *t, struct command_context *ctx,
     return ERR_OK;
 }
 
+/* Spec: of an answer that takes the run past a limit nothing is carried out. */
+static void take_back(struct transition *t,
+                      const api_respond_workflow_task_completed_request *request,
+                      const struct run_mark *mark)
+{
+    t->started = NULL;
+    if (request->n_messages > 0)
+        return;
+    run_return_to(t, mark);
+    t->wft_completed = false;
+}
+
+static bool ends_for_limit(struct transition *t,
+                           const api_respond_workflow_task_completed_request *request,
+                           const struct run_mark *mark)
+{
+    const size_t bytes = t->events.len, bytes_max = t->limits->transaction_bytes_max;
+    const char *past_limit = run_past_limits(t, 0);
+
+    if (!past_limit)
+        past_limit = run_past_state_limit(t, run_bytes(t->run));
+    if (past_limit) {
+        take_back(t, request, mark);
+        (void)run_end_for_limit(t, past_limit);
+        return true;
+    }
+    if (!run_is_open(t->run) || bytes <= bytes_max)
+        return false;
+    take_back(t, request, mark);
+    t->reply_err =
+        err_fail(t->detail, ERR_INVALID, "transaction size of %zu bytes exceeds limit of %zu bytes",
+                 bytes, bytes_max);
+    run_terminate(t, "Transaction size exceeds limit.",
+                  engine_payloads_of_text(t->arena, t->detail->text), ENGINE_IDENTITY, 0, NULL);
+    return true;
+}
+
 enum err
 engine_respond_workflow_task_completed(struct transition *t, const struct task_token *token,
                                        api_respond_workflow_task_completed_request *request)
@@ -300,18 +337,8 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
     }
     next_task(t, request, err != ERR_OK, heartbeat ? before.original_scheduled_ns : 0,
               before.start_id);
-    const char *past_limit = run_past_limits(t, 0);
-    if (!past_limit)
-        past_limit = run_past_state_limit(t, run_bytes(run));
-    if (past_limit) {
-        t->started = NULL;
-        if (request->n_messages == 0) { /* Spec: nothing of the answer is carried out */
-            run_return_to(t, mark);
-            t->wft_completed = false;
-        }
-        (void)run_end_for_limit(t, past_limit);
+    if (ends_for_limit(t, request, mark))
         return ERR_OK;
-    }
     completed_reply(t, before.start_id, slice_str(request->identity));
     return ERR_OK;
 }

@@ -555,3 +555,20 @@ def test_an_answer_that_makes_a_state_too_large_is_not_carried_out(limited):
         assert terminated_by(space, workflow_id) == why.text
     finally:
         limited.apply(limited.entries)
+
+
+def test_an_answer_with_too_many_bytes_ends_the_workflow(limited):
+    space = limited.namespace()
+    limited.apply({**limited.entries, "system.transactionSizeLimit": 50_000})
+    try:
+        workflow_id, task = begun(space)
+        space.complete(task, *[activity(n, input=payloads(20_000)) for n in range(2)])
+        signal(space, workflow_id)
+        why = refused(space.complete, space.poll(), *[activity(n, input=payloads(20_000)) for n in range(2, 5)])
+        assert why.code == "INVALID_ARGUMENT"
+        assert why.text.startswith("transaction size of 6") and why.text.endswith(" bytes exceeds limit of 50000 bytes")
+        assert terminated_by(space, workflow_id) == "Transaction size exceeds limit."
+        last = space.events(workflow_id)[-1].workflow_execution_terminated_event_attributes
+        assert json.loads(last.details.payloads[0].data) == why.text
+    finally:
+        limited.apply(limited.entries)
