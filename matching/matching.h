@@ -14,7 +14,7 @@
 #include "common/dynconf/dynconf.h"
 #include "common/log/log.h"
 #include "common/metrics/metrics.h"
-#include "common/rpc/rpc.h"
+#include "common/rpc/task_counts.h"
 
 struct matching;
 
@@ -103,9 +103,26 @@ bool matching_drained(const struct matching *m); /* nothing in doubt any more */
 int64_t matching_next_due_ns(const struct matching *m); /* INT64_MAX: never */
 void matching_run_due(struct matching *m, int64_t now_ns);
 
+/* What history's rows say of the queues of a name, by kind; where nothing is known the window
+ * counts, which has all unless the queue is behind. */
+struct matching_backlogs {
+    bool known[TASK_ACTIVITY + 1];
+    struct rpc_task_counts counts[TASK_ACTIVITY + 1];
+};
+
 /* Answer a DescribeTaskQueue request (struct rpc_api) with the encoded response. */
 MUST_USE enum err matching_describe(struct matching *m, struct arena *arena,
-                                    const struct rpc_api *api, int64_t now_ns, struct slice *out,
-                                    struct err_detail *detail);
+                                    const struct rpc_api *api,
+                                    const struct matching_backlogs *backlogs, int64_t now_ns,
+                                    struct slice *out, struct err_detail *detail);
+/* Of which queues must rows be counted before it can be answered? Those whose backlog is asked for
+ * and is more than the window has. Slices are in the arena or in `api`. */
+struct matching_wanted {
+    struct slice namespace_id, name;
+    bool kinds[TASK_ACTIVITY + 1];
+};
+MUST_USE enum err matching_describe_wants(struct matching *m, struct arena *arena,
+                                          const struct rpc_api *api, int64_t now_ns,
+                                          struct matching_wanted *out, struct err_detail *detail);
 
 #endif

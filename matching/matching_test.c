@@ -674,7 +674,7 @@ static api_describe_task_queue_response *describe(struct world *w, struct arena 
     request->task_queue = &queue;
     const struct rpc_api api = {.namespace_id = SLICE_LIT(NS),
                                 .request = proto_encode(arena, request)};
-    check_ok(matching_describe(w->core, arena, &api, now(w), &bytes, &detail));
+    check_ok(matching_describe(w->core, arena, &api, NULL, now(w), &bytes, &detail));
     check_ok(
         proto_decode(arena, &api_describe_task_queue_response__desc, bytes, &response, &detail));
     must(response != NULL);

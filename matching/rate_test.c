@@ -253,7 +253,7 @@ TEST(rate_of_the_store_goes_before_that_of_a_poll)
     request.report_config = request.report_stats = true;
     const struct rpc_api api = {.namespace_id = SLICE_LIT("ns"),
                                 .request = proto_encode(&w.arena, &request)};
-    check_ok(matching_describe(w.core, &w.arena, &api, w.clock.now_ns, &body, &detail));
+    check_ok(matching_describe(w.core, &w.arena, &api, NULL, w.clock.now_ns, &body, &detail));
     check_ok(
         proto_decode(&w.arena, &api_describe_task_queue_response__desc, body, &response, &detail));
     check(response->effective_rate_limit->requests_per_second == 1.0f);

@@ -4,6 +4,7 @@
 #include "api.h"
 #include "common/base/rng.h"
 #include "common/proto/wire.h"
+#include "matching/counting.h"
 #include "matching/worker_registry.h"
 
 #include <limits.h>
@@ -23,6 +24,7 @@ struct matching_server {
     struct loop_msg turn_end;
     struct loop_timer timer, drain_timer, workers_timer;
     struct worker_registry *workers;
+    struct counting counting;
     int64_t armed_ns; /* INT64_MAX: the timer stands still */
     loop_fn drained;
     void *drained_arg;
@@ -235,19 +237,69 @@ static enum err take_look_again(struct matching_server *server)
     return ERR_OK;
 }
 
-static enum err take_describe(struct matching_server *server, const struct mesh_request *request,
-                              struct err_detail *detail)
+/* A description that waits for rows to be counted. */
+struct to_describe {
+    struct matching_server *server;
+    struct mesh_addr from;
+    size_t body_len;
+    uint8_t body[];
+};
+
+static enum err describe(struct matching_server *server, struct mesh_addr from, struct slice body,
+                         const struct matching_backlogs *backlogs, struct err_detail *detail)
 {
     struct rpc_api api;
     struct slice response;
+    enum err err = rpc_api_decode(&server->arena, body, &api);
+
+    if (err == ERR_OK)
+        err = matching_describe(server->core, &server->arena, &api, backlogs, now_ns(server),
+                                &response, detail);
+    if (err == ERR_OK)
+        out_reply(server, from, ERR_OK, NULL, response);
+    return err;
+}
+
+static void on_backlogs(void *arg, enum err err, const struct matching_backlogs *backlogs)
+{
+    struct to_describe *waiting = arg;
+    struct matching_server *server = waiting->server;
+    struct err_detail detail = {0};
+
+    arena_reset(&server->arena);
+    if (err == ERR_OK)
+        err = describe(server, waiting->from, slice_of(waiting->body, waiting->body_len), backlogs,
+                       &detail);
+    if (err != ERR_OK)
+        out_reply(server, waiting->from, err, detail.text[0] ? detail.text : NULL, SLICE_EMPTY);
+    free(waiting);
+    touch(server);
+}
+
+static enum err take_describe(struct matching_server *server, const struct mesh_request *request,
+                              struct err_detail *detail)
+{
+    struct matching_wanted wanted;
+    struct rpc_api api;
     enum err err = rpc_api_decode(&server->arena, request->body, &api);
 
     if (err == ERR_OK)
-        err = matching_describe(server->core, &server->arena, &api, now_ns(server), &response,
-                                detail);
+        err = matching_describe_wants(server->core, &server->arena, &api, now_ns(server), &wanted,
+                                      detail);
+    if (err != ERR_OK)
+        return err;
+    struct to_describe *waiting = calloc(1, sizeof *waiting + request->body.len);
+    must(waiting != NULL);
+    waiting->server = server;
+    waiting->from = request->from;
+    waiting->body_len = request->body.len;
+    if (request->body.len)
+        memcpy(waiting->body, request->body.ptr, request->body.len);
+    err = counting_begin(&server->counting, &wanted, on_backlogs, waiting);
     if (err == ERR_OK)
-        out_reply(server, request->from, ERR_OK, NULL, response);
-    return err;
+        return ERR_OK;
+    free(waiting);
+    return err == ERR_STALE ? describe(server, request->from, request->body, NULL, detail) : err;
 }
 
 static enum err take_shutdown(struct matching_server *server, const struct mesh_request *request,
@@ -485,6 +537,7 @@ struct matching_server *matching_server_new(const struct matching_server_options
                                            .placed = on_placed,
                                            .arg = server};
     server->port = mesh_port_new(options->mesh, options->loop, &handlers);
+    counting_init(&server->counting, server->port, options->history_shards);
     server->follow = (struct mesh_follow){.mesh = options->mesh,
                                           .port = server->port,
                                           .count = MATCHING_SHARDS,
@@ -519,6 +572,7 @@ void matching_server_free(struct matching_server *server)
     if (!server)
         return;
     mesh_port_free(server->port);
+    counting_release(&server->counting);
     loop_timer_stop(server->o.loop, &server->timer);
     loop_timer_stop(server->o.loop, &server->drain_timer);
     loop_timer_stop(server->o.loop, &server->workers_timer);

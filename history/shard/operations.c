@@ -214,6 +214,7 @@ static const struct hs_operation operations[] = {
     {.name = "RecordActivityTaskStarted"}, /* the same call, for an activity or ... */
     {.name = "QueryTaskStarted"},          /* ... for a query: see hs_operation_of_task() */
     BODY(PULL_TASKS, "GetTasks", hs_pull_tasks),
+    BODY(COUNT_TASKS, "CountTasks", hs_count_tasks),
     BODY(FIRE_DEADLINES, "FireDeadlines", hs_fire_deadlines),
     BODY(PULL_DEADLINES, "GetDeadlines", hs_pull_deadlines),
     {.method = METHOD_NOT_DELIVERED,

@@ -399,6 +399,7 @@ void hs_step_not_delivered(struct history_shard *shard, struct hs_request *req,
 /* -- offers (offers.c) ---------------------------------------------------------------------- */
 
 void hs_pull_tasks(struct history_shard *shard, struct hs_request *req);
+void hs_count_tasks(struct history_shard *shard, struct hs_request *req); /* task_counts.c */
 /* Offer a task that was staged with `seq` to matching once it is durable. */
 void hs_offer(struct history_shard *shard, const struct run *run, const struct task_change *change,
               int64_t now_ns, int64_t seq);
