@@ -515,20 +515,20 @@ def test_starts_of_children_are_kept_apart_too(limited):
         space.complete(task, start)
         space.queue = own + "-c"
         child_task = space.poll()
-        starts.append(child_task.history.events[0].event_time.ToDatetime())
+        starts.append(child_task.history.events[0].event_time.ToNanoseconds())
         space.complete(child_task, command("complete_workflow_execution"))
         space.queue = own
         task = space.poll()
         if not any(e.HasField("child_workflow_execution_completed_event_attributes") for e in task.history.events):
             space.complete(task)
             task = space.poll()
-    assert (starts[1] - starts[0]).total_seconds() >= 1.2
+    assert starts[1] - starts[0] >= 1_200_000_000
 
 
 def test_runs_that_continue_are_kept_apart(limited):
     space = limited.namespace(history__workflowIdReuseMinimalInterval="100ms")
     _, task = begun(space)
-    first = task.history.events[0].event_time.ToDatetime()
+    first = task.history.events[0].event_time.ToNanoseconds()
     space.complete(
         task,
         command(
@@ -538,9 +538,9 @@ def test_runs_that_continue_are_kept_apart(limited):
         ),
     )
     started = space.poll().history.events[0]
-    backoff = started.workflow_execution_started_event_attributes.first_workflow_task_backoff.ToTimedelta()
-    assert backoff.total_seconds() <= 0.1
-    assert (started.event_time.ToDatetime() + backoff - first).total_seconds() >= 0.1
+    backoff = started.workflow_execution_started_event_attributes.first_workflow_task_backoff.ToNanoseconds()
+    assert backoff <= 100_000_000
+    assert started.event_time.ToNanoseconds() + backoff - first >= 100_000_000
 
 
 def test_an_answer_that_makes_a_state_too_large_is_not_carried_out(limited):
