@@ -21,5 +21,5 @@ COPY --from=build /out/ /usr/local/bin/
 USER gnomon
 VOLUME /data
 ENV GNOMON_DATA_DIR=/data GNOMON_BIND_IP=0.0.0.0
-EXPOSE 7233 9090 9091 9092 9093
+EXPOSE 7233 7243 9090 9091 9092 9093
 CMD ["gnomon-run"]

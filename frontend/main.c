@@ -4,6 +4,7 @@
 #include "common/service/service.h"
 #include "frontend/frontend.h"
 #include "frontend/handlers.h"
+#include "frontend/http/http_api.h"
 #include "frontend/quotas.h"
 #include "frontend/server/server.h"
 
@@ -17,6 +18,9 @@ struct process {
     struct grpc_router *router;
     struct grpc_health *health;
     struct grpc_server *server;
+    struct http_api *http_api;
+    struct web_server *http; /* NULL: no HTTP port */
+    atomic_int draining;     /* listeners that still do */
     struct loop *loops[FE_LOOPS_MAX];
     size_t started; /* loops that run on threads of their own: 1 to started - 1 */
 };
@@ -25,7 +29,8 @@ static void drained(void *arg)
 {
     struct process *p = arg;
 
-    loop_stop(p->service.loop);
+    if (atomic_fetch_sub(&p->draining, 1) == 1)
+        loop_stop(p->service.loop);
 }
 
 static void stop(void *arg)
@@ -34,6 +39,9 @@ static void stop(void *arg)
 
     grpc_health_set_serving(p->health, false);
     frontend_end_polls(&p->frontend);
+    atomic_store(&p->draining, 1 + (p->http != NULL));
+    if (p->http)
+        web_server_drain(p->http, DRAIN_MS, drained, p);
     grpc_server_drain(p->server, DRAIN_MS, drained, p);
 }
 
@@ -83,6 +91,31 @@ static void make_frontend(struct process *p)
     frontend_register(&p->frontend, p->router);
     grpc_health_register(p->health, p->router);
     grpc_reflection_register(p->router);
+    p->http_api = http_api_new(&(struct http_api_options){.router = p->router,
+                                                          .clock = s->clock,
+                                                          .dynconf = s->dynconf,
+                                                          .metrics = s->metrics,
+                                                          .server_version = FE_SERVER_VERSION});
+}
+
+static void handle_http(void *ctx, struct web_request *request)
+{
+    http_api_handle(ctx, request, HTTP_FLAVOR_API);
+}
+
+/* ERR_OK without a port, too. */
+static enum err listen_for_http(struct process *p, struct err_detail *detail)
+{
+    const struct config *config = &p->service.config;
+    const struct web_server_options options = {.address = config->bind_ip,
+                                               .port = (uint16_t)config->frontend_http_port,
+                                               .loops = p->loops,
+                                               .loop_count = p->frontend.loop_count,
+                                               .clock = p->service.clock,
+                                               .handle = handle_http,
+                                               .ctx = p->http_api};
+
+    return options.port ? web_server_open(&options, &p->http, detail) : ERR_OK;
 }
 
 enum {
@@ -130,6 +163,7 @@ static void release(struct process *p)
 {
     if (p->server)
         grpc_server_free(p->server);
+    web_server_free(p->http);
     for (size_t i = 1; i < p->started; i++) {
         loop_stop(p->loops[i]);
         loop_join(p->loops[i]);
@@ -140,6 +174,7 @@ static void release(struct process *p)
         if (i > 0)
             loop_free(p->loops[i]);
     }
+    http_api_free(p->http_api);
     grpc_health_free(p->health);
     grpc_router_free(p->router);
     frontend_release(&p->frontend);
@@ -161,6 +196,8 @@ int main(int argc, char **argv)
         (void)err_fail(&detail, err, "cannot make the namespace %s: %s",
                        s->config.default_namespace, err_text(err));
     if (err == ERR_OK)
+        err = listen_for_http(&p, &detail);
+    if (err == ERR_OK)
         err = listen_on(&p, &detail);
     if (err != ERR_OK) {
         s->exit_code = service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
@@ -169,7 +206,8 @@ int main(int argc, char **argv)
             loop_start(p.loops[i]);
         p.started = p.frontend.loop_count;
         log_info(&s->log, "listening", F_STR("ip", s->config.bind_ip),
-                 F_U64("port", grpc_server_port(p.server)));
+                 F_U64("port", grpc_server_port(p.server)),
+                 F_U64("http_port", p.http ? web_server_port(p.http) : 0));
         service_ready(s);
         service_run(s, stop, &p);
     }

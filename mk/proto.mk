@@ -9,7 +9,7 @@ $(BUILD)/api/.stamp: scripts/fetch_api scripts/api.sha256
 	@touch $@
 
 $(PROTO_STAMP): $(BUILD)/api/.stamp scripts/gen_proto scripts/gen_api_names.py \
-                scripts/gen_api_types.py scripts/descriptors.py
+                scripts/gen_api_types.py scripts/gen_openapi.py scripts/descriptors.py
 	scripts/gen_proto $(BUILD)/api $(BUILD)/proto
 	@touch $@
 

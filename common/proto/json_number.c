@@ -163,7 +163,7 @@ bool json_number_float(struct slice raw, float *out)
  */
 static void put_decimal(struct buf *out, const char *text)
 {
-    char digits[32];
+    char digits[32] = "";
     size_t count = 0;
     const char *e = strchr(text, 'e');
     const int exponent = (int)strtol(e + 1, NULL, 10);

@@ -19,6 +19,7 @@ def environment(tmp_path, **changed):
         **{name: value for name, value in os.environ.items() if not name.startswith("GNOMON_")},
         **ports,
         "GNOMON_FRONTEND_PORT": "0",
+        "GNOMON_FRONTEND_HTTP_PORT": "0",
         "GNOMON_DATA_DIR": str(tmp_path / "data"),
         "GNOMON_RUN_DIR": str(tmp_path / "run"),
         **changed,
