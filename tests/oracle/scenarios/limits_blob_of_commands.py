@@ -24,10 +24,9 @@ def play(x):
             f"cancel details of {size}": command("cancel_workflow_execution", details=sized(size)),
             f"next run's input of {size}": command("continue_as_new_workflow_execution", workflow_type=kind,
                                                    task_queue=queue, input=sized(size)),
-            f"signal of {size}": command("signal_external_workflow_execution", signal_name="s", execution=other,
-                                         input=sized(size)),
         }
     cases |= {
+        "signal": command("signal_external_workflow_execution", signal_name="s", execution=other, input=sized(1001)),
         "marker": command("record_marker", marker_name="m", details={"d": sized(1001)}),
         "child input": command("start_child_workflow_execution", workflow_id="c", workflow_type=kind, input=sized(1001)),
         "child memo": command("start_child_workflow_execution", workflow_id="c", workflow_type=kind, memo=memo),
