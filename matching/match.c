@@ -96,7 +96,7 @@ static void started(struct matching *m, struct match *match, int64_t now_ns)
     struct poll *poll = match->poll;
 
     match_free(m, match);
-    tq_rate_add(&task->queue->dispatched, now_ns);
+    tq_rate_add(&task->queue->dispatched[window_priority(&task->rpc)], now_ns);
     counter_add(m->poll_success, 1);
     if (poll) {
         tq_saw_poller(m, task->queue, poll->rpc.identity, now_ns);

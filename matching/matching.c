@@ -150,7 +150,7 @@ static struct queue *offer_one(struct matching *m, const struct rpc_task *task, 
     q = tq_get(m, &spec, now_ns);
     if (!q)
         return NULL; /* its row stands: the first poll pulls it */
-    tq_rate_add(&q->added, now_ns);
+    tq_rate_add(&q->added[window_priority(task)], now_ns);
     window_add(m, q, task, false);
     return q;
 }

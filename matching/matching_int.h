@@ -83,7 +83,7 @@ struct queue {
     int64_t last_poll_ns, last_used_ns;
     struct map pollers; /* struct poller by identity */
     struct list pollers_by_age;
-    struct rate added, dispatched;
+    struct rate added[PRIORITY_WORST + 1], dispatched[PRIORITY_WORST + 1]; /* by priority */
     struct limit limit;
     uint8_t *config; /* TaskQueueConfig, encoded */
     size_t config_len;

@@ -76,7 +76,8 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
     q->matching_shard = rpc_matching_shard(q->namespace_id, q->name);
     q->last_poll_ns = INT64_MIN;
     q->last_used_ns = now_ns;
-    q->added.since_ns = q->dispatched.since_ns = now_ns;
+    for (int i = PRIORITY_BEST; i <= PRIORITY_WORST; i++)
+        q->added[i].since_ns = q->dispatched[i].since_ns = now_ns;
     q->pull_due.kind = DUE_PULL;
     q->limit = (struct limit){.api_rps = -1, .worker_rps = -1, .due.kind = DUE_RATE};
     q->limit.ready_ns = now_ns - NS_PER_S;

@@ -45,7 +45,7 @@ TEST(test_task_counts_are_those_of_the_rows)
 {
     for (int flush = 0; flush < 2; flush++) {
         WITH_WORLD(w);
-        struct rpc_task task;
+        struct rpc_task task = {0};
         char id[16];
 
         struct rpc_task_counts counts = count(w, "queue", TASK_WORKFLOW);
