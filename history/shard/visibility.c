@@ -1,16 +1,22 @@
 /* visibility.c - List and Count over the visibility rows of the shard.
  *
  * The rows of a tablet stand in the order of the list; the pages of all tablets are merged. What
- * was acknowledged before is durable, and a read sees at least what is durable. */
+ * was acknowledged before is durable, and a read sees at least what is durable. A long scan is cut
+ * into slices, so that other reads have their turn: each slice reads a snapshot of its own, and
+ * goes on behind the row at which the one before ended. Whoever does not wait any more ends it. */
 #include "history/shard/shard_int.h"
 
+#include "common/base/hash.h"
 #include "common/proto/wire.h"
-#include "common/visibility/query.h"
+#include "history/visibility/bounds.h"
+#include "history/visibility/groups.h"
+#include "history/visibility/match.h"
 
 #include <stdlib.h>
 
 /* tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16) */
 enum { PREFIX_LEN = 17, ORDER_LEN = 32, ROW_KEY_LEN = PREFIX_LEN + ORDER_LEN };
+enum { SLICE_ROWS = 20000 }; /* some 20 ms */
 
 struct list_row {
     uint8_t order[ORDER_LEN];
@@ -25,65 +31,167 @@ struct list_job {
     uint32_t limit;
     uint8_t first_tablet;
     uint32_t tablet_count;
-    struct arena arena;
+    uint32_t only_tablet; /* the one of the workflow id that the filter names; else UINT32_MAX */
+    struct vis_query query;
+    struct vis_bounds bounds;
+    struct arena arena, scratch;
+
+    /* where the scan is */
+    uint32_t tablet; /* from the first one */
+    uint8_t at[ORDER_LEN];
+    bool has_at; /* within the tablet: behind this row */
+    uint32_t slice_rows;
+    bool paused;
+
     struct list_row *rows; /* the first ones so far, in order */
     uint32_t count;
     uint64_t total;
+    struct vis_groups groups;
     bool has_more;
     enum err err;
 };
 
-static bool visit(void *arg, struct slice key, struct slice value)
+static void insert_row(struct list_job *job, const uint8_t *order, struct slice info)
 {
-    struct list_job *job = arg;
-
-    if (key.len != ROW_KEY_LEN)
-        return true;
-    if (job->counting) {
-        job->total++;
-        return true;
-    }
-    const uint8_t *order = key.ptr + PREFIX_LEN;
-    if (job->has_after && memcmp(order, job->after, ORDER_LEN) <= 0)
-        return true;
     const bool full = job->count == job->limit;
-    job->has_more = job->has_more || full;
-    if (full && memcmp(order, job->rows[job->count - 1].order, ORDER_LEN) >= 0)
-        return false;
-    struct list_row row;
-    memcpy(row.order, order, ORDER_LEN);
-    job->err = row_visibility_decode(&job->arena, arena_copy(&job->arena, value), &row.info);
-    if (job->err != ERR_OK)
-        return false;
+    struct list_row row = {.info = arena_copy(&job->arena, info)};
     uint32_t at = full ? job->count - 1 : job->count++;
+
+    memcpy(row.order, order, ORDER_LEN);
     for (; at > 0 && memcmp(order, job->rows[at - 1].order, ORDER_LEN) < 0; at--)
         job->rows[at] = job->rows[at - 1];
     job->rows[at] = row;
+}
+
+static void count_row(struct list_job *job, const struct vis_execution *execution)
+{
+    job->total++;
+    if (job->query.group_count > 0)
+        job->err = vis_groups_add(&job->groups, &job->query.group_by[0], execution, &job->scratch);
+}
+
+static bool visit(void *arg, struct slice key, struct slice value)
+{
+    struct list_job *job = arg;
+    struct vis_execution execution;
+    struct slice info;
+
+    if (key.len != ROW_KEY_LEN)
+        return true;
+    const uint8_t *order = key.ptr + PREFIX_LEN;
+    if (job->has_at && memcmp(order, job->at, ORDER_LEN) <= 0)
+        return true;
+    if (job->slice_rows++ == SLICE_ROWS) {
+        job->paused = true;
+        return false;
+    }
+    memcpy(job->at, order, ORDER_LEN);
+    job->has_at = true;
+    if (job->counting && !job->query.where && job->query.group_count == 0) {
+        job->total++;
+        return true;
+    }
+    const bool full = !job->counting && job->count == job->limit;
+    const bool behind = full && memcmp(order, job->rows[job->count - 1].order, ORDER_LEN) >= 0;
+    if (behind && job->has_more)
+        return false;
+    arena_reset(&job->scratch);
+    job->err = row_visibility_decode(&job->scratch, value, &info);
+    if (job->err == ERR_OK && !vis_execution_read(info, &execution))
+        job->err = ERR_CORRUPT;
+    if (job->err != ERR_OK)
+        return false;
+    if (!vis_matches(job->query.where, &execution, &job->scratch))
+        return true;
+    if (job->counting) {
+        count_row(job, &execution);
+        return job->err == ERR_OK;
+    }
+    job->has_more = job->has_more || full;
+    if (behind)
+        return false;
+    insert_row(job, order, info);
     return true;
+}
+
+/* The part of a tablet that may hold matches, behind what was seen of it. false: there is none. */
+static bool range_of(const struct list_job *job, uint8_t *from, size_t *from_len, uint8_t *to,
+                     size_t *to_len)
+{
+    if (job->bounds.close_min > job->bounds.close_max || job->bounds.close_max < 0)
+        return false;
+    from[0] = (uint8_t)(job->first_tablet + job->tablet);
+    memcpy(from + 1, job->namespace_id, sizeof job->namespace_id);
+    memcpy(to, from, PREFIX_LEN);
+    be64_put(from + PREFIX_LEN, ~(uint64_t)job->bounds.close_max);
+    *from_len = PREFIX_LEN + 8;
+    if (job->has_at &&
+        slice_cmp(slice_of(job->at, ORDER_LEN), slice_of(from + PREFIX_LEN, 8)) > 0) {
+        memcpy(from + PREFIX_LEN, job->at, ORDER_LEN);
+        *from_len = ROW_KEY_LEN;
+    }
+    be64_put(to + PREFIX_LEN, ~(uint64_t)(job->bounds.close_min > 0 ? job->bounds.close_min : 0));
+    *to_len = hs_prefix_end(to, PREFIX_LEN + 8);
+    return true;
+}
+
+static bool is_wanted(const struct list_job *job)
+{
+    return job->only_tablet == UINT32_MAX || job->only_tablet == job->first_tablet + job->tablet;
 }
 
 static enum err list_read(struct store_snapshot *snapshot, struct hs_job *arg)
 {
     struct list_job *job = CONTAINER_OF(arg, struct list_job, job);
+    uint8_t from[ROW_KEY_LEN], to[ROW_KEY_LEN];
+    size_t from_len, to_len;
 
-    for (uint32_t i = 0; i < job->tablet_count && job->err == ERR_OK; i++) {
-        uint8_t from[ROW_KEY_LEN], to[PREFIX_LEN];
-        size_t from_len = PREFIX_LEN;
-
-        from[0] = (uint8_t)(job->first_tablet + i);
-        memcpy(from + 1, job->namespace_id, sizeof job->namespace_id);
-        memcpy(to, from, PREFIX_LEN);
-        const size_t to_len = hs_prefix_end(to, sizeof to);
-        if (job->has_after) {
-            memcpy(from + PREFIX_LEN, job->after, ORDER_LEN);
-            from_len = ROW_KEY_LEN;
+    job->slice_rows = 0;
+    job->paused = false;
+    while (job->tablet < job->tablet_count) {
+        if (is_wanted(job) && range_of(job, from, &from_len, to, &to_len)) {
+            const enum err err = store_scan(snapshot, STORE_VISIBILITY, slice_of(from, from_len),
+                                            slice_of(to, to_len), false, visit, job);
+            if (err != ERR_OK || job->err != ERR_OK)
+                return err != ERR_OK ? err : job->err;
+            if (job->paused)
+                return ERR_OK;
         }
-        const enum err err = store_scan(snapshot, STORE_VISIBILITY, slice_of(from, from_len),
-                                        slice_of(to, to_len), false, visit, job);
-        if (err != ERR_OK)
-            return err;
+        job->tablet++;
+        job->has_at = job->has_after;
+        memcpy(job->at, job->after, ORDER_LEN);
     }
-    return job->err;
+    return ERR_OK;
+}
+
+static struct slice items_of(struct list_job *job, struct hs_request *req, enum err *err)
+{
+    struct rpc_list_item *items =
+        ARENA_ARRAY(&req->arena, struct rpc_list_item, job->count ? job->count : 1);
+    struct slice reply = SLICE_EMPTY;
+    struct buf body;
+
+    for (uint32_t i = 0; i < job->count; i++)
+        items[i] = (struct rpc_list_item){.order_key = slice_of(job->rows[i].order, ORDER_LEN),
+                                          .info = job->rows[i].info};
+    buf_init(&body, 0);
+    rpc_list_items_encode(items, job->count, job->has_more, &body);
+    if (buf_ok(&body))
+        reply = arena_copy(&req->arena, buf_slice(&body));
+    else
+        *err = err_fail(&req->detail, ERR_BUSY, "the page is too large");
+    buf_release(&body);
+    return reply;
+}
+
+static struct slice count_of(struct list_job *job, struct hs_request *req)
+{
+    api_count_workflow_executions_response response = API_COUNT_WORKFLOW_EXECUTIONS_RESPONSE_INIT;
+
+    response.count = (int64_t)job->total;
+    if (job->query.group_count > 0)
+        vis_groups_show(&job->groups, &req->arena, &response);
+    return proto_encode(&req->arena, &response);
 }
 
 static void list_done(struct history_shard *shard, struct hs_job *arg, enum err err)
@@ -92,43 +200,25 @@ static void list_done(struct history_shard *shard, struct hs_job *arg, enum err 
     struct hs_request *req = job->job.req;
     struct slice reply = SLICE_EMPTY;
 
+    if (err == ERR_OK && job->paused) {
+        if (hs_mono_ns(shard) < req->deadline_mono_ns) {
+            hs_read(shard, &job->job);
+            return;
+        }
+        err = ERR_TIMEOUT;
+    }
     if (err == ERR_CANCELED)
         err = ERR_UNAVAILABLE;
-    if (err == ERR_OK && job->counting) {
-        api_count_workflow_executions_response response =
-            API_COUNT_WORKFLOW_EXECUTIONS_RESPONSE_INIT;
-
-        response.count = (int64_t)job->total;
-        reply = proto_encode(&req->arena, &response);
-    } else if (err == ERR_OK) {
-        struct rpc_list_item *items =
-            ARENA_ARRAY(&req->arena, struct rpc_list_item, job->count ? job->count : 1);
-        struct buf body;
-
-        for (uint32_t i = 0; i < job->count; i++)
-            items[i] = (struct rpc_list_item){.order_key = slice_of(job->rows[i].order, ORDER_LEN),
-                                              .info = job->rows[i].info};
-        buf_init(&body, 0);
-        rpc_list_items_encode(items, job->count, job->has_more, &body);
-        if (buf_ok(&body))
-            reply = arena_copy(&req->arena, buf_slice(&body));
-        else
-            err = err_fail(&req->detail, ERR_BUSY, "the page is too large");
-        buf_release(&body);
-    }
+    if (err == ERR_BUSY)
+        (void)err_fail(&req->detail, ERR_BUSY, "too many groups");
+    if (err == ERR_OK)
+        reply = job->counting ? count_of(job, req) : items_of(job, req, &err);
+    vis_groups_release(&job->groups);
     arena_release(&job->arena);
+    arena_release(&job->scratch);
     free(job->rows);
     free(job);
     hs_answer(shard, req, err, reply, 0);
-}
-
-/* No filter but the one that every list has. */
-static bool is_plain(struct arena *arena, struct slice query)
-{
-    struct vis_query decoded;
-
-    return vis_query_decode(arena, query, &decoded) == ERR_OK && decoded.group_count == 0 &&
-           (!decoded.where || vis_is_default_division(decoded.where));
 }
 
 static void start(struct history_shard *shard, struct hs_request *req, bool counting)
@@ -136,31 +226,36 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
     struct rpc_list list;
     struct list_job *job;
     uint8_t namespace_id[16];
+    struct vis_query query;
 
     if (rpc_list_decode(&req->arena, req->api.request, &list) != ERR_OK ||
         !uuid_parse(list.namespace_id, namespace_id) ||
-        (list.after.len != 0 && list.after.len != ORDER_LEN)) {
+        (list.after.len != 0 && list.after.len != ORDER_LEN) ||
+        vis_query_decode(&req->arena, list.query, &query) != ERR_OK) {
         hs_answer(shard, req, err_fail(&req->detail, ERR_INVALID, "malformed list request"),
-                  SLICE_EMPTY, 0);
-        return;
-    }
-    if (!is_plain(&req->arena, list.query)) {
-        hs_answer(shard, req,
-                  err_fail(&req->detail, ERR_UNIMPLEMENTED, "filters are not evaluated here"),
                   SLICE_EMPTY, 0);
         return;
     }
     job = calloc(1, sizeof *job);
     must(job != NULL);
     memcpy(job->namespace_id, namespace_id, sizeof job->namespace_id);
-    job->has_after = list.after.len != 0;
-    if (job->has_after)
+    job->has_after = job->has_at = list.after.len != 0;
+    if (job->has_after) {
         memcpy(job->after, list.after.ptr, ORDER_LEN);
+        memcpy(job->at, list.after.ptr, ORDER_LEN);
+    }
     job->counting = counting;
+    job->query = query;
+    job->bounds = vis_bounds_of(query.where);
+    job->only_tablet = job->bounds.workflow_id.len > 0
+                           ? hash_tablet(list.namespace_id, job->bounds.workflow_id)
+                           : UINT32_MAX;
     job->limit = list.page_size && list.page_size < HS_LIST_MAX ? list.page_size : HS_LIST_MAX;
     job->rows = calloc(job->limit, sizeof *job->rows);
     must(job->rows != NULL);
     arena_init(&job->arena);
+    arena_init(&job->scratch);
+    vis_groups_init(&job->groups, (uint64_t)(uintptr_t)job);
     job->first_tablet = shard->first_tablet;
     job->tablet_count = shard->tablet_count;
     job->job.req = req;

@@ -1,0 +1,11 @@
+/* match.h - does an execution satisfy a filter? Pure; any thread. */
+#ifndef GNOMON_HISTORY_VISIBILITY_MATCH_H
+#define GNOMON_HISTORY_VISIBILITY_MATCH_H
+
+#include "history/visibility/execution.h"
+
+/* `where` NULL: all. `arena` for what must be decoded on the way. */
+bool vis_matches(const struct vis_node *where, const struct vis_execution *execution,
+                 struct arena *arena);
+
+#endif
