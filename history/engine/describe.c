@@ -266,11 +266,13 @@ static void describe_versioning(const struct run *run, struct arena *arena,
     api_versioning_override *override =
         engine_decode(arena, &api_versioning_override__desc, bytes_slice(run->versioning_override));
 
+    info->versioning_info = engine_message(arena, &api_workflow_execution_versioning_info__desc);
+    if (run->versioning_override.len == 0)
+        return;
     must(override != NULL);
     if (override->auto_upgrade) /* Spec: the deprecated form is shown, too */
         override->behavior =
             (Temporal__Api__Enums__V1__VersioningBehavior)VERSIONING_BEHAVIOR_AUTO_UPGRADE;
-    info->versioning_info = engine_message(arena, &api_workflow_execution_versioning_info__desc);
     info->versioning_info->versioning_override = override;
 }
 
@@ -300,7 +302,7 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     engine_describe_activities(run, arena, now_ns, out);
     describe_children(run, arena, out);
     run_callbacks_describe(run, arena, out);
-    if (run->versioning_override.len > 0)
+    if (run->override_known)
         describe_versioning(run, arena, out->workflow_execution_info);
     run_describe_deployment(run, arena, out->workflow_execution_info);
     return proto_encode(arena, out);

@@ -111,6 +111,7 @@ void run_set_versioning_override(struct run *run, struct arena *arena,
     const api_versioning_override *kept = versioning_override_kept(arena, in);
 
     bytes_set(&run->versioning_override, kept ? proto_encode(arena, kept) : SLICE_EMPTY);
+    run->override_known |= kept != NULL;
 }
 
 /* -- the event ------------------------------------------------------------------------------- */

@@ -118,11 +118,12 @@ static void list_builds(const struct run *run, struct arena *arena, struct buf *
                         struct buf *checksums)
 {
     const api_reset_points *points = points_of(run, arena);
+    const size_t count = run->last_completed_ns == 0 ? 0 : points->n_points; /* of this run */
 
     buf_append_slice(builds, SLICE_LIT("["));
     run_list_deployment(run, arena, builds);
     buf_append_slice(checksums, SLICE_LIT("["));
-    for (size_t i = 0; i < points->n_points; i++) {
+    for (size_t i = 0; i < count; i++) {
         const api_reset_point_info *point = points->points[i];
 
         if (point->build_id[0] && !run_used_version(run, point->build_id) &&
@@ -186,8 +187,8 @@ static void add_builds(const struct run *run, struct arena *arena, api_search_at
     const api_reset_points *points = points_of(run, arena);
     struct buf builds, checksums;
 
-    if (points->n_points == 0 ||
-        run->last_completed_ns == 0) /* points of runs before do not count */
+    /* Spec: an override that is gone leaves "unversioned". */
+    if ((points->n_points == 0 || run->last_completed_ns == 0) && !run->override_known)
         return;
     buf_init(&builds, 0);
     buf_init(&checksums, 0);

@@ -138,6 +138,7 @@ struct run {
     struct map callbacks;         /* struct callback by id; a closed run keeps them */
     struct map attached_requests; /* struct attached_request by request id; kept as well */
     struct bytes versioning_override; /* encoded VersioningOverride: options.h */
+    bool override_known; /* there is or was an override: a description has room for one */
 
     /* durable-only */
     char reset_run_id[UUID_TEXT_LEN + 1]; /* the newest run that was made of it by a reset */

@@ -137,14 +137,15 @@ def cancel_external(e):
 def close(e):
     rng = e.world.rng
     kind = rng.choice(["complete", "fail", "cancel", "continue"])
+    until = e.shown.workflow_execution_info.start_time.ToNanoseconds() / 1e9 + 1.2
+    if kind == "continue" or e.world.chains or e.world.cron:
+        time.sleep(max(0, until - time.time()))  # a run that lived less is followed after a pause
     if kind == "complete":
         return command("complete_workflow_execution", result=payloads("done"))
     if kind == "fail":
         return command("fail_workflow_execution", failure=application(rng))
     if kind == "cancel":
         return command("cancel_workflow_execution", details=payloads("gone"))
-    until = e.shown.workflow_execution_info.start_time.ToNanoseconds() / 1e9 + 1.2
-    time.sleep(max(0, until - time.time()))  # a run that lived less is followed after a pause
     if e.parent is None and not e.world.cron and rng.random() < 0.25:
         return command("continue_as_new_workflow_execution", input=payloads("short"), workflow_run_timeout=seconds(1))
     return command("continue_as_new_workflow_execution", input=payloads("next"))
