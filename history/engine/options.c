@@ -190,7 +190,19 @@ enum err options_check_updates(struct transition *t, const api_history_event *ev
     return err;
 }
 
-/* Tasks that wait for a worker wait by the priority that the run has. */
+static bool overrides_anew(const struct run *run, struct arena *arena,
+                           const api_workflow_execution_options_updated_event_attributes *a)
+{
+    if (a->unset_versioning_override)
+        return run->versioning_override.len > 0;
+    if (!a->versioning_override)
+        return false;
+    return !slice_eq(bytes_slice(run->versioning_override),
+                     proto_encode(arena, versioning_override_kept(arena, a->versioning_override)));
+}
+
+/* Tasks that wait for a worker wait by the priority that the run has. Spec: another override of
+ * versioning ends the run's bond with its worker. */
 static void write_options(struct transition *t, api_history_event *event)
 {
     struct run *run = t->run;
@@ -199,6 +211,8 @@ static void write_options(struct transition *t, api_history_event *event)
     const bool waits = run->wft.row_seq != 0, sticky = run->wft.row_sticky;
     const bool changes =
         a->priority && !slice_eq(run->priority, proto_encode(t->arena, a->priority));
+    const bool turns = overrides_anew(run, t->arena, a);
+    const bool moves = waits && (changes || (turns && sticky));
     struct activity **held = NULL;
     size_t held_count = 0;
 
@@ -206,14 +220,16 @@ static void write_options(struct transition *t, api_history_event *event)
     transition_event_or_buffer(t, event);
     if (changes)
         held = activity_tasks_hold(t, &held_count);
-    if (changes && waits)
+    if (moves)
         wft_drop_row(t);
     if (a->versioning_override ||
         (a->unset_versioning_override && run->versioning_override.len > 0))
         t->visibility_changed = true;
     run_options_apply(run, t->arena, event, t->limits->update_callbacks);
-    if (changes && waits)
-        wft_offer(t, sticky);
+    if (turns)
+        wft_clear_sticky(run);
+    if (moves)
+        wft_offer(t, sticky && !turns);
     activity_tasks_offer(t, held, held_count);
     (void)run_enforce_limits(t);
 }

@@ -13,6 +13,11 @@
 8. The task that a reset ends names the run that it began with and the run that it belongs to.
 9. A run is paused while it is not, unpaused while it is; a cancellation is asked for once, and an
    activity is canceled only after that.
+10. What waited for the end of a workflow task (it happened before that) keeps its order, but that
+    ends of activities and children come last.
+11. New options of a run say what is new; a request is attached once, a signal of one request id
+    comes once.
+12. Of two resets in a history the later began with the run that the earlier one made.
 """
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
@@ -83,6 +88,10 @@ class _Checker:
         self.cancels = {}  # scheduled id of an activity -> event that asked for its cancellation
         self.cancel_requested = self.paused = False
         self.closed = False
+        self.task_end_ns = 0  # when the last workflow task ended
+        self.late = 0  # the first of the ends of activities and children that waited for that
+        self.requests = set()  # (sort, id)
+        self.reset_run = ""  # that the last reset made
 
     def wrong(self, event, text):
         self.problems.append(f"event {event.event_id} {self.types.get(event.event_id)}: {text}")
@@ -122,6 +131,7 @@ class _Checker:
         )
         if self.task and self.task[1] and name not in TASK_ENDS:
             self.wrong(event, "comes while a workflow task is started")
+        self.waited(event, name)
         if name in OF_COMMANDS:
             self.refers_to(event, a.workflow_task_completed_event_id, "WORKFLOW_TASK_COMPLETED")
         if name.startswith("WORKFLOW_TASK_"):
@@ -141,8 +151,28 @@ class _Checker:
         elif name == "WORKFLOW_EXECUTION_CANCEL_REQUESTED":
             self.expect(event, not self.cancel_requested, "that was asked for already")
             self.cancel_requested = True
+        elif name == "WORKFLOW_EXECUTION_OPTIONS_UPDATED":
+            self.expect(event, any(f.name != "identity" for f, _ in a.ListFields()), "changes nothing")
+            self.requested(event, "attached", a.attached_request_id)
+        elif name == "WORKFLOW_EXECUTION_SIGNALED":
+            self.requested(event, "signal", getattr(a, "request_id", ""))
         if name in CLOSE:
             self.closed = True
+
+    def requested(self, event, sort, request_id):
+        self.expect(event, (sort, request_id) not in self.requests, f"request {request_id} again")
+        if request_id:
+            self.requests.add((sort, request_id))
+
+    def waited(self, event, name):
+        """Events that are written at once have the time at which they are written."""
+        if name in TASK_ENDS:
+            self.task_end_ns, self.late = event.event_time.ToNanoseconds(), 0
+        elif event.event_time.ToNanoseconds() < self.task_end_ns:
+            if name in ACTIVITY_ENDS or name in CHILD_ENDS:
+                self.late = self.late or event.event_id
+            elif name not in OF_COMMANDS and name != "ACTIVITY_TASK_STARTED":  # it has its own time
+                self.expect(event, not self.late, f"waited for a task, but follows {self.late}")
 
     def workflow_task(self, event, name, a):
         if name == "WORKFLOW_TASK_SCHEDULED":
@@ -178,12 +208,20 @@ class _Checker:
                 a.base_run_id and a.new_run_id and a.base_run_id != a.new_run_id,
                 "a reset names the run that it began with and its own",
             )
+            self.expect(
+                event,
+                self.reset_run in ("", a.base_run_id),
+                f"the reset before it made the run {self.reset_run}",
+            )
+            self.reset_run = a.new_run_id
         self.task = None
 
     def update(self, event, name, a):
         if name == "WORKFLOW_EXECUTION_UPDATE_ADMITTED":
             state = self.updates.setdefault(a.request.meta.update_id, [False, 0, False])
             self.expect(event, not state[0] and not state[1], "is admitted or accepted already")
+            self.expect(event, bool(a.request.meta.update_id), "names no update")
+            self.expect(event, a.request.HasField("input"), "asks for nothing")
             state[0] = True
         elif name == "WORKFLOW_EXECUTION_UPDATE_ACCEPTED":
             state = self.updates.setdefault(a.protocol_instance_id, [False, 0, False])
@@ -195,6 +233,11 @@ class _Checker:
                 "was asked for after it was accepted",
             )
             self.expect(event, state[0] or a.HasField("accepted_request"), "has no request")
+            self.expect(
+                event,
+                a.accepted_request.meta.update_id in ("", a.protocol_instance_id),
+                "is of another update's request",
+            )
             state[1] = event.event_id
         elif name == "WORKFLOW_EXECUTION_UPDATE_COMPLETED":
             self.refers_to(event, a.accepted_event_id, "WORKFLOW_EXECUTION_UPDATE_ACCEPTED")

@@ -180,3 +180,61 @@ def test_a_reset_names_both_runs():
     assert problems_of(good()[:3] + [failed]) == []
     assert problems_of(good()[:3] + [event(4, "WORKFLOW_TASK_FAILED", **{**ends, "base_run_id": ""})])
     assert problems_of(good()[:3] + [event(4, "WORKFLOW_TASK_FAILED", **{**ends, "cause": 1})])
+
+
+@pytest.mark.parametrize("base, is_good", [("b", True), ("c", False)])
+def test_a_reset_of_a_reset_begins_with_its_run(base, is_good):
+    ends = dict(scheduled_event_id=2, started_event_id=3, cause=20, base_run_id="a", new_run_id="b")
+    second = dict(scheduled_event_id=5, started_event_id=6, cause=20, base_run_id=base, new_run_id="d")
+    found = problems_of(good()[:3] + [
+        event(4, "WORKFLOW_TASK_FAILED", **ends),
+        event(5, "WORKFLOW_TASK_SCHEDULED", task_queue__name="q", attempt=1),
+        event(6, "WORKFLOW_TASK_STARTED", scheduled_event_id=5),
+        event(7, "WORKFLOW_TASK_FAILED", **second),
+    ])
+    assert (found == []) == is_good
+
+
+def waiting(*names):
+    """Two activities run, the next workflow task ends, and then come events that waited for its end."""
+    ended = dict(ACTIVITY_TASK_COMPLETED=[dict(scheduled_event_id=5, started_event_id=7),
+                                          dict(scheduled_event_id=6, started_event_id=8)],
+                 WORKFLOW_EXECUTION_SIGNALED=[dict(request_id="r1"), dict(request_id="r2")])
+    second = (ACTIVITY[0], dict(ACTIVITY[1], activity_id="b"))
+    events = later(
+        ACTIVITY, second,
+        ("ACTIVITY_TASK_STARTED", dict(scheduled_event_id=5, attempt=1)),
+        ("ACTIVITY_TASK_STARTED", dict(scheduled_event_id=6, attempt=1)),
+        ("WORKFLOW_TASK_SCHEDULED", dict(task_queue__name="q", attempt=1)),
+        ("WORKFLOW_TASK_STARTED", dict(scheduled_event_id=9)),
+        ("WORKFLOW_TASK_COMPLETED", dict(scheduled_event_id=9, started_event_id=10)),
+        *[(name, ended[name].pop(0)) for name in names])
+    events[10].event_time.seconds += 5
+    return events
+
+
+def test_what_waited_for_a_task_has_its_order():
+    signal, ended = "WORKFLOW_EXECUTION_SIGNALED", "ACTIVITY_TASK_COMPLETED"
+    assert problems_of(waiting(signal, signal, ended, ended)) == []
+    assert problems_of(waiting(ended, signal))
+    assert problems_of(waiting(signal, ended, signal))
+    events = waiting(ended, signal)
+    events[12].event_time.seconds += 6  # it came later
+    assert problems_of(events) == []
+
+
+OPTIONS = "WORKFLOW_EXECUTION_OPTIONS_UPDATED"
+
+
+@pytest.mark.parametrize("events, is_good", [
+    ([(OPTIONS, dict(attached_request_id="r")), (OPTIONS, dict(attached_request_id="s"))], True),
+    ([(OPTIONS, dict(attached_request_id="r")), (OPTIONS, dict(attached_request_id="r"))], False),
+    ([(OPTIONS, dict(priority__priority_key=2, identity="i"))], True),
+    ([(OPTIONS, dict(identity="i"))], False),
+    ([("WORKFLOW_EXECUTION_SIGNALED", dict(request_id="r"))] * 2, False),
+    ([("WORKFLOW_EXECUTION_SIGNALED", dict(request_id=""))] * 2, True),
+    ([("WORKFLOW_EXECUTION_UPDATE_ADMITTED", dict(request__meta__update_id="u"))], False),
+    ([(ACCEPTED[0], dict(ACCEPTED[1], accepted_request__meta__update_id="other"))], False),
+])
+def test_options_request_ids_and_updates(events, is_good):
+    assert (problems_of(later(*events)) == []) == is_good

@@ -55,12 +55,15 @@ def change(e, x):
 
 
 def change_run(e, x):
-    """Also to what it is already: that writes no event."""
+    """Also to what it is already: that writes no event. Another override ends the bond with the worker."""
     fields, paths = e.world.rng.choice([
         (dict(priority=Priority(priority_key=e.world.rng.randrange(1, 4))), ["priority"]),
         (dict(priority=Priority(fairness_key=e.world.rng.choice("ab"))), ["priority.fairness_key"]),
         (dict(versioning_override=VersioningOverride(auto_upgrade=True)), ["versioning_override"]),
         (dict(), ["versioning_override"])])
+    if "versioning_override" in paths:
+        now = e.shown.workflow_execution_info.versioning_info.HasField("versioning_override")
+        e.sticky = e.sticky and now == ("versioning_override" in fields)
     x.call("UpdateWorkflowExecutionOptions", api.UpdateWorkflowExecutionOptionsRequest(
         namespace="default", workflow_execution=x.execution(), identity="operator",
         workflow_execution_options=WorkflowExecutionOptions(**fields), update_mask=FieldMask(paths=paths)),
@@ -75,7 +78,9 @@ def failed_while_paused(e, x, activity_id):
 
 
 def possible(e):
-    found = [change_run]
+    found = []
+    if not e.world.updates:  # the reference hands a task that waited meanwhile out without its updates
+        found += [change_run]
     if e.activities:
         found += [pause, reset, change]
     if any(paused(a) for a in e.activities):

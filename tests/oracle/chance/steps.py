@@ -1,5 +1,4 @@
 """steps.py - what a random script can do with one execution; each step ends in a state that lasts."""
-import time
 import uuid
 
 from temporalio.api.common.v1 import RetryPolicy
@@ -10,6 +9,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 from chance import commands, operations
 from chance.world import NO_TASK, SCHEDULED, STARTED, attributes, type_name
 from kit import updates
+from kit.task import polled
 from lab import command, payloads, seconds
 
 CLOSED_CHILD = ("CHILD_WORKFLOW_EXECUTION_COMPLETED", "CHILD_WORKFLOW_EXECUTION_FAILED",
@@ -25,11 +25,7 @@ def await_sticky(e, x):
     """A worker polls the sticky queue from now on, and the server knows that."""
     if e.sticky_poll is None:
         e.sticky_poll = x.poll_ahead(e.queue + "-sticky")
-        until = time.monotonic() + 10
-        while time.monotonic() < until and not x.call("DescribeTaskQueue", api.DescribeTaskQueueRequest(
-                namespace="default", task_queue_type=1, task_queue=TaskQueue(
-                    name=e.queue + "-sticky", kind=2, normal_name=e.queue)), raises=True).pollers:
-            time.sleep(0.02)
+        polled(x, e.queue + "-sticky")
 
 
 def settle(e):
