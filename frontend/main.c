@@ -7,8 +7,11 @@
 #include "frontend/http/http_api.h"
 #include "frontend/quotas.h"
 #include "frontend/server/server.h"
+#include "frontend/ui/ui.h"
 
+#include <limits.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { DRAIN_MS = 2000 };
 
@@ -20,7 +23,10 @@ struct process {
     struct grpc_server *server;
     struct http_api *http_api;
     struct web_server *http; /* NULL: no HTTP port */
-    atomic_int draining;     /* listeners that still do */
+    struct ui_pack *ui_pack;
+    struct ui_server *ui;
+    struct web_server *ui_http; /* NULL: no Web UI */
+    atomic_int draining;        /* listeners that still do */
     struct loop *loops[FE_LOOPS_MAX];
     size_t started; /* loops that run on threads of their own: 1 to started - 1 */
 };
@@ -39,9 +45,11 @@ static void stop(void *arg)
 
     grpc_health_set_serving(p->health, false);
     frontend_end_polls(&p->frontend);
-    atomic_store(&p->draining, 1 + (p->http != NULL));
+    atomic_store(&p->draining, 1 + (p->http != NULL) + (p->ui_http != NULL));
     if (p->http)
         web_server_drain(p->http, DRAIN_MS, drained, p);
+    if (p->ui_http)
+        web_server_drain(p->ui_http, DRAIN_MS, drained, p);
     grpc_server_drain(p->server, DRAIN_MS, drained, p);
 }
 
@@ -101,6 +109,54 @@ static void make_frontend(struct process *p)
 static void handle_http(void *ctx, struct web_request *request)
 {
     http_api_handle(ctx, request, HTTP_FLAVOR_API);
+}
+
+/* The Web UI's files: where the configuration says, else where they are built or installed. */
+static void open_ui_pack(struct process *p)
+{
+    static const char *const places[] = {"ui.pack", "../ui.pack", "../share/gnomon/ui.pack"};
+    const char *wanted = p->service.config.ui_assets;
+    struct err_detail detail = {0};
+    char self[PATH_MAX], path[PATH_MAX + 32];
+    const ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+    enum err err = ERR_NOT_FOUND;
+
+    self[len > 0 ? len : 0] = '\0';
+    char *slash = strrchr(self, '/');
+    if (slash)
+        *slash = '\0';
+    if (wanted[0] != '\0')
+        err = ui_pack_open(wanted, &p->ui_pack, &detail);
+    for (size_t i = 0; wanted[0] == '\0' && i < COUNT_OF(places) && err == ERR_NOT_FOUND; i++) {
+        snprintf(path, sizeof path, "%s/%s", self, places[i]);
+        err = ui_pack_open(path, &p->ui_pack, &detail);
+    }
+    if (err != ERR_OK)
+        log_warn(&p->service.log, "the Web UI has no files", F_STR("cause", detail.text));
+}
+
+static enum err listen_for_ui(struct process *p, struct err_detail *detail)
+{
+    const struct config *config = &p->service.config;
+
+    if (config->ui_port == 0)
+        return ERR_OK;
+    open_ui_pack(p);
+    p->ui = ui_server_new(&(struct ui_options){.api = p->http_api,
+                                               .router = p->router,
+                                               .clock = p->service.clock,
+                                               .pack = p->ui_pack,
+                                               .default_namespace = config->default_namespace,
+                                               .cors_origins = config->ui_cors_origins,
+                                               .codec_endpoint = config->ui_codec_endpoint});
+    return web_server_open(&(struct web_server_options){.address = config->bind_ip,
+                                                        .port = (uint16_t)config->ui_port,
+                                                        .loops = p->loops,
+                                                        .loop_count = p->frontend.loop_count,
+                                                        .clock = p->service.clock,
+                                                        .handle = ui_server_handle,
+                                                        .ctx = p->ui},
+                           &p->ui_http, detail);
 }
 
 /* ERR_OK without a port, too. */
@@ -164,6 +220,7 @@ static void release(struct process *p)
     if (p->server)
         grpc_server_free(p->server);
     web_server_free(p->http);
+    web_server_free(p->ui_http);
     for (size_t i = 1; i < p->started; i++) {
         loop_stop(p->loops[i]);
         loop_join(p->loops[i]);
@@ -174,6 +231,8 @@ static void release(struct process *p)
         if (i > 0)
             loop_free(p->loops[i]);
     }
+    ui_server_free(p->ui);
+    ui_pack_close(p->ui_pack);
     http_api_free(p->http_api);
     grpc_health_free(p->health);
     grpc_router_free(p->router);
@@ -198,6 +257,8 @@ int main(int argc, char **argv)
     if (err == ERR_OK)
         err = listen_for_http(&p, &detail);
     if (err == ERR_OK)
+        err = listen_for_ui(&p, &detail);
+    if (err == ERR_OK)
         err = listen_on(&p, &detail);
     if (err != ERR_OK) {
         s->exit_code = service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
@@ -207,7 +268,8 @@ int main(int argc, char **argv)
         p.started = p.frontend.loop_count;
         log_info(&s->log, "listening", F_STR("ip", s->config.bind_ip),
                  F_U64("port", grpc_server_port(p.server)),
-                 F_U64("http_port", p.http ? web_server_port(p.http) : 0));
+                 F_U64("http_port", p.http ? web_server_port(p.http) : 0),
+                 F_U64("ui_port", p.ui_http ? web_server_port(p.ui_http) : 0));
         service_ready(s);
         service_run(s, stop, &p);
     }

@@ -131,6 +131,7 @@ static bool check_ports(const struct config *config, const struct supervisor *su
 
         ok &= check_port(config, service, "port", service->port);
         ok &= check_port(config, service, "http.port", service->http_port);
+        ok &= check_port(config, service, "ui.port", service->ui_port);
         ok &= check_port(config, service, "metrics.port", service->metrics_port);
     }
     return ok;
@@ -156,6 +157,10 @@ static void print_endpoints(void *arg)
         if (supervisor->services[i].http_port)
             printf("  HTTP       http://%s:%lld/api/v1/namespaces\n", config->bind_ip,
                    (long long)supervisor->services[i].http_port);
+    for (size_t i = 0; i < supervisor->count; i++)
+        if (supervisor->services[i].ui_port)
+            printf("  Web UI     http://%s:%lld\n", config->bind_ip,
+                   (long long)supervisor->services[i].ui_port);
     for (size_t i = 0; i < supervisor->count; i++)
         if (supervisor->services[i].metrics_port)
             printf("  metrics    http://%s:%lld/metrics (%s)\n", config->bind_ip,

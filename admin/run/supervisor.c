@@ -41,6 +41,8 @@ static enum err add_role(struct supervisor *supervisor, const struct service *fi
             service->port += i * step;
         if (service->http_port)
             service->http_port += i * step;
+        if (service->ui_port)
+            service->ui_port += i * step;
         if (service->metrics_port)
             service->metrics_port += i * step;
         if (count == 1)
@@ -48,7 +50,7 @@ static enum err add_role(struct supervisor *supervisor, const struct service *fi
         else
             snprintf(service->label, sizeof service->label, "%s-%d", first->name, (int)i);
         if (service->port > PORT_MAX || service->http_port > PORT_MAX ||
-            service->metrics_port > PORT_MAX)
+            service->ui_port > PORT_MAX || service->metrics_port > PORT_MAX)
             return err_fail(problem, ERR_INVALID,
                             "run.port.step: the ports of %s would go beyond 65535", service->label);
     }
@@ -62,13 +64,13 @@ enum err supervisor_init(struct supervisor *supervisor, const char *bin_dir,
     const struct {
         const char *name;
         int stop_order;
-        int64_t count, port, http_port, metrics_port;
+        int64_t count, port, http_port, ui_port, metrics_port;
     } roles[ROLES] = {
-        {"history", 2, config->run_history, 0, 0, config->history_metrics_port},
-        {"matching", 1, config->run_matching, 0, 0, config->matching_metrics_port},
-        {"timers", 1, config->run_timers, 0, 0, config->timers_metrics_port},
+        {"history", 2, config->run_history, 0, 0, 0, config->history_metrics_port},
+        {"matching", 1, config->run_matching, 0, 0, 0, config->matching_metrics_port},
+        {"timers", 1, config->run_timers, 0, 0, 0, config->timers_metrics_port},
         {"frontend", 0, config->run_frontend, config->frontend_port, config->frontend_http_port,
-         config->frontend_metrics_port},
+         config->ui_port, config->frontend_metrics_port},
     };
 
     *supervisor = (struct supervisor){.bin_dir = bin_dir, .config_path = config_path};
@@ -76,6 +78,7 @@ enum err supervisor_init(struct supervisor *supervisor, const char *bin_dir,
         const struct service first = {.name = roles[i].name,
                                       .port = roles[i].port,
                                       .http_port = roles[i].http_port,
+                                      .ui_port = roles[i].ui_port,
                                       .metrics_port = roles[i].metrics_port,
                                       .stop_order = roles[i].stop_order,
                                       .ready_fd = -1,
@@ -129,6 +132,8 @@ static void set_own_ports(const struct service *service)
         set_number("GNOMON_FRONTEND_PORT", service->port);
     if (service->http_port)
         set_number("GNOMON_FRONTEND_HTTP_PORT", service->http_port);
+    if (service->ui_port)
+        set_number("GNOMON_UI_PORT", service->ui_port);
     for (const char *at = service->name; *at; at++)
         variable[len++] = (char)toupper((unsigned char)*at);
     snprintf(variable + len, sizeof variable - len, "_METRICS_PORT");

@@ -24,6 +24,7 @@ struct service {
     int64_t index;         /* among those of its role */
     int64_t port;          /* of the frontend; otherwise 0 */
     int64_t http_port;     /* of the frontend; 0: none */
+    int64_t ui_port;       /* of the frontend; 0: none */
     int64_t metrics_port;  /* 0: none */
     int stop_order;        /* lower ones are stopped first */
     pid_t pid;             /* 0: not running */

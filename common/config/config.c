@@ -253,6 +253,7 @@ static void check_ports(const struct config *config, struct buf *problems)
     } ports[] = {
         {"frontend.port", config->frontend_port},
         {"frontend.http.port", config->frontend_http_port},
+        {"ui.port", config->ui_port},
         {"frontend.metrics.port", config->frontend_metrics_port},
         {"history.metrics.port", config->history_metrics_port},
         {"matching.metrics.port", config->matching_metrics_port},

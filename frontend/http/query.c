@@ -378,6 +378,23 @@ static bool oneof_is_set(const struct field_path *path, struct slice message)
     return false;
 }
 
+static char *too_many(struct arena *arena, const struct http_query *query, size_t first,
+                      const ProtobufCFieldDescriptor *field)
+{
+    struct buf text;
+
+    buf_init(&text, 0);
+    for (size_t i = first; i < query->count; i++)
+        if (slice_eq(query->keys[i], query->keys[first])) {
+            buf_append(&text, ", ", i > first ? 2 : 0);
+            buf_append_slice(&text, query->values[i]);
+        }
+    char *result = arena_printf(arena, "too many values for field \"%s\": %s", field->name,
+                                arena_str(arena, buf_slice(&text)));
+    buf_release(&text);
+    return result;
+}
+
 static enum err apply_key(struct arena *arena, const ProtobufCMessageDescriptor *desc,
                           const struct http_query *query, size_t first, struct slice *message,
                           struct err_detail *detail)
@@ -406,7 +423,7 @@ static enum err apply_key(struct arena *arena, const ProtobufCMessageDescriptor 
         if (proto_is_map(owner, field))
             v.wrong = arena_printf(arena, "maps are not read from query strings");
         else if (++count > 1 && field->label != PROTOBUF_C_LABEL_REPEATED)
-            v.wrong = arena_printf(arena, "too many values for field \"%s\"", field->name);
+            v.wrong = too_many(arena, query, first, field);
         else
             (void)put_text(&v);
     }

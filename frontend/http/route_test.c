@@ -83,7 +83,7 @@ TEST(test_http_route_builds_the_request)
          "parsing field \"page_size\": strconv.ParseInt: parsing \"99999999999\": value out of "
          "range"},
         {"GET", "/api/v1/namespaces?pageSize=1&pageSize=2", true,
-         "too many values for field \"page_size\""},
+         "too many values for field \"page_size\": 1, 2"},
         {"GET", "/api/v1/namespaces?pageSize.x=1", true,
          "invalid path: \"pageSize\" is not a message"},
         {"GET", "/api/v1/namespaces?nextPageToken=!", true,

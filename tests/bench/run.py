@@ -108,7 +108,7 @@ def measure_ours(out, options):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
     environment.update(GNOMON_DATA_DIR=str(folder / "data"), GNOMON_RUN_DIR=str(folder / "run"),
                        GNOMON_FRONTEND_PORT=str(port),
-                       GNOMON_FRONTEND_HTTP_PORT="0", GNOMON_LOG_LEVEL="warn")
+                       GNOMON_FRONTEND_HTTP_PORT="0", GNOMON_UI_PORT="0", GNOMON_LOG_LEVEL="warn")
     for service in ("FRONTEND", "HISTORY", "MATCHING", "TIMERS"):
         environment[f"GNOMON_{service}_METRICS_PORT"] = "0"
     environment.update({k: v for k, v in os.environ.items() if k.startswith("GNOMON_HISTORY_") or

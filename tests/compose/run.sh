@@ -6,7 +6,8 @@
 set -eu
 cd "$(dirname "$0")/../.."
 program=$1
-export COMPOSE_PROJECT_NAME=gnomon-test GNOMON_PORT="${GNOMON_PORT:-17233}"
+export COMPOSE_PROJECT_NAME=gnomon-test GNOMON_PORT="${GNOMON_PORT:-17233}" \
+    GNOMON_HTTP_PORT="${GNOMON_HTTP_PORT:-17243}" GNOMON_UI_PORT="${GNOMON_UI_PORT:-18233}"
 compose=${COMPOSE:-docker-compose}
 passed=0 failed=0
 

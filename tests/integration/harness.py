@@ -146,7 +146,7 @@ class Cluster:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-"))
         self.bin = pathlib.Path(bin_dir)
         self.replicas = replicas or {}
-        ports = free_ports(6, max(self.replicas.values(), default=1))
+        ports = free_ports(7, max(self.replicas.values(), default=1))
         self.port = ports[0]
         self.addresses = [
             f"127.0.0.1:{self.port + n * PORT_STEP}" for n in range(self.replicas.get("frontend", 1))
@@ -164,6 +164,7 @@ class Cluster:
             "GNOMON_RUN_DIR": str(self.folder / "run"),
             "GNOMON_FRONTEND_PORT": str(ports[0]),
             "GNOMON_FRONTEND_HTTP_PORT": str(ports[5]),
+            "GNOMON_UI_PORT": str(ports[6]),
             "GNOMON_FRONTEND_METRICS_PORT": str(ports[1]),
             "GNOMON_HISTORY_METRICS_PORT": str(ports[2]),
             "GNOMON_MATCHING_METRICS_PORT": str(ports[3]),
@@ -175,6 +176,7 @@ class Cluster:
         }
         self.metrics_ports = dict(zip(("frontend", "history", "matching", "timers"), ports[1:5]))
         self.http = f"http://127.0.0.1:{ports[5]}"
+        self.ui = f"http://127.0.0.1:{ports[6]}"
         self.start()
         if wait:
             self.wait_ready()

@@ -20,6 +20,7 @@ def environment(tmp_path, **changed):
         **ports,
         "GNOMON_FRONTEND_PORT": "0",
         "GNOMON_FRONTEND_HTTP_PORT": "0",
+        "GNOMON_UI_PORT": "0",
         "GNOMON_DATA_DIR": str(tmp_path / "data"),
         "GNOMON_RUN_DIR": str(tmp_path / "run"),
         **changed,

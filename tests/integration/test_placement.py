@@ -39,7 +39,7 @@ class Member:
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [str(cluster.bin / f"gnomon-{role}")],
-                env={**cluster.environment, port: "0", "GNOMON_FRONTEND_HTTP_PORT": "0"},
+                env={**cluster.environment, port: "0", "GNOMON_FRONTEND_HTTP_PORT": "0", "GNOMON_UI_PORT": "0"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -225,7 +225,7 @@ def test_taken_ports_are_named(tmp_path):
             variable = "GNOMON_" + key.upper().replace(".", "_")
             others = {
                 f"GNOMON_{s.upper()}_METRICS_PORT": "0" for s in SERVICES
-            } | {"GNOMON_FRONTEND_PORT": "0", "GNOMON_FRONTEND_HTTP_PORT": "0"}
+            } | {"GNOMON_FRONTEND_PORT": "0", "GNOMON_FRONTEND_HTTP_PORT": "0", "GNOMON_UI_PORT": "0"}
             status, text = run_for_its_complaint(
                 {**others, "GNOMON_DATA_DIR": str(tmp_path), variable: str(port)}
             )
@@ -367,8 +367,8 @@ def test_make_run_starts_and_ctrl_c_stops_everything(tmp_path):
     """As a person does it, in a terminal of its own."""
     import pty
 
-    ports = harness.free_ports(6)
-    names = ["FRONTEND_PORT", "FRONTEND_HTTP_PORT", *[f"{s.upper()}_METRICS_PORT" for s in SERVICES]]
+    ports = harness.free_ports(7)
+    names = ["FRONTEND_PORT", "FRONTEND_HTTP_PORT", "UI_PORT", *[f"{s.upper()}_METRICS_PORT" for s in SERVICES]]
     environment = {
         **os.environ,
         **{f"GNOMON_{n}": str(p) for n, p in zip(names, ports)},

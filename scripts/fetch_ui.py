@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Fetch the Web UI's assets and pack them into one file, which the frontend serves.
+
+They come with the Go module github.com/temporalio/ui-server/v2: by the go command where there is one, else from the
+proxy that it would ask (GOPROXY). What came is checked against the module's hash, as go.sum has it.
+
+usage: fetch_ui.py OUTPUT
+
+The file: "GNOMONU1", u64 the count of entries, then per entry, sorted by path, eight u64 (path offset and length, data
+offset and length, length without compression, is it compressed, tag offset, tag length), then what they point to. All
+little-endian, offsets from the beginning of the file.
+"""
+import base64
+import gzip
+import hashlib
+import io
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+
+MODULE, VERSION = "github.com/temporalio/ui-server/v2", "v2.42.1"
+HASH = "h1:ajeOxqCnUiCRQQhQYLxaT7wUgF/slqZJtdW4pLjVqCs="
+PREFIX = f"{MODULE}@{VERSION}/ui/assets/local/"
+MAGIC, ENTRY = b"GNOMONU1", struct.Struct("<8Q")
+BYTES_MAX, SECONDS = 200 << 20, 120
+PACKED = (".js", ".css", ".html", ".json", ".svg", ".ttf", ".ico", ".webmanifest", ".map", ".txt")
+
+
+def by_go():
+    """The zip file's path, or None."""
+    if not shutil.which("go"):
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        (pathlib.Path(folder) / "go.mod").write_text("module fetch\n")
+        done = subprocess.run(["go", "mod", "download", "-json", f"{MODULE}@{VERSION}"], cwd=folder,
+                              env={**os.environ, "GOFLAGS": "-mod=mod", "GONOSUMDB": MODULE}, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS * 5)
+    try:
+        return json.loads(done.stdout)["Zip"]
+    except (ValueError, KeyError):
+        return None
+
+
+def by_proxy():
+    for proxy in os.environ.get("GOPROXY", "https://proxy.golang.org").replace("|", ",").split(","):
+        if proxy.startswith("http"):
+            with urllib.request.urlopen(f"{proxy.rstrip('/')}/{MODULE}/@v/{VERSION}.zip", timeout=SECONDS) as answer:
+                return answer.read(BYTES_MAX)
+    raise OSError("GOPROXY names no proxy")
+
+
+def check(archive):
+    """Go's h1: the hash of the files' hashes."""
+    total = hashlib.sha256()
+    for name in sorted(archive.namelist()):
+        total.update(f"{hashlib.sha256(archive.read(name)).hexdigest()}  {name}\n".encode())
+    got = "h1:" + base64.b64encode(total.digest()).decode()
+    if got != HASH:
+        sys.exit(f"fetch_ui: {MODULE} {VERSION} has the hash {got}, not {HASH}")
+
+
+def pack(archive, output):
+    entries = []
+    for name in sorted((n for n in archive.namelist() if n.startswith(PREFIX) and not n.endswith("/")),
+                       key=lambda n: n.encode()):
+        data = archive.read(name)
+        small = gzip.compress(data, 9, mtime=0) if name.endswith(PACKED) else data
+        small = small if len(small) < len(data) else data
+        tag = hashlib.sha256(data).hexdigest()[:16].encode()
+        entries.append((("/" + name.removeprefix(PREFIX)).encode(), small, len(data), small is not data, tag))
+    if not any(path == b"/index.html" for path, *_ in entries):
+        sys.exit("fetch_ui: the module has no index.html where it was expected")
+    at = len(MAGIC) + 8 + ENTRY.size * len(entries)
+    table, blob = [], io.BytesIO()
+    for path, data, raw_len, packed, tag in entries:
+        path_at, tag_at, data_at = at, at + len(path), at + len(path) + len(tag)
+        table.append(ENTRY.pack(path_at, len(path), data_at, len(data), raw_len, packed, tag_at, len(tag)))
+        blob.write(path + tag + data)
+        at = data_at + len(data)
+    beside = output.with_suffix(".new")
+    beside.write_bytes(MAGIC + struct.pack("<Q", len(entries)) + b"".join(table) + blob.getvalue())
+    beside.replace(output)
+    print(f"fetch_ui: {len(entries)} files of the Web UI {VERSION} in {output}")
+
+
+def main():
+    output = pathlib.Path(sys.argv[1])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        source = by_go() or io.BytesIO(by_proxy())
+    except (OSError, subprocess.SubprocessError) as error:
+        sys.exit(f"fetch_ui: the Web UI can't be had: {error}")
+    with zipfile.ZipFile(source) as archive:
+        check(archive)
+        pack(archive, output)
+
+
+main()
