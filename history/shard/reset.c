@@ -405,6 +405,7 @@ static struct run *begin_new(struct history_shard *shard, struct hs_request *req
     };
 
     hs_begin(shard, req, run, t);
+    t->limits = hs_limits_of(shard, p->base->run->namespace_name); /* the run has no name yet */
     *err = engine_reset(t, &what);
     if (*err == ERR_OK)
         return run;
