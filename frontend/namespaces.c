@@ -48,6 +48,8 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
     const struct slice name = slice_str(ns->name);
     info->capabilities = ARENA_NEW(arena, capabilities_type);
     *info->capabilities = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
+    info->capabilities->eager_workflow_start =
+        dynconf_bool(dynconf, DYNCONF_SYSTEM_EAGER_START, name);
     info->capabilities->sync_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES, name);
     info->capabilities->async_update =
         dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES_ACCEPTED, name);

@@ -324,6 +324,11 @@ enum err fe_get_history_reverse(struct fe_call *fc)
 enum err fe_query_workflow(struct fe_call *fc)
 {
     const api_query_workflow_request *req = fc->request;
+
+    if (dynconf_bool(fc->fe->dynconf, DYNCONF_SYSTEM_DISALLOW_QUERY, slice_str(fc->ns->name)))
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Namespace is not allowed to query, please contact temporal team to "
+                        "re-enable queries.");
     enum err err = fe_check_execution(fc, req->execution);
 
     if (err != ERR_OK)

@@ -226,8 +226,9 @@ enum err command_schedule_activity(struct transition *t, struct command_context 
     activity->held = run_is_paused(t->run);
     run_activity_put(t->run, activity);
     run_activity_changed(t->run, activity);
-    t->eager_asked |= c->request_eager_execution;
-    if (!c->request_eager_execution && !activity->held)
+    const bool eager = c->request_eager_execution && t->limits->eager_activities;
+    t->eager_asked |= eager;
+    if (!eager && !activity->held)
         /* an eager one is started by engine_start_eager_activities() */
         activity_task_add(t, activity);
     return ERR_OK;

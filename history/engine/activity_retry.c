@@ -67,7 +67,8 @@ static void back_off(struct transition *t, struct activity *activity,
     activity->started_ns = 0;
     activity->start_id = activity->poll_id = 0;
     bytes_set(&activity->last_identity, bytes_slice(activity->identity));
-    bytes_set(&activity->last_failure, failure_for_storage(t->arena, failure));
+    bytes_set(&activity->last_failure,
+              failure_for_storage(t->arena, failure, t->limits->activity_failure_bytes_max));
     activity_begin_afresh(activity);
     run_activity_changed(t->run, activity);
 }
@@ -81,7 +82,8 @@ static void wait_paused(struct transition *t, struct activity *activity,
     activity->attempt++;
     activity->started_ns = 0;
     activity->start_id = activity->poll_id = 0;
-    bytes_set(&activity->last_failure, failure_for_storage(t->arena, failure));
+    bytes_set(&activity->last_failure,
+              failure_for_storage(t->arena, failure, t->limits->activity_failure_bytes_max));
     run_activity_changed(t->run, activity);
 }
 

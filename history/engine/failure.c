@@ -165,16 +165,17 @@ static api_failure_failure *failure_cut(struct arena *arena, const api_failure_f
     return cut;
 }
 
-struct slice failure_for_storage(struct arena *arena, const api_failure_failure *failure)
+struct slice failure_for_storage(struct arena *arena, const api_failure_failure *failure,
+                                 size_t bytes_max)
 {
     enum { CAUSES_MAX = 20, CAUSE_COST = 4 };
 
     if (!failure)
         return SLICE_EMPTY;
-    if (protobuf_c_message_get_packed_size(&failure->base) <= FAILURE_STORED_BYTES_MAX)
+    if (protobuf_c_message_get_packed_size(&failure->base) <= bytes_max)
         return proto_encode(arena, failure);
 
-    int64_t room = FAILURE_STORED_BYTES_MAX;
+    int64_t room = bytes_max < INT32_MAX ? (int64_t)bytes_max : INT32_MAX;
     api_failure_failure *outer = failure_server(arena, "Failure exceeds size limit.", false);
     api_failure_failure **cause = &outer->cause;
     for (int depth = 0; failure && room > CAUSE_COST && depth <= CAUSES_MAX; depth++) {

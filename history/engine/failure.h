@@ -7,7 +7,6 @@
 #include "common/base/arena.h"
 
 /* A stored failure that is larger is cut: limit.mutableStateActivityFailureSize.error. */
-enum { FAILURE_STORED_BYTES_MAX = 4096 };
 
 /* All in `arena`. `message` is borrowed as long as the failure. */
 api_failure_failure *failure_timeout(struct arena *arena, const char *message,
@@ -27,7 +26,8 @@ int32_t failure_timeout_type_of(const char *name);
 bool failure_is_retryable(const api_failure_failure *failure, const api_retry_policy *policy);
 
 /* What is kept of a failed attempt: the failure itself or, when it is too large, a server failure
- * whose cause is its beginning. Encoded. */
-struct slice failure_for_storage(struct arena *arena, const api_failure_failure *failure);
+ * whose cause is its beginning. Encoded; a few bytes more than `bytes_max` at most. */
+struct slice failure_for_storage(struct arena *arena, const api_failure_failure *failure,
+                                 size_t bytes_max);
 
 #endif

@@ -60,6 +60,9 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     NS(callback_retry_initial_ns, CALLBACK_RETRY_INITIAL);
     NS(callback_retry_max_ns, CALLBACK_RETRY_MAX);
     BOOL(cross_namespace_commands, SYSTEM_CROSS_NAMESPACE_COMMANDS);
+    SIZE(activity_failure_bytes_max, LIMIT_ACTIVITY_FAILURE_ERROR);
+    BOOL(eager_activities, SYSTEM_EAGER_ACTIVITIES);
+    BOOL(eager_start, SYSTEM_EAGER_START);
     SIZE(transaction_bytes_max, SYSTEM_TRANSACTION_SIZE);
     SIZE(state_bytes_max, LIMIT_MUTABLE_STATE_SIZE_ERROR);
     SIZE(state_bytes_warn, LIMIT_MUTABLE_STATE_SIZE_WARN);

@@ -52,6 +52,9 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(search_attributes_bytes_max);
     SAME(run_interval_min_ns);
     SAME(transaction_bytes_max);
+    SAME(activity_failure_bytes_max);
+    SAME(eager_activities);
+    SAME(eager_start);
     SAME(id_reuse_interval_ns);
 }
 

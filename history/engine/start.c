@@ -260,10 +260,10 @@ int64_t run_expiry_ns(const struct run *run)
 }
 
 /* Does the first workflow task go with the response? */
-static bool is_eager(const struct run *run, const struct engine_start *start)
+static bool is_eager(const struct transition *t, const struct engine_start *start)
 {
-    return start->request->request_eager_execution && !start->parent && !start->signal &&
-           run->first_task_due_ns == 0;
+    return t->limits->eager_start && start->request->request_eager_execution && !start->parent &&
+           !start->signal && t->run->first_task_due_ns == 0;
 }
 
 static void write_started(struct transition *t, const struct engine_start *start,
@@ -301,7 +301,7 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->original_execution_run_id = a->first_execution_run_id;
     a->memo = memo_without_nil(t->arena, request->memo);
     a->search_attributes = attributes_typed(t->arena, request->search_attributes, false);
-    a->eager_execution_accepted = is_eager(t->run, start);
+    a->eager_execution_accepted = is_eager(t, start);
     a->workflow_id = request->workflow_id;
     a->priority = request->priority;
     run_started_relations(t, a);
@@ -363,7 +363,7 @@ enum err engine_start(struct transition *t, const struct engine_start *start)
     if (start->parent) /* Spec: the reference schedules a child's first task in a second step */
         run->state_transition_count++;
     if (run->first_task_due_ns == 0) {
-        if (is_eager(run, start))
+        if (is_eager(t, start))
             start_eagerly(t, start->request);
         else
             transition_need_workflow_task(t);

@@ -41,11 +41,13 @@ struct engine_limits {
     size_t state_bytes_warn;                 /* 1 MiB: limit.mutableStateSize.warn */
     int64_t history_events_warn, history_bytes_warn; /* 10240, 10 MiB: limit.history*.warn */
     size_t state_bytes_max;                          /* 8 MiB: limit.mutableStateSize.error */
-    size_t transaction_bytes_max;                    /* 4 MiB: system.transactionSizeLimit */
-    uint32_t buffered_events_max;                    /* 100: history.maximumBufferedEventsBatch */
-    size_t buffered_bytes_max; /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
-    int64_t task_timeout_ns;   /* 10 s: history.defaultWorkflowTaskTimeout */
-    int64_t wft_retry_max_ns;  /* 10 min: history.workflowTaskRetryMaxInterval */
+    size_t activity_failure_bytes_max;  /* 4 KiB: limit.mutableStateActivityFailureSize.error */
+    bool eager_activities, eager_start; /* true: system.enable...Eager... */
+    size_t transaction_bytes_max;       /* 4 MiB: system.transactionSizeLimit */
+    uint32_t buffered_events_max;       /* 100: history.maximumBufferedEventsBatch */
+    size_t buffered_bytes_max;          /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
+    int64_t task_timeout_ns;            /* 10 s: history.defaultWorkflowTaskTimeout */
+    int64_t wft_retry_max_ns;           /* 10 min: history.workflowTaskRetryMaxInterval */
     struct dynconf_retry activity_retry, workflow_retry; /* history.default...RetryPolicy */
     uint32_t search_attributes_max;                      /* 100 */
     size_t search_attribute_bytes_max;                   /* 2 KiB */
@@ -136,7 +138,7 @@ struct transition {
     struct callback_change *callbacks; /* callbacks that are to be delivered, or are no more */
     size_t callback_count, callback_cap;
     bool uncounted; /* no state transition where no event is written: Spec, Describe */
-    bool attached;   /* the first request id was attached to the run */
+    bool attached;  /* the first request id was attached to the run */
     bool closed;
     bool paused;        /* or unpaused: the current run's row shows that too */
     struct slice reply; /* the encoded API response */

@@ -18,11 +18,14 @@ from temporalio.api.enums.v1 import EventType, WorkflowExecutionStatus, Workflow
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
     GetWorkflowExecutionHistoryRequest,
     ListWorkflowExecutionsRequest,
     PollActivityTaskQueueRequest,
+    QueryWorkflowRequest,
     RecordActivityTaskHeartbeatRequest,
     RespondActivityTaskCompletedRequest,
+    RespondActivityTaskFailedRequest,
     SignalWorkflowExecutionRequest,
     StartWorkflowExecutionRequest,
 )
@@ -572,3 +575,49 @@ def test_an_answer_with_too_many_bytes_ends_the_workflow(limited):
         assert json.loads(last.details.payloads[0].data) == why.text
     finally:
         limited.apply(limited.entries)
+
+
+def test_failures_of_attempts_are_kept_as_long_as_the_file_says(limited):
+    space = limited.namespace(limit__mutableStateActivityFailureSize__error=200)
+    workflow_id, task = begun(space)
+    space.complete(task, activity(1, retry_policy=RetryPolicy(initial_interval=Duration(seconds=60))))
+    polled = space.call(
+        "PollActivityTaskQueue",
+        PollActivityTaskQueueRequest(namespace=space.name, task_queue=TaskQueue(name="aq"), identity="i"),
+        timeout=30,
+    )
+    space.call(
+        "RespondActivityTaskFailed",
+        RespondActivityTaskFailedRequest(
+            namespace=space.name,
+            task_token=polled.task_token,
+            failure=Failure(message="m" * 1000, application_failure_info={"type": "T"}),
+        ),
+    )
+    kept = space.describe(workflow_id).pending_activities[0].last_failure
+    assert kept.message == "Failure exceeds size limit."
+    assert 100 < len(kept.cause.message) <= 200
+
+
+def test_eager_execution_may_be_switched_off(limited):
+    off = limited.namespace(system__enableEagerWorkflowStart=False, system__enableActivityEagerExecution=False)
+    for space, eager in ((off, False), (limited.namespace(), True)):
+        space.queue = harness.unique("q")
+        started = space.start(request_eager_execution=True)
+        assert started.HasField("eager_workflow_task") == eager
+        task = started.eager_workflow_task if eager else space.poll()
+        answer = space.complete(task, activity(1, request_eager_execution=True))
+        assert len(answer.activity_tasks) == eager
+        namespace = space.call("DescribeNamespace", DescribeNamespaceRequest(namespace=space.name)).namespace_info
+        assert namespace.capabilities.eager_workflow_start == eager
+
+
+def test_queries_may_be_forbidden(limited):
+    space = limited.namespace(system__disallowQuery=True)
+    workflow_id, _ = begun(space)
+    request = QueryWorkflowRequest(namespace=space.name, execution=WorkflowExecution(workflow_id=workflow_id))
+    why = refused(space.call, "QueryWorkflow", request)
+    assert (why.code, why.text) == (
+        "INVALID_ARGUMENT",
+        "Namespace is not allowed to query, please contact temporal team to re-enable queries.",
+    )
