@@ -268,11 +268,11 @@ static bool duration_value(struct convert *c, const struct column *column, struc
 {
     if (literal->kind != LITERAL_TEXT)
         return true;
-    if (!vis_duration_parse(literal->text, &literal->number)) {
+    const char *why = vis_duration_parse(literal->text, &literal->number);
+    if (why) {
         FAIL(c,
-             "invalid query: invalid value for search attribute " SLICE_FMT ": " SLICE_FMT
-             " (invalid duration)",
-             SLICE_ARG(column->alias), SLICE_ARG(literal->text));
+             "invalid query: invalid value for search attribute " SLICE_FMT ": " SLICE_FMT " (%s)",
+             SLICE_ARG(column->alias), SLICE_ARG(literal->text), why);
         return false;
     }
     literal->kind = LITERAL_INT;
@@ -563,7 +563,8 @@ static struct vis_node *compare_prefix(struct convert *c, const struct column *c
     const struct vis_syntax *right = compare->parts[1];
     struct literal literal;
 
-    if (right->kind != VIS_SYN_TUPLE && !get_literal(c, right, &literal))
+    if (right->kind != VIS_SYN_TUPLE && (!get_literal(c, right, &literal) ||
+                                         (column->is_status && !status_value(c, column, &literal))))
         return NULL;
     if (column->name.type != VIS_KEYWORD) {
         FAIL(c,

@@ -18,8 +18,8 @@ MUST_USE enum err vis_parse(struct arena *arena, struct slice text, const struct
 /* RFC 3339 with up to nine digits of a second; beyond what ns since 1970 can say, the nearest that
  * they can. */
 bool vis_datetime_parse(struct slice text, int64_t *out_ns);
-/* "1h30m", "-1.5d", "90" (ns), "01:30:00". */
-bool vis_duration_parse(struct slice text, int64_t *out_ns);
+/* "1h30m", "-1.5d", "90" (ns), "01:30:00". NULL, or what is wrong. */
+const char *vis_duration_parse(struct slice text, int64_t *out_ns);
 /* "Running" or "WORKFLOW_EXECUTION_STATUS_RUNNING" and so on: the number of a status. */
 bool vis_status_parse(struct slice text, int64_t *out);
 const char *vis_status_name(int64_t status); /* "Running"; NULL: there is none */

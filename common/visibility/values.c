@@ -122,8 +122,8 @@ static bool whole_number(struct slice text, int64_t *out)
     return true;
 }
 
-/* "01:30:00": hours of any number of digits. */
-static bool clock_parse(struct slice text, int64_t *out_ns)
+/* "01:30:00": hours of any number of digits. NULL, or what is wrong. */
+static const char *clock_parse(struct slice text, int64_t *out_ns)
 {
     int64_t parts[3];
     size_t from = 0;
@@ -134,24 +134,29 @@ static bool clock_parse(struct slice text, int64_t *out_ns)
         while (end < text.len && text.ptr[end] != ':')
             end++;
         if ((end == text.len) != (i == 2) ||
-            !whole_number(slice_of(text.ptr + from, end - from), &parts[i]) || parts[i] < 0 ||
-            (i > 0 && parts[i] > 59))
-            return false;
+            !whole_number(slice_of(text.ptr + from, end - from), &parts[i]))
+            return "invalid duration";
         from = end + 1;
     }
-    if (parts[0] > INT64_MAX / 3600 / SECOND_NS - 1)
-        return false;
+    if (parts[0] < 0 || parts[0] > INT64_MAX / 3600 / SECOND_NS - 1)
+        return "invalid duration: hours must be a positive number";
+    if (parts[1] < 0 || parts[1] > 59)
+        return "invalid duration: minutes must be from 0 to 59";
+    if (parts[2] < 0 || parts[2] > 59)
+        return "invalid duration: seconds must be from 0 to 59";
     *out_ns = (parts[0] * 3600 + parts[1] * 60 + parts[2]) * SECOND_NS;
-    return true;
+    return NULL;
 }
 
-bool vis_duration_parse(struct slice text, int64_t *out_ns)
+const char *vis_duration_parse(struct slice text, int64_t *out_ns)
 {
-    if (whole_number(text, out_ns) || clock_parse(text, out_ns))
-        return true;
     /* Without a unit it would be in seconds there, which is not so here. */
     const uint8_t last = text.len ? text.ptr[text.len - 1] : '0';
-    return (last < '0' || last > '9') && last != '.' && dynval_parse_duration(text, out_ns);
+    const bool has_unit = (last < '0' || last > '9') && last != '.';
+
+    if (whole_number(text, out_ns) || (has_unit && dynval_parse_duration(text, out_ns)))
+        return NULL;
+    return clock_parse(text, out_ns);
 }
 
 /* By number. */
