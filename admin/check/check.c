@@ -7,6 +7,7 @@
 #include "history/engine/rows.h"
 #include "history/engine/run_codec.h"
 #include "history/shard/effect_row.h"
+#include "history/visibility/execution.h"
 #include "common/proto/wire.h"
 
 #include <stdio.h>
@@ -220,6 +221,26 @@ static void check_branches(struct shard_check *sc, const struct run *run, struct
     }
 }
 
+/* What filters go by is what the run says. */
+static void check_visible(struct shard_check *sc, const struct run *run, struct arena *arena,
+                          struct slice row)
+{
+    struct vis_execution shown;
+    struct slice info;
+
+    if (row_visibility_decode(arena, row, &info) != ERR_OK || !vis_execution_read(info, &shown)) {
+        problem(sc, run->run_id, "its visibility row can't be read", "");
+        return;
+    }
+    if (shown.status != run->status || shown.start_ns != run->start_ns ||
+        shown.close_ns != run->close_ns)
+        problem(sc, run->run_id, "its visibility row has another status or time", "");
+    if (!slice_eq(shown.self.workflow_id, run->workflow_id) ||
+        !slice_eq(shown.self.run_id, slice_str(run->run_id)) ||
+        !slice_eq(shown.workflow_type, run->workflow_type))
+        problem(sc, run->run_id, "its visibility row has another id or type", "");
+}
+
 static void check_rows(struct shard_check *sc, const struct run *run, struct arena *arena)
 {
     struct row_key key;
@@ -246,6 +267,8 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
                        run->visibility_order_ns[1], run->run_id);
     if (!has_row(sc, STORE_VISIBILITY, &key, arena, &value))
         problem(sc, run->run_id, "it has no visibility row", "");
+    else
+        check_visible(sc, run, arena, value);
 
     row_key_current(&key, run->tablet, run->kind, run->namespace_id, run->workflow_id);
     const bool known = has_row(sc, STORE_MAIN, &key, arena, &value);
