@@ -113,7 +113,7 @@ def complete(e, x):
     elif draw < 0.26:
         e_commands.append(commands.cancel_external(e))
         answers = commands.CANCEL_ANSWERS
-    elif draw < 0.32 and e.fails == 0:
+    elif draw < 0.32 and e.fails == 0 and not (e.asked and e.accepted):  # see differences.txt
         e_commands.append(commands.bad(e))
         e.fails += 1
     elif draw < 0.40 and not e.asked and not e.accepted and not messages:
