@@ -338,7 +338,7 @@ def possible(e):
         found += [complete] * 8
         if not e.token.messages:
             found += [short_timer, short_activity]
-        if e.fails < 1:
+        if e.fails < 1 and not (e.asked and e.accepted):
             found += [fail] * 2
         if e.world.short_tasks and e.fails < 1:
             found += [task_times_out]
