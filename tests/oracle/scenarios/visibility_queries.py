@@ -318,7 +318,7 @@ def found(x, query):
 
 
 def await_all(x):
-    for query, want in (("HistoryLength >= 0", "abcde"), ("ExecutionStatus = 'Terminated'", "be"),
+    for query, want in (("WorkflowType IS NOT NULL", "abcde"), ("ExecutionStatus = 'Terminated'", "be"),
                         ("ExecutionStatus = 'Completed'", "d")):
         end = time.monotonic() + 20
         while found(x, query) != want and time.monotonic() < end:
