@@ -12,7 +12,9 @@ BREAKS = {
     "it has no visibility row": "delete from rows_visibility",
     "has no current run": "delete from rows_main where substr(key, 2, 1) = x'43'",
     "illegal history": "delete from rows_main where substr(key, 2, 1) = x'4e' "
-    "and key = (select min(key) from rows_main where substr(key, 2, 1) = x'4e')",
+    "and key in (select min(key) from rows_main where substr(key, 2, 1) = x'4e' "
+    "group by substr(key, 3, 16) having count(*) > 1)",
+    "its visibility row can't be read": "update rows_visibility set value = x'00'",
     "there is no such run, but a history node": "delete from rows_main where substr(key, 2, 1) = x'58'",
 }
 
