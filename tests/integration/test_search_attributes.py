@@ -159,3 +159,12 @@ async def test_predefined_ones_are_told_without_a_namespace(session):
     keys = (await session.client.workflow_service.get_search_attributes(GetSearchAttributesRequest())).keys
     assert keys["ExecutionStatus"] == number("Keyword")
     assert keys["HistoryLength"] == number("Int")
+
+
+def test_the_cli_creates_lists_and_removes(cli):
+    name = f"Cli{uuid.uuid4().hex[:8]}"
+    cli.run("operator", "search-attribute", "create", "--name", name, "--type", "Keyword", "--namespace", NAMESPACE)
+    said = cli.run("operator", "search-attribute", "list", "--namespace", NAMESPACE)
+    assert any(line.split() == [name, "Keyword"] for line in said.splitlines())
+    cli.run("operator", "search-attribute", "remove", "--name", name, "--yes", "--namespace", NAMESPACE)
+    assert name not in cli.run("operator", "search-attribute", "list", "--namespace", NAMESPACE)
