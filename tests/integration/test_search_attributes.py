@@ -5,6 +5,7 @@ import uuid
 from datetime import datetime, timezone
 
 import pytest
+from temporalio import workflow
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import (
     AddSearchAttributesRequest,
@@ -90,6 +91,22 @@ async def test_attributes_of_all_types_are_set_at_once(session, queue):
     for kind, make in KINDS.items():
         assert shown.get(make(own[kind])) == VALUES[kind]
     await handle.terminate()
+
+
+@workflow.defn(sandboxed=False)
+class Upserts:
+    @workflow.run
+    async def run(self, name: str) -> None:
+        workflow.upsert_search_attributes([SearchAttributeKey.for_keyword(name).value_set("set")])
+
+
+async def test_a_workflow_sets_one(session, queue):
+    own = await add_all(session.client)
+    async with session.worker(queue, [Upserts]):
+        handle = await session.client.start_workflow(Upserts.run, own["Keyword"], id=f"sa-{uuid.uuid4()}", task_queue=queue)
+        await handle.result()
+    found = [w.id async for w in session.client.list_workflows(f"{own['Keyword']} = 'set' AND {own['Int']} IS NULL")]
+    assert found == [handle.id]
 
 
 async def test_they_are_listed_and_removed(session, queue):
