@@ -86,6 +86,8 @@ enum err engine_record_heartbeat(struct transition *t, const struct task_token *
 
 /* -- the end -------------------------------------------------------------------------------- */
 
+enum { ENDING_EVENTS = 2 }; /* Started, and how it ended */
+
 /* The close event is written: forget the activity, tell the workflow. */
 static void close_activity(struct transition *t, struct activity *activity)
 {
@@ -118,6 +120,8 @@ engine_respond_activity_completed(struct transition *t, const struct task_token 
     if (err != ERR_OK || !activity)
         return err;
 
+    if (run_meets_limits_by(t, ENDING_EVENTS))
+        return ERR_OK;
     start_for_completion(t, activity, request->identity);
     api_history_event *event = NULL;
     api_activity_task_completed_event_attributes *a =
@@ -165,6 +169,8 @@ enum err engine_respond_activity_failed(struct transition *t, const struct task_
         t->reply = SLICE_EMPTY;
         return ERR_OK;
     }
+    if (run_meets_limits_by(t, ENDING_EVENTS))
+        return ERR_OK;
     write_failed(t, activity, retry_state, request);
     close_activity(t, activity);
     return ERR_OK;
@@ -183,6 +189,8 @@ enum err engine_respond_activity_canceled(struct transition *t, const struct tas
                         "unable to mark activity as canceled without activity being request "
                         "canceled first");
 
+    if (run_meets_limits_by(t, ENDING_EVENTS))
+        return ERR_OK;
     activity_write_canceled(t, activity, request->details, request->identity);
     close_activity(t, activity);
     return ERR_OK;

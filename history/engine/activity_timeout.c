@@ -121,6 +121,8 @@ static bool time_out(struct transition *t, struct activity *activity, int32_t ty
                                   "Not enough time to schedule next retry before activity "
                                   "ScheduleToClose timeout, giving up retrying",
                                   TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
+    if (run_meets_limits_by(t, activity->state == ACTIVITY_STARTED ? 2 : 1))
+        return false;
     write_timed_out(t, activity, failure, retry_state);
     activity_end(t, activity);
     return true;

@@ -5,6 +5,7 @@
 #include "history/engine/activity.h"
 #include "history/engine/child.h"
 #include "history/engine/failure.h"
+#include "history/engine/pause.h"
 #include "history/engine/rows.h"
 #include "history/engine/timer.h"
 #include "history/engine/update_int.h"
@@ -143,6 +144,23 @@ bool run_meets_limits(struct transition *t, int64_t events)
     const char *reason = run_past_limits(t, events);
 
     return reason && run_end_for_limit(t, reason);
+}
+
+bool run_meets_limits_by(struct transition *t, int64_t events)
+{
+    const struct run *run = t->run;
+    const bool task =
+        run->wft.state == WFT_NONE && run->first_task_due_ns == 0 && !run_is_paused(run);
+
+    return run_meets_limits(t, task ? events + 1 : 0);
+}
+
+bool run_meets_limits_by_task(struct transition *t)
+{
+    const struct run *run = t->run;
+    const int64_t own = run->wft.speculative ? 3 : run->wft.attempt == 1 ? 1 : 0;
+
+    return run_meets_limits(t, own + (run->buffered_count > 0 ? run->buffered_count + 1 : 0));
 }
 
 bool run_enforce_limits(struct transition *t)

@@ -250,7 +250,7 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
         return command_too_large(
             t, ctx, bad, "UpsertWorkflowSearchAttributesCommandAttributes exceeds size limit.");
     const enum err err = command_search_sizes(
-        t, ctx, bad, run_merged_search_attributes(t->run, t->arena, in->search_attributes, false));
+        t, ctx, bad, run_counted_search_attributes(t->run, t->arena, in->search_attributes));
     if (err != ERR_OK)
         return err;
 

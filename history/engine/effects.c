@@ -67,6 +67,7 @@ static enum err start_answered(struct transition *t, const struct rpc_effect *ef
 
     if (!child || child->row_seq != effect->row_seq)
         return ERR_OK;
+    (void)run_meets_limits_by(t, 1); /* then the run has closed, and its child is to close, too */
     if (run_is_open(t->run)) {
         if (outcome->failed)
             child_not_started(t, child, outcome->cause);
@@ -144,6 +145,8 @@ static enum err external_answered(struct transition *t, const struct rpc_effect 
     struct external *external = run_external(t->run, effect->initiated_event_id);
 
     if (!run_is_open(t->run) || !external || external->row_seq != effect->row_seq)
+        return ERR_OK;
+    if (run_meets_limits_by(t, 1))
         return ERR_OK;
     if (effect->kind == EFFECT_SIGNAL) {
         const api_signal_workflow_execution_request *request =
@@ -355,6 +358,8 @@ static enum err apply_child_closed(struct transition *t, const struct rpc_effect
     api_history_event *event = child_closed_event(t, child, effect, closing);
     if (!event)
         return ERR_CORRUPT;
+    if (run_meets_limits_by(t, 1))
+        return ERR_OK;
     transition_event_or_buffer(t, event);
     child_end(t, child);
     transition_need_workflow_task(t);

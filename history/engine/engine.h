@@ -127,6 +127,7 @@ struct command_context {
     bool terminate; /* with an error: past a size limit, the run is terminated */
     bool refuse;    /* with an error: the answer is malformed, the task stays with the worker */
     bool closing;   /* the command at hand closes the run */
+    const char *past_limit; /* without an error: all would be past this limit, nothing is applied */
     const char *identity;
     struct update_messages *messages; /* of the answer; NULL: none */
 };

@@ -84,6 +84,11 @@ void run_time_out(struct transition *t);
 bool run_enforce_limits(struct transition *t);
 /* The same before a step that would write `events` events: it is not to be carried out then. */
 bool run_meets_limits(struct transition *t, int64_t events);
+/* The same of events that wait for a workflow task: they count with the one that they ask for, as
+ * long as it is not there. */
+bool run_meets_limits_by(struct transition *t, int64_t events);
+/* The same of the end of an attempt at the workflow task, which is started. */
+bool run_meets_limits_by_task(struct transition *t);
 /* Which limit it is past, or would be with `events` more; NULL: none. Ending it for that gives
  * true. */
 const char *run_past_limits(const struct transition *t, int64_t events);

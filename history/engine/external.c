@@ -63,8 +63,7 @@ enum err run_signal(struct transition *t, const api_signal_workflow_execution_re
         return err;
 
     /* Spec: the reference looks at what is written before the signal, which counts with a task. */
-    const bool task = run->wft.state == WFT_NONE && run->first_task_due_ns == 0;
-    if (run_meets_limits(t, task ? 2 : 0))
+    if (run_meets_limits_by(t, 1))
         return ERR_OK;
 
     if (request_id.len > 0 && !source) /* of another execution: the shard keeps its outcome */
@@ -115,7 +114,7 @@ enum err run_request_cancel(struct transition *t,
     const enum err err = check_first_run(t, request->first_execution_run_id);
     if (err != ERR_OK)
         return err;
-    if (run->cancel_requested)
+    if (run->cancel_requested || run_meets_limits_by(t, 1))
         return ERR_OK;
 
     api_workflow_execution_cancel_requested_event_attributes *a =

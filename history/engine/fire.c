@@ -53,6 +53,8 @@ enum err engine_fire(struct transition *t)
         return ERR_OK;
     }
     if (due(t, wft_deadline_ns(run)) && !wft_leave_sticky_queue(t)) {
+        if (run->wft.state == WFT_STARTED && run_meets_limits_by_task(t))
+            return ERR_OK;
         wft_time_out(t, run->wft.state == WFT_STARTED ? TIMEOUT_TYPE_START_TO_CLOSE
                                                       : TIMEOUT_TYPE_SCHEDULE_TO_START);
         transition_need_workflow_task(t);
@@ -61,7 +63,8 @@ enum err engine_fire(struct transition *t)
         wft_make_normal(t); /* an update was first: its task is the first one */
         transition_need_workflow_task(t);
     }
-    engine_fire_activities(t);
+    if (run_is_open(run))
+        engine_fire_activities(t);
     if (run_is_open(run))
         engine_fire_timers(t);
     (void)run_enforce_limits(t);

@@ -143,13 +143,11 @@ static void list_builds(const struct run *run, struct arena *arena, struct buf *
     buf_append_slice(checksums, SLICE_LIT("]"));
 }
 
-api_search_attributes *run_merged_search_attributes(const struct run *run, struct arena *arena,
-                                                    const api_search_attributes *added,
-                                                    bool drop_nil)
+static api_search_attributes *merged(struct arena *arena, struct slice before,
+                                     const api_search_attributes *added, bool drop_nil)
 {
     typedef api_search_attributes_indexed_fields_entry entry;
-    api_search_attributes *all =
-        engine_decode(arena, &api_search_attributes__desc, bytes_slice(run->search_attributes));
+    api_search_attributes *all = engine_decode(arena, &api_search_attributes__desc, before);
 
     must(all != NULL);
     if (!added || added->n_indexed_fields == 0)
@@ -160,6 +158,8 @@ api_search_attributes *run_merged_search_attributes(const struct run *run, struc
         bool replaced = false;
         for (size_t j = 0; j < added->n_indexed_fields; j++)
             replaced |= strcmp(all->indexed_fields[i]->key, added->indexed_fields[j]->key) == 0;
+        for (size_t j = i + 1; j < all->n_indexed_fields; j++)
+            replaced |= strcmp(all->indexed_fields[i]->key, all->indexed_fields[j]->key) == 0;
         if (!replaced)
             list[count++] = all->indexed_fields[i];
     }
@@ -171,13 +171,19 @@ api_search_attributes *run_merged_search_attributes(const struct run *run, struc
     return all;
 }
 
+api_search_attributes *run_counted_search_attributes(const struct run *run, struct arena *arena,
+                                                     const api_search_attributes *added)
+{
+    return merged(arena, run_shown_search_attributes(run, arena), added, false);
+}
+
 void run_merge_search_attributes(struct run *run, struct arena *arena,
                                  const api_search_attributes *added)
 {
     if (!added || added->n_indexed_fields == 0)
         return;
     bytes_set(&run->search_attributes,
-              proto_encode(arena, run_merged_search_attributes(run, arena, added, true)));
+              proto_encode(arena, merged(arena, bytes_slice(run->search_attributes), added, true)));
     run->dirty = true;
 }
 

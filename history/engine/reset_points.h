@@ -19,10 +19,10 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
  * The new run goes on with these. */
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena);
 
-/* The run's own and what is added, which wins; a nil value takes its attribute away. */
-api_search_attributes *run_merged_search_attributes(const struct run *run, struct arena *arena,
-                                                    const api_search_attributes *added,
-                                                    bool drop_nil);
+/* What counts for the size of the search attributes: those that are shown, also the server's own,
+ * and what is added, which wins. */
+api_search_attributes *run_counted_search_attributes(const struct run *run, struct arena *arena,
+                                                     const api_search_attributes *added);
 /* Set, replace or (with an empty value) remove search attributes; NULL: none. */
 void run_merge_search_attributes(struct run *run, struct arena *arena,
                                  const api_search_attributes *added);

@@ -47,6 +47,14 @@ void engine_fire_timers(struct transition *t)
     }
     if (count == 0)
         return;
+    if (run_past_limits(t, (int64_t)count + 1)) { /* closing the run drops timers of the heap */
+        for (size_t i = 0; i < count; i++)
+            heap_add(deadlines, &due[i]->deadline, due[i]->fire_ns);
+        if (run_meets_limits_by(t, (int64_t)count))
+            return;
+        for (size_t i = 0; i < count; i++)
+            heap_remove(deadlines, &due[i]->deadline);
+    }
     qsort(due, count, sizeof *due, by_time);
     for (size_t i = 0; i < count; i++)
         fire(t, due[i]);

@@ -81,5 +81,8 @@ enum err update_messages_closing(struct transition *t, struct command_context *c
 void update_messages_apply(struct transition *t);
 /* As if there had been none. */
 void update_messages_undo(struct transition *t);
+/* The run is about to end, as a limit is met: of what was undone (t->undo as it was), those that
+ * had been accepted are told so. */
+void updates_fail_accepted(struct transition *t, const struct update_undo *undone);
 
 #endif

@@ -450,3 +450,14 @@ void update_messages_undo(struct transition *t)
     }
     t->undo = NULL;
 }
+
+void updates_fail_accepted(struct transition *t, const struct update_undo *undone)
+{
+    for (const struct update_undo *it = undone; it; it = it->next) {
+        if (!it->acceptance.event || it->resurrected)
+            continue;
+        const struct update_answer answer = update_failed(t, update_closed_failure(t->arena));
+        update_moved(t, it->update, &answer);
+        update_discard(t, it->update, false);
+    }
+}

@@ -234,6 +234,17 @@ static enum err repeat_reply(struct transition *t, const struct task_token *toke
     return ERR_OK;
 }
 
+/* The events that the next task brings, updates' speculative ones aside. */
+static int64_t next_task_events(const struct transition *t,
+                                const api_respond_workflow_task_completed_request *request)
+{
+    const struct run *run = t->run;
+    const bool task = !run_is_paused(run) && (request->force_create_new_workflow_task ||
+                                              run->buffered_count > 0 || t->workflow_task_needed);
+
+    return (int64_t)run->buffered_count + (task ? 1 + (request->return_new_workflow_task != 0) : 0);
+}
+
 /* All that the worker asks for. With an error the caller returns to its mark. */
 static enum err carry_out(struct transition *t, struct command_context *ctx,
                           const api_respond_workflow_task_completed_request *request)
@@ -248,6 +259,10 @@ static enum err carry_out(struct transition *t, struct command_context *ctx,
         err = update_messages_rest(t, ctx);
     if (err != ERR_OK)
         return err;
+    if (request->n_messages > 0) /* what they did can be taken back until they are applied */
+        ctx->past_limit = run_past_limits(t, next_task_events(t, request));
+    if (ctx->past_limit)
+        return ERR_OK;
     update_messages_apply(t);
     if (!run_is_open(t->run))
         updates_close(t);
@@ -319,6 +334,13 @@ engine_respond_workflow_task_completed(struct transition *t, const struct task_t
     const struct run_mark *mark = run_mark(t, request);
     struct command_context ctx = {.identity = request->identity};
     err = carry_out(t, &ctx, request);
+    if (ctx.past_limit) {
+        struct update_undo *undone = t->undo;
+        run_return_to(t, mark);
+        updates_fail_accepted(t, undone);
+        (void)run_end_for_limit(t, ctx.past_limit);
+        return ERR_OK;
+    }
     if (err != ERR_OK) {
         run_return_to(t, mark);
         if (err != ERR_INVALID || ctx.refuse) /* Spec: the task stays with the worker */
@@ -367,6 +389,8 @@ engine_respond_workflow_task_failed(struct transition *t, const struct task_toke
             NULL, ENGINE_IDENTITY, 0, NULL);
         return ERR_OK;
     }
+    if (run_meets_limits_by_task(t))
+        return ERR_OK;
     wft_fail(t, &failure);
     transition_need_workflow_task(t);
     return ERR_OK;

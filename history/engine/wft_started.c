@@ -121,6 +121,18 @@ struct slice engine_transient_events(struct transition *t)
     return transient_events(t, "");
 }
 
+/* How many events a start writes: of a later attempt none, unless other events came between. */
+static int64_t wft_start_events(const struct run *run)
+{
+    const struct workflow_task *wft = &run->wft;
+
+    if (wft->speculative)
+        return 0;
+    if (wft->attempt == 1)
+        return 1;
+    return wft->scheduled_event_id != run->next_event_id ? 2 : 0;
+}
+
 enum err engine_start_workflow_task(struct transition *t, const struct rpc_task *task,
                                     const struct rpc_poll *poll,
                                     const api_poll_workflow_task_queue_request *request)
@@ -141,6 +153,8 @@ enum err engine_start_workflow_task(struct transition *t, const struct rpc_task 
     if (poll->sticky && !slice_eq(poll->task_queue, bytes_slice(run->sticky_queue)))
         return ERR_STALE; /* the run has left this worker's queue */
 
+    if (!anew && run_meets_limits(t, wft_start_events(run)))
+        return ERR_OK;
     t->keeps_speculative = true;
     wft_drop_row(t);
     if (!poll->sticky)

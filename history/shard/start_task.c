@@ -149,8 +149,10 @@ static void step_start_workflow_task(struct history_shard *shard, struct hs_requ
     err = engine_start_workflow_task(&t, &start->task, &start->poll, request);
     if (err == ERR_OK) {
         err = hs_commit(shard, req, &(struct hs_change){entry, &t, false}, 1);
-        if (err == ERR_OK)
+        if (err == ERR_OK) {
             seq = t.started_rides ? seq_before : entry->seq;
+            err = t.reply_err; /* the run has ended instead */
+        }
     }
     out->start = start;
     out->task = t.started;
