@@ -14,6 +14,7 @@ struct fe_route {
     const ProtobufCMessageDescriptor *request;
     enum fe_namespace where;
     fe_handler_fn handle; /* NULL: not built */
+    bool starts;          /* refused in a deprecated namespace */
     struct frontend *fe;
     struct quota_method quota;
     struct counter *requests, *errors;
@@ -88,6 +89,26 @@ enum err fe_namespace_by_name(struct fe_call *fc, const char *name,
     if (err == ERR_NOT_FOUND)
         return errdetail_namespace_not_found(fc->arena, &fc->detail, name);
     return err;
+}
+
+uint32_t fe_namespace_state(const struct namespace_info *ns)
+{
+    return (uint32_t)wire_find_number(ns->info, 2); /* NamespaceInfo.state */
+}
+
+/* A deprecated namespace finishes what runs in it and starts nothing; one that is deleted serves
+ * nobody. */
+enum err fe_check_namespace_state(struct fe_call *fc, const struct namespace_info *ns)
+{
+    static const uint32_t allowed[] = {NAMESPACE_STATE_REGISTERED, NAMESPACE_STATE_DEPRECATED};
+    const uint32_t state = fe_namespace_state(ns);
+    const size_t count = fc->route->starts ? 1 : 2;
+
+    for (size_t i = 0; i < count; i++)
+        if (state == allowed[i])
+            return ERR_OK;
+    return errdetail_namespace_invalid_state(fc->arena, &fc->detail, ns->name, state, allowed,
+                                             count);
 }
 
 /* A string or bytes member of a decoded message, found by its name in the schema. */
@@ -198,6 +219,8 @@ static void dispatch(void *ctx, struct grpc_call *call)
         proto_decode(fc->arena, route->request, call->request, &fc->request, &fc->detail);
     if (err == ERR_OK)
         err = find_namespace(fc);
+    if (err == ERR_OK && fc->ns)
+        err = fe_check_namespace_state(fc, fc->ns);
     if (err == ERR_OK)
         err = fe_admit(fc, route->operation, route->quota);
     if (err == ERR_OK)
@@ -233,6 +256,8 @@ void frontend_register(struct frontend *fe, struct grpc_router *router)
 
         *route = route_table[i];
         route->fe = fe;
+        route->starts = strcmp(route->operation, "StartWorkflowExecution") == 0 ||
+                        strcmp(route->operation, "SignalWithStartWorkflowExecution") == 0;
         route->quota = quota_method_of(route->operation);
         snprintf(labels, sizeof labels, "operation=\"%s\",service_name=\"frontend\"",
                  route->operation);

@@ -196,6 +196,7 @@ enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
                                 .namespace_name = slice_str(fc->ns->name),
                                 .retention_s = fc->ns->retention_s,
                                 .for_people = is_for_people(fc),
+                                .bad_binary = fc->bad_binary,
                                 .token = fc->token_bytes,
                                 .request = to->request};
     struct buf body;

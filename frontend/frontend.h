@@ -72,6 +72,7 @@ struct fe_call {
     const struct namespace_info *ns;
     struct task_token token; /* FE_NS_TOKEN */
     struct slice token_bytes;
+    bool bad_binary; /* the namespace has marked the answering worker's binary as bad */
     struct err_detail detail;
     int64_t started_mono_ns;
     struct fe_forward *forward;
@@ -156,6 +157,10 @@ void fe_deliver(struct fe_call *fc, struct slice task);
 
 /* What is left of the client's time, at most `max_ms`. */
 int64_t fe_remaining_ms(const struct fe_call *fc, int64_t max_ms);
+
+/* ERR_PRECONDITION: a namespace in its state does not serve the call's method. */
+enum err fe_check_namespace_state(struct fe_call *fc, const struct namespace_info *ns);
+uint32_t fe_namespace_state(const struct namespace_info *ns); /* enum NamespaceState */
 
 /* The namespace of a name or id: ERR_NOT_FOUND with NamespaceNotFound. */
 enum err fe_namespace_by_name(struct fe_call *fc, const char *name,

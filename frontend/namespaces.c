@@ -1,13 +1,14 @@
-/* namespaces.c - register, describe, list and update namespaces, over the cluster store.
+/* namespaces.c - register, describe and list namespaces, over the cluster store.
  *
  * The store keeps NamespaceInfo and NamespaceConfig as they are described; capabilities and limits
  * are added when a namespace is shown, because they are this server's and not the namespace's. */
 #include "frontend/handlers.h"
+#include "frontend/namespaces.h"
 #include "frontend/validate.h"
 
-enum { LIST_PAGE_DEFAULT = 100, LIST_PAGE_MAX = 1000, UPDATE_TRIES = 5 };
+enum { LIST_PAGE_DEFAULT = 100, LIST_PAGE_MAX = 1000 };
 
-static enum err check_retention(struct fe_call *fc, const pb_duration *retention)
+enum err fe_check_retention(struct fe_call *fc, const pb_duration *retention)
 {
     int64_t ns;
 
@@ -19,21 +20,55 @@ static enum err check_retention(struct fe_call *fc, const pb_duration *retention
     return ERR_OK;
 }
 
-static int64_t retention_s_of(const pb_duration *retention)
+int64_t fe_retention_s(const pb_duration *retention)
 {
     return proto_duration_ns_clip(retention) / NS_PER_S;
 }
 
 /* ---- showing ---- */
 
-static enum err show(const struct dynconf *dynconf, struct arena *arena,
-                     const struct namespace_info *ns, api_describe_namespace_response *out,
-                     struct err_detail *detail)
+static api_namespace_info_capabilities *capabilities_of(const struct dynconf *dynconf,
+                                                        struct arena *arena, struct slice name)
 {
     typedef api_namespace_info_capabilities capabilities_type;
-    typedef api_namespace_info_limits limits_type;
+    capabilities_type *can = ARENA_NEW(arena, capabilities_type);
+
+    *can = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
+    can->eager_workflow_start = dynconf_bool(dynconf, DYNCONF_SYSTEM_EAGER_START, name);
+    can->sync_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES, name);
+    can->async_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES_ACCEPTED, name);
+    can->worker_heartbeats = dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKER_HEARTBEATS, name);
+    can->reported_problems_search_attribute =
+        dynconf_int(dynconf, DYNCONF_SYSTEM_TASK_PROBLEMS, name) > 0;
+    can->workflow_update_callbacks = dynconf_bool(dynconf, DYNCONF_HISTORY_UPDATE_CALLBACKS, name);
+    can->workflow_pause = dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED, name);
+    return can;
+}
+
+static api_namespace_replication_config *replication_of_one(struct arena *arena)
+{
     typedef api_namespace_replication_config replication_type;
     typedef api_cluster_replication_config member_type;
+    member_type *member = ARENA_NEW(arena, member_type);
+    replication_type *replication = ARENA_NEW(arena, replication_type);
+
+    *member = (member_type)API_CLUSTER_REPLICATION_CONFIG_INIT;
+    member->cluster_name = arena_str(arena, SLICE_LIT(FE_CLUSTER_NAME));
+    *replication = (replication_type)API_NAMESPACE_REPLICATION_CONFIG_INIT;
+    replication->active_cluster_name = member->cluster_name;
+    replication->state = REPLICATION_STATE_NORMAL;
+    replication->n_clusters = 1;
+    replication->clusters = ARENA_ARRAY(arena, member_type *, 1);
+    replication->clusters[0] = member;
+    return replication;
+}
+
+enum err fe_show_namespace(const struct dynconf *dynconf, struct arena *arena,
+                           const struct namespace_info *ns, api_describe_namespace_response *out,
+                           struct err_detail *detail)
+{
+    typedef api_namespace_info_limits limits_type;
+    const struct slice name = slice_str(ns->name);
     api_namespace_info *info;
     api_namespace_config *config;
     enum err err =
@@ -45,40 +80,19 @@ static enum err show(const struct dynconf *dynconf, struct arena *arena,
     if (err != ERR_OK)
         return err_fail(detail, ERR_CORRUPT, "the stored namespace cannot be read");
 
-    const struct slice name = slice_str(ns->name);
-    info->capabilities = ARENA_NEW(arena, capabilities_type);
-    *info->capabilities = (capabilities_type)API_NAMESPACE_INFO_CAPABILITIES_INIT;
-    info->capabilities->eager_workflow_start =
-        dynconf_bool(dynconf, DYNCONF_SYSTEM_EAGER_START, name);
-    info->capabilities->sync_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES, name);
-    info->capabilities->async_update =
-        dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES_ACCEPTED, name);
-    info->capabilities->worker_heartbeats =
-        dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKER_HEARTBEATS, name);
+    info->capabilities = capabilities_of(dynconf, arena, name);
     info->limits = ARENA_NEW(arena, limits_type);
     *info->limits = (limits_type)API_NAMESPACE_INFO_LIMITS_INIT;
-    info->capabilities->workflow_update_callbacks =
-        dynconf_bool(dynconf, DYNCONF_HISTORY_UPDATE_CALLBACKS, name);
-    info->capabilities->workflow_pause =
-        dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED, name);
     info->limits->blob_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_BLOB_SIZE_ERROR, name);
     info->limits->memo_size_limit_error = dynconf_int(dynconf, DYNCONF_LIMIT_MEMO_SIZE_ERROR, name);
-
-    member_type *member = ARENA_NEW(arena, member_type);
-    *member = (member_type)API_CLUSTER_REPLICATION_CONFIG_INIT;
-    member->cluster_name = arena_str(arena, SLICE_LIT("active"));
-    replication_type *replication = ARENA_NEW(arena, replication_type);
-    *replication = (replication_type)API_NAMESPACE_REPLICATION_CONFIG_INIT;
-    replication->active_cluster_name = member->cluster_name;
-    replication->state = REPLICATION_STATE_NORMAL;
-    replication->n_clusters = 1;
-    replication->clusters = ARENA_ARRAY(arena, member_type *, 1);
-    replication->clusters[0] = member;
-
+    if (!config->bad_binaries) { /* clients may count on it */
+        config->bad_binaries = ARENA_NEW(arena, api_bad_binaries);
+        *config->bad_binaries = (api_bad_binaries)API_BAD_BINARIES_INIT;
+    }
     *out = (api_describe_namespace_response)API_DESCRIBE_NAMESPACE_RESPONSE_INIT;
     out->namespace_info = info;
     out->config = config;
-    out->replication_config = replication;
+    out->replication_config = replication_of_one(arena);
     out->is_global_namespace = ns->is_global;
     return ERR_OK;
 }
@@ -102,7 +116,7 @@ enum err fe_describe_namespace(struct fe_call *fc)
         err = fe_namespace_by_name(fc, req->namespace_, &fc->ns);
     }
     if (err == ERR_OK)
-        err = show(fc->fe->dynconf, fc->arena, fc->ns, &response, &fc->detail);
+        err = fe_show_namespace(fc->fe->dynconf, fc->arena, fc->ns, &response, &fc->detail);
     if (err == ERR_OK)
         fe_reply_message(fc, &response);
     return err;
@@ -111,7 +125,8 @@ enum err fe_describe_namespace(struct fe_call *fc)
 struct list_state {
     struct fe_call *fc;
     api_describe_namespace_response **items;
-    size_t count;
+    size_t count, limit;
+    bool deleted_too;
     enum err err;
 };
 
@@ -121,10 +136,12 @@ static bool list_one(void *arg, const struct namespace_info *ns)
     struct arena *arena = list->fc->arena;
     api_describe_namespace_response *item = ARENA_NEW(arena, api_describe_namespace_response);
 
-    list->err = show(list->fc->fe->dynconf, arena, ns, item, &list->fc->detail);
+    if (!list->deleted_too && fe_namespace_state(ns) == NAMESPACE_STATE_DELETED)
+        return true;
+    list->err = fe_show_namespace(list->fc->fe->dynconf, arena, ns, item, &list->fc->detail);
     if (list->err == ERR_OK)
         list->items[list->count++] = item;
-    return list->err == ERR_OK;
+    return list->err == ERR_OK && list->count < list->limit;
 }
 
 /* The page token is the name of the last namespace shown. */
@@ -140,8 +157,11 @@ enum err fe_list_namespaces(struct fe_call *fc)
     if (req->page_size > 0)
         limit = req->page_size < LIST_PAGE_MAX ? (uint32_t)req->page_size : LIST_PAGE_MAX;
     struct list_state list = {
-        .fc = fc, .items = ARENA_ARRAY(fc->arena, api_describe_namespace_response *, limit)};
-    const enum err err = cluster_namespaces(fc->fe->cluster, after, limit, list_one, &list);
+        .fc = fc,
+        .items = ARENA_ARRAY(fc->arena, api_describe_namespace_response *, limit),
+        .limit = limit,
+        .deleted_too = req->namespace_filter && req->namespace_filter->include_deleted};
+    const enum err err = cluster_namespaces(fc->fe->cluster, after, UINT32_MAX, list_one, &list);
     if (err != ERR_OK || list.err != ERR_OK)
         return err != ERR_OK ? err : list.err;
 
@@ -164,7 +184,7 @@ static enum err create(struct cluster *cluster, struct arena *arena, struct rng 
 {
     struct namespace_info ns = {.name = info->name,
                                 .retention_s =
-                                    retention_s_of(config->workflow_execution_retention_ttl)};
+                                    fe_retention_s(config->workflow_execution_retention_ttl)};
 
     uuid_v4(rng, ns.id);
     info->id = ns.id;
@@ -201,6 +221,38 @@ enum err fe_make_default_namespace(struct cluster *cluster, const struct config 
     return err == ERR_EXISTS ? ERR_OK : err; /* another frontend was first */
 }
 
+static enum err already_exists(struct fe_call *fc, const char *name)
+{
+    return errdetail_namespace_already_exists(fc->arena, &fc->detail,
+                                              "Namespace \"%s\" already exists", name);
+}
+
+static enum err check_is_new(struct fe_call *fc, const char *name)
+{
+    const struct namespace_info *there;
+    const enum err err = cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &there);
+
+    if (err != ERR_OK)
+        return err == ERR_NOT_FOUND ? ERR_OK : err;
+    cluster_namespace_unref(there);
+    return already_exists(fc, name);
+}
+
+/* There is one cluster, and a namespace is in it. */
+enum err fe_check_clusters(struct fe_call *fc, const char *active, size_t count,
+                           api_cluster_replication_config *const *clusters)
+{
+    if (active[0] != '\0' && strcmp(active, FE_CLUSTER_NAME) != 0)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid cluster name: %.200s", active);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(clusters[i]->cluster_name, FE_CLUSTER_NAME) != 0)
+            return err_fail(&fc->detail, ERR_INVALID, "Invalid cluster name: %.200s",
+                            clusters[i]->cluster_name);
+    if (count > 1)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid local namespace clusters");
+    return ERR_OK;
+}
+
 enum err fe_register_namespace(struct fe_call *fc)
 {
     const api_register_namespace_request *req = fc->request;
@@ -217,7 +269,11 @@ enum err fe_register_namespace(struct fe_call *fc)
     if (req->is_global_namespace)
         return err_fail(&fc->detail, ERR_INVALID,
                         "Cannot register global namespace when not enabled");
-    err = check_retention(fc, req->workflow_execution_retention_period);
+    err = fe_check_retention(fc, req->workflow_execution_retention_period);
+    if (err == ERR_OK)
+        err = check_is_new(fc, req->namespace_);
+    if (err == ERR_OK)
+        err = fe_check_clusters(fc, req->active_cluster_name, req->n_clusters, req->clusters);
     if (err != ERR_OK)
         return err;
 
@@ -235,111 +291,8 @@ enum err fe_register_namespace(struct fe_call *fc)
     config.workflow_execution_retention_ttl = req->workflow_execution_retention_period;
     err = create(fc->fe->cluster, fc->arena, &fc->loop->rng, &info, &config);
     if (err == ERR_EXISTS)
-        return errdetail_namespace_already_exists(
-            fc->arena, &fc->detail, "Namespace \"%s\" already exists", req->namespace_);
+        return already_exists(fc, req->namespace_);
     if (err == ERR_OK)
         fe_reply_message(fc, &response);
     return err;
-}
-
-static void merge_data(struct arena *arena, api_namespace_info *info,
-                       const api_update_namespace_info *update)
-{
-    typedef api_namespace_info_data_entry data_type;
-    data_type **merged = ARENA_ARRAY(arena, data_type *, info->n_data + update->n_data);
-    size_t count = 0;
-
-    for (size_t i = 0; i < info->n_data; i++)
-        merged[count++] = info->data[i];
-    for (size_t i = 0; i < update->n_data; i++) {
-        size_t at = 0;
-
-        while (at < count && strcmp(merged[at]->key, update->data[i]->key) != 0)
-            at++;
-        if (at == count) {
-            merged[count] = ARENA_NEW(arena, data_type);
-            *merged[count++] = (data_type)API_NAMESPACE_INFO_DATA_ENTRY_INIT;
-        }
-        merged[at]->key = update->data[i]->key;
-        merged[at]->value = update->data[i]->value;
-    }
-    info->data = merged;
-    info->n_data = count;
-}
-
-static enum err apply_update(struct fe_call *fc, const api_update_namespace_request *req,
-                             api_namespace_info *info, api_namespace_config *config)
-{
-    if (req->update_info) {
-        const api_update_namespace_info *update = req->update_info;
-
-        if (update->description[0] != '\0')
-            info->description = update->description;
-        if (update->owner_email[0] != '\0')
-            info->owner_email = update->owner_email;
-        merge_data(fc->arena, info, update);
-        if (update->state == NAMESPACE_STATE_DELETED)
-            return err_fail(&fc->detail, ERR_INVALID,
-                            "a namespace is deleted with the operator service, not by an update");
-        if (update->state != NAMESPACE_STATE_UNSPECIFIED)
-            info->state = update->state;
-    }
-    if (req->config && req->config->workflow_execution_retention_ttl) {
-        const enum err err = check_retention(fc, req->config->workflow_execution_retention_ttl);
-
-        if (err != ERR_OK)
-            return err;
-        config->workflow_execution_retention_ttl = req->config->workflow_execution_retention_ttl;
-    }
-    if (req->delete_bad_binary[0] != '\0')
-        return err_fail(&fc->detail, ERR_INVALID, "Bad binary checksum %s doesn't exists.",
-                        req->delete_bad_binary);
-    if (req->promote_namespace)
-        return err_fail(&fc->detail, ERR_INVALID,
-                        "Cannot promote to a global namespace when not enabled");
-    return ERR_OK;
-}
-
-/* One compare-and-swap; ERR_ABORTED: somebody else was quicker. */
-static enum err update_once(struct fe_call *fc, const api_update_namespace_request *req,
-                            api_describe_namespace_response *shown)
-{
-    struct namespace_info changed = *fc->ns;
-    enum err err = show(fc->fe->dynconf, fc->arena, fc->ns, shown, &fc->detail);
-
-    if (err == ERR_OK)
-        err = apply_update(fc, req, shown->namespace_info, shown->config);
-    if (err != ERR_OK)
-        return err;
-    api_namespace_info stored = *shown->namespace_info;
-    stored.capabilities = NULL;
-    stored.limits = NULL;
-    changed.info = proto_encode(fc->arena, &stored);
-    changed.config = proto_encode(fc->arena, shown->config);
-    changed.retention_s = retention_s_of(shown->config->workflow_execution_retention_ttl);
-    return cluster_namespace_update(fc->fe->cluster, &changed);
-}
-
-enum err fe_update_namespace(struct fe_call *fc)
-{
-    const api_update_namespace_request *req = fc->request;
-    api_describe_namespace_response shown;
-    api_update_namespace_response response = API_UPDATE_NAMESPACE_RESPONSE_INIT;
-    enum err err = update_once(fc, req, &shown);
-
-    for (int i = 1; err == ERR_ABORTED && i < UPDATE_TRIES; i++) {
-        cluster_namespace_unref(fc->ns);
-        fc->ns = NULL;
-        err = fe_namespace_by_name(fc, req->namespace_, &fc->ns);
-        if (err == ERR_OK)
-            err = update_once(fc, req, &shown);
-    }
-    if (err != ERR_OK)
-        return err;
-    response.namespace_info = shown.namespace_info;
-    response.config = shown.config;
-    response.replication_config = shown.replication_config;
-    response.is_global_namespace = shown.is_global_namespace;
-    fe_reply_message(fc, &response);
-    return ERR_OK;
 }

@@ -1,6 +1,7 @@
 /* polls.c - workers' long polls: handed to matching, which alone expires them; answered by history
  * with the task, or by matching with an empty message. */
 #include "frontend/handlers.h"
+#include "frontend/namespaces.h"
 #include "frontend/validate.h"
 
 /* As long as matching holds a poll, and the second that it keeps for its answer's way. */
@@ -64,6 +65,9 @@ enum err fe_poll_workflow_task(struct fe_call *fc)
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK ||
         (err = fe_check_task_queue(fc, req->task_queue, false)) != ERR_OK)
         return err;
+    if (fe_is_bad_binary(fc, req->binary_checksum))
+        return err_fail(&fc->detail, ERR_INVALID, "Binary %.200s already marked as bad deployment.",
+                        req->binary_checksum);
     return forward_poll(fc, TASK_WORKFLOW, req->task_queue, req->identity);
 }
 

@@ -34,6 +34,8 @@ static enum err own_load(struct fe_call *fc, const char *namespace_name, size_t 
     if (namespace_name[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "Namespace is not set on request.");
     enum err err = fe_namespace_by_name(fc, namespace_name, &own->ns);
+    if (err == ERR_OK && (err = fe_check_namespace_state(fc, own->ns)) != ERR_OK)
+        own_release(own);
     if (err != ERR_OK)
         return err;
     err = proto_decode(fc->arena, &api_namespace_config__desc,

@@ -1,6 +1,7 @@
 /* tasks.c - workers' answers: the task token says whose they are. Repeats after a lost reply are
  * recognised by the token's start id. */
 #include "frontend/handlers.h"
+#include "frontend/namespaces.h"
 #include "frontend/validate.h"
 
 static enum err forward_instead(struct fe_call *fc, enum mesh_method method, struct slice request,
@@ -117,6 +118,7 @@ enum err fe_workflow_task_completed(struct fe_call *fc)
 
     if (err != ERR_OK || (err = fe_check_identity(fc, req->identity)) != ERR_OK)
         return err;
+    fc->bad_binary = fe_is_bad_binary(fc, req->binary_checksum);
     return forward_answer(fc, METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED, fc->call->request);
 }
 

@@ -84,18 +84,6 @@ static enum err check_search_attributes(struct fe_call *fc,
     return fault ? err_fail(&fc->detail, ERR_INVALID, "%s", fault) : ERR_OK;
 }
 
-/* A deprecated namespace finishes what runs in it and starts nothing. */
-static enum err check_namespace_starts(struct fe_call *fc)
-{
-    static const uint32_t allowed[] = {NAMESPACE_STATE_REGISTERED};
-    const uint32_t state = (uint32_t)wire_find_number(fc->ns->info, 2); /* NamespaceInfo.state */
-
-    if (state == NAMESPACE_STATE_REGISTERED)
-        return ERR_OK;
-    return errdetail_namespace_invalid_state(fc->arena, &fc->detail, fc->ns->name, state, allowed,
-                                             COUNT_OF(allowed));
-}
-
 /* Of the request itself nothing is changed: history leaves out what comes twice. */
 static enum err check_start_links(struct fe_call *fc,
                                   const api_start_workflow_execution_request *req)
@@ -129,9 +117,9 @@ enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_r
 enum err fe_start_workflow(struct fe_call *fc)
 {
     const api_start_workflow_execution_request *req = fc->request;
-    enum err err = check_namespace_starts(fc);
+    const enum err err = fe_check_start(fc, req);
 
-    if (err != ERR_OK || (err = fe_check_start(fc, req)) != ERR_OK)
+    if (err != ERR_OK)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_START_WORKFLOW,
@@ -195,8 +183,7 @@ enum err fe_signal_with_start(struct fe_call *fc)
         return err;
     if ((err = fe_check_memo(fc, req->memo)) != ERR_OK)
         return err;
-    if ((err = check_start_supported(fc, start)) != ERR_OK ||
-        (err = check_namespace_starts(fc)) != ERR_OK)
+    if ((err = check_start_supported(fc, start)) != ERR_OK)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_SIGNAL_WITH_START,

@@ -17,6 +17,7 @@ enum api_key {
     API_TOKEN = 4,
     API_REQUEST = 5,
     API_FOR_PEOPLE = 6,
+    API_BAD_BINARY = 7,
 };
 
 enum task_key {
@@ -163,6 +164,8 @@ void rpc_api_encode(const struct rpc_api *api, struct buf *out)
     rec_put_bytes(&w, API_REQUEST, api->request);
     if (api->for_people)
         rec_put_bool(&w, API_FOR_PEOPLE, true);
+    if (api->bad_binary)
+        rec_put_bool(&w, API_BAD_BINARY, true);
     rec_end(&w);
 }
 
@@ -180,6 +183,7 @@ enum err rpc_api_decode(struct arena *arena, struct slice body, struct rpc_api *
         .token = rec_bytes(&r, API_TOKEN),
         .request = rec_bytes(&r, API_REQUEST),
         .for_people = rec_bool(&r, API_FOR_PEOPLE, false),
+        .bad_binary = rec_bool(&r, API_BAD_BINARY, false),
     };
     if (r.malformed)
         return ERR_CORRUPT;

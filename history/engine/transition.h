@@ -119,6 +119,7 @@ struct transition {
     const struct engine_limits *limits;
     const struct engine_namespaces *namespaces; /* may be NULL */
     struct err_detail *detail;
+    bool bad_binary; /* the answering worker's binary is marked as bad: its task fails */
 
     /* out */
     struct buf events;      /* the new events: repeated field 1 of History; a heap buffer */

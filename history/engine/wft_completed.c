@@ -254,7 +254,12 @@ static enum err carry_out(struct transition *t, struct command_context *ctx,
         drop_task(t, request);
     else
         ctx->completed_event_id = complete_task(t, request);
-    enum err err = commands_run(t, ctx, request->n_commands, request->commands);
+    enum err err = ERR_OK;
+    if (t->bad_binary)
+        err = command_bad(t, ctx, WORKFLOW_TASK_FAILED_CAUSE_BAD_BINARY,
+                          "binary %.200s is marked as bad deployment", request->binary_checksum);
+    if (err == ERR_OK)
+        err = commands_run(t, ctx, request->n_commands, request->commands);
     if (err == ERR_OK)
         err = update_messages_rest(t, ctx);
     if (err != ERR_OK)

@@ -295,6 +295,7 @@ void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_requ
     int64_t seq = entry->seq;
 
     hs_begin(shard, req, entry->run, &t);
+    t.bad_binary = req->api.bad_binary;
     enum err err = engine_respond_workflow_task_completed(&t, &req->token, req->message);
     if (err == ERR_OK) {
         err = hs_commit_step(shard, req, entry, &t);
