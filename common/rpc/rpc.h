@@ -32,9 +32,9 @@ struct rpc_api {
     struct slice namespace_id; /* text form, 36 bytes */
     struct slice namespace_name;
     int64_t retention_s;
-    bool for_people;      /* the client is the CLI or the UI: shown is what is recorded */
-    bool bad_binary;      /* what answers is a worker whose binary the namespace has marked as bad */
-    struct slice token;   /* decoded task token's bytes, when the request carries one */
+    bool for_people;    /* the client is the CLI or the UI: shown is what is recorded */
+    bool bad_binary;    /* what answers is a worker whose binary the namespace has marked as bad */
+    struct slice token; /* decoded task token's bytes, when the request carries one */
     struct slice request; /* the API message */
 };
 void rpc_api_encode(const struct rpc_api *api, struct buf *out);

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from google.protobuf import duration_pb2
-from temporalio.api.enums.v1 import ArchivalState, NamespaceState, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import ArchivalState, EventType, NamespaceState, WorkflowTaskFailedCause
 from temporalio.api.namespace.v1 import BadBinaries, BadBinaryInfo, NamespaceConfig, UpdateNamespaceInfo
 from temporalio.api.replication.v1 import ClusterReplicationConfig, NamespaceReplicationConfig
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -208,7 +208,11 @@ async def test_binaries_that_are_marked_as_bad_get_no_tasks_and_their_answers_fa
     history = await service.get_workflow_execution_history(
         GetWorkflowExecutionHistoryRequest(namespace=name, execution={"workflow_id": handle.id})
     )
-    failed = history.history.events[-1].workflow_task_failed_event_attributes
+    [failed] = [
+        event.workflow_task_failed_event_attributes
+        for event in history.history.events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
     assert failed.cause == WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_BAD_BINARY
     assert await refused(poll("bad")) == "Binary bad already marked as bad deployment."
     many = {str(i): BadBinaryInfo() for i in range(10)}
