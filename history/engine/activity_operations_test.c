@@ -59,7 +59,9 @@ TEST(test_activity_pause_of_one_that_waits_takes_its_task_and_its_deadlines)
     const struct rpc_poll poll = {.kind = TASK_ACTIVITY, .poll_id = 5};
     check_err(engine_start_activity_task(step_begin(&s), &stale, &poll), ERR_STALE);
     step_end(&s);
+    s.run->dirty = false;
     check_ok(pause_it(&s, a, r1));
+    check(s.run->dirty); /* it counts as a state transition */
     check_err(pause_it(&s, a, r2), ERR_PRECONDITION);
     check_str(s.detail.text, "activity is already paused");
     check_ok(unpause_it(&s, a, 0));

@@ -138,6 +138,7 @@ enum err engine_pause_activity(struct transition *t, const api_pause_activity_re
             return err_fail(t->detail, ERR_PRECONDITION, "activity is already paused");
 
     reply(t, &api_pause_activity_response__desc);
+    t->run->dirty = true; /* Spec: a state transition even where all are paused already */
     for (size_t i = 0; i < list.count; i++) {
         struct activity *activity = list.items[i];
 
@@ -176,6 +177,7 @@ enum err engine_unpause_activity(struct transition *t, const api_unpause_activit
         return activity_not_found(t);
 
     reply(t, &api_unpause_activity_response__desc);
+    t->run->dirty = true; /* Spec: a state transition even where none is paused */
     for (size_t i = 0; i < list.count; i++) {
         struct activity *activity = list.items[i];
 

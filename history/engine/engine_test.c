@@ -405,6 +405,21 @@ TEST(test_engine_keeps_fields_that_it_does_not_know)
     rig_release(&rig);
 }
 
+/* Of a task that was completed in time the deadline's row stays, comes, and moves on. */
+TEST(test_engine_counts_no_transition_for_a_deadline_that_is_none)
+{
+    struct rig rig;
+
+    rig_init(&rig, "idle deadline");
+    rig_run(&rig, "start:task=10 poll sdone:timer=t/300");
+    const int64_t transitions = rig.run->state_transition_count;
+    check(rig.run->deadline_row_ns < engine_deadline_ns(rig.run));
+    rig_run(&rig, "wait=20");
+    check_i64(rig.run->deadline_row_ns, engine_deadline_ns(rig.run));
+    check_i64(rig.run->state_transition_count, transitions);
+    rig_release(&rig);
+}
+
 TEST(test_engine_describes_a_run)
 {
     struct rig rig;

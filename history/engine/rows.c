@@ -707,8 +707,10 @@ void rows_of_transition(struct transition *t, bool make_current, struct store_op
     }
     add_tasks(&list, &buf);
     add_outgoing(&list, &buf);
+    /* a deadline's row that comes too early, and moves on, is no step */
+    const bool counts = run->dirty || list.count > 0;
     move_deadline(&list);
-    if ((run->dirty || list.count > 0) && !(t->uncounted && t->event_count == 0))
+    if (counts && !(t->uncounted && t->event_count == 0))
         run->state_transition_count++;
     if (t->visibility_changed)
         add_visibility(&list, &buf);
