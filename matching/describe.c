@@ -227,9 +227,13 @@ static void put_versioning_info(struct buf *out)
 
 typedef api_describe_task_queue_request describe_request;
 
+/* NULL: a sticky queue that nobody polls, or one of Nexus tasks: there are none. */
 static const struct queue *queue_of(struct matching *m, const struct rpc_api *api,
                                     const describe_request *request, int type, int64_t now_ns)
 {
+    if (type == TASK_QUEUE_TYPE_NEXUS)
+        return NULL;
+
     const struct tq_spec spec = {
         .kind = type == TASK_QUEUE_TYPE_ACTIVITY ? TASK_ACTIVITY : TASK_WORKFLOW,
         .sticky = request->task_queue->kind == TASK_QUEUE_KIND_STICKY,

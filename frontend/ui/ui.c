@@ -361,6 +361,8 @@ void ui_server_handle(void *ctx, struct web_request *request)
     else if (slice_eq(request->path, SLICE_LIT("/api/v1/settings")) ||
              slice_eq(request->path, SLICE_LIT("/settings")))
         answer_settings(ui, request);
+    else if (slice_eq(request->path, SLICE_LIT("/render")))
+        ui_render_answer(request);
     else if (!slice_starts_with(request->path, SLICE_LIT("/api/v1/")))
         answer_ui(ui, request);
     else if (!answer_history(ui, request))

@@ -28,4 +28,8 @@ void ui_server_handle(void *ctx, struct web_request *request);
 void ui_history_answer(const struct ui_options *options, struct web_request *request,
                        struct slice namespace_name, struct slice workflow_id, struct slice run_id);
 
+/* ui_render.c: "/render?content=...&theme=dark|light": the text as a page that runs nothing. Any
+ * loop. */
+void ui_render_answer(struct web_request *request);
+
 #endif

@@ -11,6 +11,7 @@ from harness import NAMESPACE, eventually
 
 WORKFLOW = TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW
 ACTIVITY = TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY
+NEXUS = TaskQueueType.TASK_QUEUE_TYPE_NEXUS
 ENHANCED = DescribeTaskQueueMode.DESCRIBE_TASK_QUEUE_MODE_ENHANCED
 MANY = 1300  # more than matching keeps of one queue
 
@@ -59,6 +60,8 @@ async def test_a_small_backlog(session, queue):
     assert [p.identity for p in found.pollers] == ["poller"]
     other = await describe(session, queue, task_queue_type=ACTIVITY, report_stats=True)
     assert other.stats.approximate_backlog_count == 0 and not other.pollers
+    nexus = await describe(session, queue, task_queue_type=NEXUS, report_stats=True, include_task_queue_status=True)
+    assert nexus.stats.approximate_backlog_count == 0 and not nexus.pollers and not nexus.stats.tasks_add_rate
 
 
 async def test_the_old_way_to_ask(session, queue):

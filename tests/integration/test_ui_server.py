@@ -73,6 +73,16 @@ def test_a_long_history_is_downloaded_whole(ui):
     assert ask(ui, "POST", f"{path}/terminate", {}, OTHERS)[0] == 200
 
 
+def test_texts_in_frames(ui):
+    """What workflows say of themselves comes as text, whatever is in it, and runs nothing."""
+    status, headers, page = fetch(ui, "/render?content=a%20%3Cscript%3E%26b%3C%2Fscript%3E&theme=dark")
+    assert status == 200 and b"a &lt;script&gt;&amp;b&lt;/script&gt;" in page and b"<script" not in page
+    assert headers["Content-Type"].startswith("text/html")
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy and "sandbox" in policy and "frame-ancestors 'self'" in policy
+    assert fetch(ui, "/render")[0] == 200
+
+
 def test_other_origins_are_not_let_in(ui):
     status, _, headers = ask(ui, "OPTIONS", "/api/v1/namespaces", headers={"Origin": "http://elsewhere"})
     assert status == 204 and headers["Access-Control-Allow-Origin"] is None
