@@ -1,5 +1,6 @@
 /* system.c - what this server is and can do. A flag is true only when it is built and tested. */
 #include "frontend/handlers.h"
+#include "frontend/namespaces.h"
 
 enum err fe_get_system_info(struct fe_call *fc)
 {
@@ -44,7 +45,7 @@ enum err fe_get_cluster_info(struct fe_call *fc)
     response.supported_clients = pointers;
     response.server_version = arena_str(fc->arena, SLICE_LIT(FE_SERVER_VERSION));
     response.cluster_id = arena_str(fc->arena, slice_str(cluster_id(fc->fe->cluster)));
-    response.cluster_name = arena_str(fc->arena, SLICE_LIT("active"));
+    response.cluster_name = arena_str(fc->arena, SLICE_LIT(FE_CLUSTER_NAME));
     response.history_shard_count = (int32_t)fc->fe->config->history_shards;
     response.persistence_store = store;
     response.visibility_store = store;

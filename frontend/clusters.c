@@ -1,0 +1,56 @@
+/* clusters.c - the clusters that this one knows: itself. */
+#include "frontend/handlers.h"
+#include "frontend/namespaces.h"
+
+#include <stdio.h>
+
+enum { ADDRESS_MAX = 128 };
+
+static char *address_of(struct fe_call *fc, int64_t port)
+{
+    const char *ip = fc->fe->config->bind_ip;
+    char text[ADDRESS_MAX];
+
+    if (port == 0)
+        return arena_str(fc->arena, SLICE_EMPTY);
+    snprintf(text, sizeof text, strchr(ip, ':') ? "[%s]:%lld" : "%s:%lld", ip, (long long)port);
+    return arena_str(fc->arena, slice_str(text));
+}
+
+enum err fe_list_clusters(struct fe_call *fc)
+{
+    const api_list_clusters_request *req = fc->request;
+    const struct config *config = fc->fe->config;
+    api_list_clusters_response response = API_LIST_CLUSTERS_RESPONSE_INIT;
+    api_cluster_metadata own = API_CLUSTER_METADATA_INIT, *list[] = {&own};
+
+    if (req->next_page_token.len > 0)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
+    own.cluster_name = arena_str(fc->arena, SLICE_LIT(FE_CLUSTER_NAME));
+    own.cluster_id = arena_str(fc->arena, slice_str(cluster_id(fc->fe->cluster)));
+    own.address = address_of(fc, config->frontend_port);
+    own.http_address = address_of(fc, config->frontend_http_port);
+    own.initial_failover_version = 1;
+    own.history_shard_count = (int32_t)config->history_shards;
+    own.is_connection_enabled = true;
+    response.n_clusters = COUNT_OF(list);
+    response.clusters = list;
+    fe_reply_message(fc, &response);
+    return ERR_OK;
+}
+
+enum err fe_remove_remote_cluster(struct fe_call *fc)
+{
+    const api_remove_remote_cluster_request *req = fc->request;
+
+    if (strcmp(req->cluster_name, FE_CLUSTER_NAME) == 0)
+        return err_fail(&fc->detail, ERR_INVALID, "the cluster itself cannot be removed");
+    return errdetail_not_found(fc->arena, &fc->detail,
+                               "The cluster to be deleted cannot be found in clusters cache.");
+}
+
+enum err fe_add_remote_cluster(struct fe_call *fc)
+{
+    return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
+                    "this server does not replicate: there are no remote clusters");
+}
