@@ -17,7 +17,7 @@ test: ## everything, closing with one line; installs what is missing
 	@scripts/setup test $(BUILD)
 	@scripts/test_all.py $(JOBS) BUILD=$(BUILD) CC="$(CC)" -- $(PARTS)
 
-integration: $(EXES) ## the real executables, driven by the Python SDK and the CLI (ARGS=...)
+integration: $(EXES) $(BUILD)/ui.pack ## the real executables, driven by the Python SDK and the CLI (ARGS=...)
 	@scripts/setup test $(BUILD)
 	@cd tests/integration && PYTHONDONTWRITEBYTECODE=1 \
 		LSAN_OPTIONS=suppressions=$(abspath tests/lib/lsan.supp) \

@@ -2,15 +2,14 @@
 
 import http.client
 import json
-import pathlib
 import re
 import uuid
 
 import pytest
 
+import harness
 from test_http_api import ask
 
-PACK = pathlib.Path(__file__).parents[2] / "build" / "ui.pack"
 OTHERS = {"Cookie": "_csrf=abc123", "X-CSRF-Token": "abc123"}
 
 
@@ -95,16 +94,16 @@ def fetch(ui, path, **headers):
     return answer.status, answer.headers, answer.read()
 
 
-def test_without_its_files_it_says_so(ui):
-    if PACK.exists():
-        pytest.skip("the files are here")
-    status, _, page = fetch(ui, "/")
-    assert status == 200 and b"fetch_ui" in page
+def test_without_its_files_it_says_so(tmp_path):
+    cluster = harness.Cluster(environment={"GNOMON_UI_ASSETS": str(tmp_path / "nowhere")})
+    try:
+        status, _, page = fetch(cluster.ui, "/")
+        assert status == 200 and b"fetch_ui" in page
+    finally:
+        cluster.stop()
 
 
 def test_its_files(ui):
-    if not PACK.exists():
-        pytest.skip("build/ui.pack is not there: scripts/fetch_ui.py makes it")
     status, headers, page = fetch(ui, "/namespaces/default/workflows")
     assert status == 200 and headers["Content-Type"].startswith("text/html") and b"/_app/" in page
     assert headers["Cache-Control"] == "no-cache"
