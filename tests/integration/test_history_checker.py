@@ -230,7 +230,7 @@ OPTIONS = "WORKFLOW_EXECUTION_OPTIONS_UPDATED"
     ([(OPTIONS, dict(attached_request_id="r")), (OPTIONS, dict(attached_request_id="s"))], True),
     ([(OPTIONS, dict(attached_request_id="r")), (OPTIONS, dict(attached_request_id="r"))], False),
     ([(OPTIONS, dict(priority__priority_key=2, identity="i"))], True),
-    ([(OPTIONS, dict(identity="i"))], False),
+    ([(OPTIONS, dict(identity="i"))], True),  # a start that attached links, or nothing
     ([("WORKFLOW_EXECUTION_SIGNALED", dict(request_id="r"))] * 2, False),
     ([("WORKFLOW_EXECUTION_SIGNALED", dict(request_id=""))] * 2, True),
     ([("WORKFLOW_EXECUTION_UPDATE_ADMITTED", dict(request__meta__update_id="u"))], False),
