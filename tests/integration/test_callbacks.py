@@ -43,9 +43,9 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 import harness
-from callback_receiver import SETTINGS, Receiver, callback
-from harness import raw_channel, unique, wait_until
-from test_hostile import Asker, complete, poll_workflow
+from callback_receiver import SETTINGS, Receiver, ask, callback, receiver  # noqa: F401 (fixtures)
+from harness import unique, wait_until
+from test_hostile import complete, poll_workflow
 
 NAMESPACE = "default"
 COMMAND = CommandType
@@ -56,19 +56,6 @@ def cluster():
     cluster = harness.Cluster(dynamic=SETTINGS)
     yield cluster
     cluster.stop()
-
-
-@pytest.fixture
-def ask(cluster):
-    with raw_channel(cluster.address) as call:
-        yield Asker(call)
-
-
-@pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.stop()
 
 
 def request(workflow_id, *callbacks, **more):

@@ -29,7 +29,7 @@ from temporalio.api.workflowservice.v1 import (
 )
 
 import harness
-from callback_receiver import SETTINGS, Receiver, callback
+from callback_receiver import SETTINGS, Receiver, ask, callback, receiver  # noqa: F401 (fixtures)
 from harness import raw_channel, unique, wait_until
 from test_hostile import CLOSE, Asker, complete, poll_workflow
 
@@ -44,19 +44,6 @@ def cluster():
     cluster = harness.Cluster(dynamic=ON)
     yield cluster
     cluster.stop()
-
-
-@pytest.fixture
-def ask(cluster):
-    with raw_channel(cluster.address) as call:
-        yield Asker(call)
-
-
-@pytest.fixture
-def receiver():
-    receiver = Receiver()
-    yield receiver
-    receiver.stop()
 
 
 def start(ask, *callbacks):
