@@ -280,6 +280,38 @@ static inline const struct sent *world_got(struct world *w, uint64_t call)
     return reply;
 }
 
+/* The ids of what List gives from list->after on, page by page, each after a blank; *pages: how
+ * many pages there were. */
+static inline const char *world_listed(struct world *w, struct rpc_list list, uint32_t *pages)
+{
+    const char *seen = "";
+    bool has_more = true;
+
+    for (*pages = 0; has_more && *pages < 20; ++*pages) {
+        struct rpc_list_item *items;
+        uint32_t count;
+        struct buf body;
+
+        buf_init(&body, 0);
+        rpc_list_encode(&list, &body);
+        const uint64_t call =
+            world_call(w, METHOD_HISTORY_LIST_WORKFLOWS, buf_slice(&body), NS_PER_S);
+        buf_release(&body);
+        world_settle(w);
+        check_ok(
+            rpc_list_items_decode(&w->arena, world_got(w, call)->bytes, &items, &count, &has_more));
+        for (uint32_t i = 0; i < count; i++) {
+            api_workflow_execution_info *info;
+
+            check_ok(proto_decode(&w->arena, &api_workflow_execution_info__desc, items[i].info,
+                                  &info, NULL));
+            seen = arena_printf(&w->arena, "%s %s", seen, info->execution->workflow_id);
+            list.after = items[i].order_key;
+        }
+    }
+    return seen;
+}
+
 /* The decoded answer to a call that must have succeeded. */
 static inline void *world_answer(struct world *w, uint64_t call,
                                  const ProtobufCMessageDescriptor *desc)

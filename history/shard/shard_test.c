@@ -275,32 +275,9 @@ TEST(test_history_shard_lists_and_counts)
         world_start(w, arena_printf(&w->arena, "wf-%d", i));
     }
     struct rpc_list list = {.namespace_id = SLICE_LIT(WORLD_NAMESPACE), .page_size = 3};
-    const char *seen = "";
-    uint32_t pages = 0;
-    bool has_more = true;
+    uint32_t pages;
+    const char *seen = world_listed(w, list, &pages);
 
-    for (; has_more && pages < 10; pages++) {
-        struct rpc_list_item *items;
-        uint32_t count;
-        struct buf body;
-
-        buf_init(&body, 0);
-        rpc_list_encode(&list, &body);
-        const uint64_t call =
-            world_call(w, METHOD_HISTORY_LIST_WORKFLOWS, buf_slice(&body), NS_PER_S);
-        buf_release(&body);
-        world_settle(w);
-        check_ok(
-            rpc_list_items_decode(&w->arena, world_got(w, call)->bytes, &items, &count, &has_more));
-        for (uint32_t i = 0; i < count; i++) {
-            api_workflow_execution_info *info;
-
-            check_ok(proto_decode(&w->arena, &api_workflow_execution_info__desc, items[i].info,
-                                  &info, NULL));
-            seen = arena_printf(&w->arena, "%s %s", seen, info->execution->workflow_id);
-            list.after = items[i].order_key;
-        }
-    }
     check_i64(pages, 3);
     check_str(seen, " wf-6 wf-5 wf-4 wf-3 wf-2 wf-1 wf-0");
 

@@ -21,17 +21,18 @@
 static struct vis_value value;
 static struct vis_node leaf;
 
-/* A filter of one comparison, encoded into `body` as a request. */
-static void put_request(struct buf *body, struct rpc_list *list, const struct vis_query *query)
+/* What the frontend asks with this filter. */
+static struct rpc_list request_of(struct world *w, const struct vis_query *query,
+                                  uint32_t page_size)
 {
+    struct rpc_list list = {.namespace_id = SLICE_LIT(WORLD_NAMESPACE), .page_size = page_size};
     struct buf encoded;
 
     buf_init(&encoded, 0);
     vis_query_encode(query, &encoded);
-    list->query = buf_slice(&encoded);
-    buf_init(body, 0);
-    rpc_list_encode(list, body);
+    list.query = arena_copy(&w->arena, buf_slice(&encoded));
     buf_release(&encoded);
+    return list;
 }
 
 static struct vis_query query_of(const char *name, enum vis_type type, enum vis_op op,
@@ -50,41 +51,17 @@ static struct vis_query query_of(const char *name, enum vis_type type, enum vis_
 static const char *listed(struct world *w, const struct vis_query *query, uint32_t page_size,
                           uint32_t *pages)
 {
-    struct rpc_list list = {.namespace_id = SLICE_LIT(WORLD_NAMESPACE), .page_size = page_size};
-    const char *seen = "";
-    bool has_more = true;
-
-    for (*pages = 0; has_more && *pages < 20; ++*pages) {
-        struct rpc_list_item *items;
-        uint32_t count;
-        struct buf body;
-
-        put_request(&body, &list, query);
-        const uint64_t call =
-            world_call(w, METHOD_HISTORY_LIST_WORKFLOWS, buf_slice(&body), NS_PER_S);
-        buf_release(&body);
-        world_settle(w);
-        check_ok(
-            rpc_list_items_decode(&w->arena, world_got(w, call)->bytes, &items, &count, &has_more));
-        for (uint32_t i = 0; i < count; i++) {
-            api_workflow_execution_info *info;
-
-            check_ok(proto_decode(&w->arena, &api_workflow_execution_info__desc, items[i].info,
-                                  &info, NULL));
-            seen = arena_printf(&w->arena, "%s %s", seen, info->execution->workflow_id);
-            list.after = items[i].order_key;
-        }
-    }
-    return seen;
+    return world_listed(w, request_of(w, query, page_size), pages);
 }
 
 static const api_count_workflow_executions_response *counted(struct world *w,
                                                              const struct vis_query *query)
 {
-    struct rpc_list list = {.namespace_id = SLICE_LIT(WORLD_NAMESPACE)};
+    const struct rpc_list list = request_of(w, query, 0);
     struct buf body;
 
-    put_request(&body, &list, query);
+    buf_init(&body, 0);
+    rpc_list_encode(&list, &body);
     const uint64_t call = world_call(w, METHOD_HISTORY_COUNT_WORKFLOWS, buf_slice(&body), NS_PER_S);
     buf_release(&body);
     world_settle(w);
