@@ -23,7 +23,10 @@ ACTIVITY_CHANGES = (
 
 
 def _any(e, test=lambda a: True):
-    return e.world.rng.choice([a for a in e.activities if test(a)]).activity_id
+    """Its task, if it waits, is stale from now on."""
+    activity_id = e.world.rng.choice([a for a in e.activities if test(a)]).activity_id
+    e.stale.add(activity_id)
+    return activity_id
 
 
 def paused(a):

@@ -193,10 +193,11 @@ def hold(e, x, activity_id):
     x.queue = kept
     if task is not None and task.task_token:
         e.held[activity_id] = task
+        e.stale.discard(activity_id)
 
 
 def poll_activity(e, x):
-    hold(e, x, e.world.rng.choice([a for a in e.activities if e.waiting(a)]).activity_id)
+    hold(e, x, e.world.rng.choice(e.pollable()).activity_id)
 
 
 def any_held(e):
@@ -347,7 +348,7 @@ def possible(e):
             found += [ask_update] * 4
         if e.count("WORKFLOW_TASK_COMPLETED") and not e.asked and not e.sticky:
             found += [reset]
-    if any(e.waiting(a) for a in e.activities):
+    if e.pollable():
         found += [poll_activity] * 4
     if e.held:
         found += [complete_activity] * 3 + [fail_activity] * 2 + [cancel_activity, heartbeat, heartbeat]

@@ -34,6 +34,7 @@ class Execution:
         self.token = None  # the workflow task in the worker's hands
         self.fails = 0  # in a row: the third attempt comes late
         self.held = {}  # activity id -> the task in the worker's hands
+        self.stale = set()  # activities that operators have changed since somebody polled them
         self.children = 0
         self.sticky_poll = None  # of a worker that waits for its own tasks
         self.sticky = self.short_run = False  # its tasks go to the sticky queue; the run times out soon
@@ -111,6 +112,10 @@ class Execution:
     def waiting(self, activity):
         return activity.state in (PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED,) and \
             activity.activity_id not in self.held
+
+    def pollable(self):
+        """Those whose task waits. A stale one is refused: while somebody waits for an update, see differences.txt."""
+        return [a for a in self.activities if self.waiting(a) and not (self.asked and a.activity_id in self.stale)]
 
     def sticky_queue(self):
         """Where the scheduled workflow task waits, if that is a sticky queue."""
