@@ -219,7 +219,7 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     run_merge_memo(run, t->arena, c->in->memo);
     run_merge_search_attributes(run, t->arena,
                                 attributes_typed(t->arena, c->in->search_attributes, false));
-    run->priority = keep(run, old->priority);
+    run->priority = keep(run, c->follows ? c->priority : old->priority);
     run->start_links = keep(run, old->start_links);
     run->parent_namespace_id = keep(run, old->parent_namespace_id);
     run->parent_namespace = keep(run, old->parent_namespace);

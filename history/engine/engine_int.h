@@ -101,6 +101,7 @@ bool run_end_for_limit(struct transition *t, const char *reason);
 
 struct continuing {
     const api_continue_as_new_workflow_execution_command_attributes *in;
+    struct slice priority; /* where it follows: the one that the run started with */
     api_workflow_type *type;
     api_task_queue *task_queue;
     int64_t run_timeout_ns, task_timeout_ns, backoff_ns;
