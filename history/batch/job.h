@@ -25,8 +25,8 @@ MUST_USE enum err batch_start_row_decode(struct arena *arena, struct slice value
                                          struct rpc_batch_start *out);
 
 struct batch_state {
-    int32_t state; /* BATCH_OPERATION_STATE_* */
-    int32_t type;  /* BATCH_OPERATION_TYPE_* */
+    int32_t state;              /* BATCH_OPERATION_STATE_* */
+    int32_t type;               /* BATCH_OPERATION_TYPE_* */
     int64_t start_ns, close_ns; /* by the shard's clock; close 0: it runs */
     int64_t retention_s;
     bool counted; /* the executions: `total` is known */

@@ -63,9 +63,8 @@ const char *batch_operation_identity(const api_start_batch_operation_request *re
     }
 }
 
-static api_common_workflow_execution *execution_of(struct arena *arena,
-                                                   const struct batch_target *target,
-                                                   struct slice run_id)
+static api_common_workflow_execution *
+execution_of(struct arena *arena, const struct batch_target *target, struct slice run_id)
 {
     api_common_workflow_execution *execution = ARENA_NEW(arena, api_common_workflow_execution);
 
@@ -252,8 +251,8 @@ static enum err take_description(struct arena *arena,
             return err_fail(detail, ERR_INVALID,
                             "Reset point for %s points to previous run and CurrentRunOnly is set",
                             options->build_id);
-        *point = (struct batch_reset_point){at->first_workflow_task_completed_id,
-                                            slice_str(at->run_id)};
+        *point =
+            (struct batch_reset_point){at->first_workflow_task_completed_id, slice_str(at->run_id)};
         return ERR_OK;
     }
     return err_fail(detail, ERR_INVALID, "Can't find reset point for %s", options->build_id);
@@ -339,7 +338,8 @@ static struct batch_call reset_call(struct arena *arena,
     reset.workflow_task_finish_event_id =
         options && options->target_case == TARGET(WORKFLOW_TASK_ID) ? options->workflow_task_id
                                                                     : point->event_id;
-    reset.reset_reapply_type = options ? options->reset_reapply_type : operation->reset_reapply_type;
+    reset.reset_reapply_type =
+        options ? options->reset_reapply_type : operation->reset_reapply_type;
     if (options) {
         reset.n_reset_reapply_exclude_types = options->n_reset_reapply_exclude_types;
         reset.reset_reapply_exclude_types = options->reset_reapply_exclude_types;

@@ -11,9 +11,9 @@ struct batch_item {
     struct batch_target target;
     enum batch_item_state state;
     uint32_t attempts;
-    int64_t again_ns;                /* READY: monotonic, not before */
-    struct batch_reset_point point;  /* of a reset */
-    struct slice lookup_token;       /* its look-up goes on there */
+    int64_t again_ns;               /* READY: monotonic, not before */
+    struct batch_reset_point point; /* of a reset */
+    struct slice lookup_token;      /* its look-up goes on there */
     bool looked_up;
 };
 
@@ -41,7 +41,6 @@ struct batch_rate {
     int64_t at_ns; /* monotonic: the time to which operations are paid */
 };
 /* May one go? false: at *again_ns. */
-bool batch_rate_take(struct batch_rate *rate, double per_second, int64_t now_ns,
-                     int64_t *again_ns);
+bool batch_rate_take(struct batch_rate *rate, double per_second, int64_t now_ns, int64_t *again_ns);
 
 #endif

@@ -207,6 +207,18 @@ static const struct hs_operation operations[] = {
      .start = hs_respond_query},
     BODY(LIST_WORKFLOWS, "ListWorkflowExecutions", hs_list),
     BODY(COUNT_WORKFLOWS, "CountWorkflowExecutions", hs_count),
+    BODY(START_BATCH, "StartBatchOperation", hs_start_batch),
+    {.method = METHOD_HISTORY_STOP_BATCH,
+     .name = "StopBatchOperation",
+     .route = ROUTE_API,
+     .desc = &api_stop_batch_operation_request__desc,
+     .start = hs_stop_batch},
+    {.method = METHOD_HISTORY_DESCRIBE_BATCH,
+     .name = "DescribeBatchOperation",
+     .route = ROUTE_API,
+     .desc = &api_describe_batch_operation_request__desc,
+     .start = hs_describe_batch},
+    BODY(LIST_BATCHES, "ListBatchOperations", hs_list_batches),
     BODY(EFFECT, "ExecutionEffect", hs_effect),
     BODY(FORGET_EFFECTS, "ForgetExecutionEffects", hs_forget_effects),
     BODY(EFFECT_PENDING, "ExecutionEffectPending", hs_effect_pending),
@@ -261,6 +273,10 @@ void hs_metrics_init(struct history_shard *shard)
     m->callbacks_sent = metrics_counter(registry, "gnomon_history_callbacks_sent", "");
     m->callbacks_delivered = metrics_counter(registry, "gnomon_history_callbacks_delivered", "");
     m->callbacks_failed = metrics_counter(registry, "gnomon_history_callbacks_failed", "");
+    m->batch_success =
+        metrics_counter(registry, "batcher_processor_requests", "operation=\"Batcher\"");
+    m->batch_failures =
+        metrics_counter(registry, "batcher_processor_errors", "operation=\"Batcher\"");
     m->workflow_success = metrics_counter(registry, "workflow_success", stats);
     m->workflow_failed = metrics_counter(registry, "workflow_failed", stats);
     m->workflow_timeout = metrics_counter(registry, "workflow_timeout", stats);

@@ -71,6 +71,8 @@ static int64_t next_due_ns(struct history_shard *shard)
         next_ns = hs_retention_next_mono_ns(shard);
     if (hs_calls_next_mono_ns(shard) < next_ns)
         next_ns = hs_calls_next_mono_ns(shard);
+    if (hs_batches_next_mono_ns(shard) < next_ns)
+        next_ns = hs_batches_next_mono_ns(shard);
     return next_ns;
 }
 
@@ -85,6 +87,7 @@ int64_t history_shard_run_due(struct history_shard *shard)
         hs_effects_run(shard);
         hs_retention_run(shard);
         hs_calls_run(shard);
+        hs_batches_run(shard);
         hs_updates_pump(shard);
         hs_outgoing_pump(shard);
     }
@@ -135,6 +138,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_outgoing_pump(shard);
     hs_retention_run(shard);
     hs_calls_run(shard);
+    hs_batches_run(shard);
     hs_rearm(shard);
 }
 
@@ -217,6 +221,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_effects_init(shard);
     hs_retention_init(shard);
     hs_calls_init(shard);
+    hs_batches_init(shard);
     hs_resets_init(shard);
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
@@ -246,6 +251,7 @@ static void shard_free(struct history_shard *shard)
     hs_effects_release(shard);
     hs_retention_release(shard);
     hs_calls_release(shard);
+    hs_batches_release(shard);
     hs_resets_release(shard);
     hs_cache_release(shard);
     heap_release(&shard->outputs);
@@ -290,6 +296,7 @@ void history_shard_begin(struct history_shard *shard)
     hs_outgoing_open(shard);
     hs_retention_open(shard);
     hs_calls_open(shard);
+    hs_batches_open(shard);
     hs_rearm(shard);
 }
 

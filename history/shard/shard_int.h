@@ -147,6 +147,7 @@ struct hs_metrics {
     struct gauge *effects_outstanding;
     struct counter *runs_deleted;
     struct counter *callbacks_sent, *callbacks_delivered, *callbacks_failed;
+    struct counter *batch_success, *batch_failures;
 };
 
 /* Requests of our runs to other executions: outgoing.c. */
@@ -218,6 +219,15 @@ struct hs_calls {
     struct hs_breakers breakers;
 };
 
+/* Batch jobs of this shard: batches.c. */
+struct hs_batches {
+    struct list jobs; /* struct hs_batch_job */
+    uint32_t count;   /* of them */
+    uint32_t readers; /* reads that may see a job as it was: what has ended stays till then */
+    int64_t look_ns;  /* shard time of the next look at the rows; INT64_MAX: none is wanted */
+    bool looking;
+};
+
 struct history_shard {
     struct history_shard_options options;
     const struct history_net *net;
@@ -260,6 +270,7 @@ struct history_shard {
     struct hs_effects effects;
     struct hs_retention retention;
     struct hs_calls calls;
+    struct hs_batches batches;
     struct list resets; /* struct hs_reset: under way */
     uint32_t reset_count;
     struct hs_metrics metrics;
@@ -613,6 +624,21 @@ void hs_resets_release(struct history_shard *shard);
 bool hs_reset_holds(const struct history_shard *shard, struct slice namespace_id,
                     struct slice workflow_id);
 void hs_step_reset(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
+
+/* -- batch jobs (batches.c, batch_run.c) ------------------------------------------------------ */
+
+void hs_batches_init(struct history_shard *shard);
+void hs_batches_release(struct history_shard *shard);
+/* The shard is open: go on with what its predecessor left. */
+void hs_batches_open(struct history_shard *shard);
+/* Whatever can be done now. At the end of a callback, never inside a step. */
+void hs_batches_run(struct history_shard *shard);
+int64_t hs_batches_next_mono_ns(struct history_shard *shard);
+/* The mesh methods. */
+void hs_start_batch(struct history_shard *shard, struct hs_request *req);
+void hs_stop_batch(struct history_shard *shard, struct hs_request *req);
+void hs_describe_batch(struct history_shard *shard, struct hs_request *req);
+void hs_list_batches(struct history_shard *shard, struct hs_request *req);
 
 /* -- the rest ------------------------------------------------------------------------------- */
 
