@@ -230,6 +230,19 @@ static enum err check_mask(struct fe_call *fc, const pb_field_mask *mask)
     return ERR_OK;
 }
 
+enum err fe_check_options_update(struct fe_call *fc, const pb_field_mask *mask,
+                                 const api_workflow_execution_options *options)
+{
+    enum err err = check_mask(fc, mask);
+
+    if (err != ERR_OK || (err = fe_check_priority(fc, options->priority)) != ERR_OK)
+        return err;
+    if (options->time_skipping_config)
+        return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
+                        "The Time-Skipping feature is not enabled for namespace.");
+    return ERR_OK;
+}
+
 enum err fe_update_options(struct fe_call *fc)
 {
     const api_update_workflow_execution_options_request *req = fc->request;
@@ -242,12 +255,8 @@ enum err fe_update_options(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID, "UpdateMask is required");
     if (!options)
         return err_fail(&fc->detail, ERR_INVALID, "WorkflowExecutionOptions is required");
-    if ((err = check_mask(fc, req->update_mask)) != ERR_OK ||
-        (err = fe_check_priority(fc, options->priority)) != ERR_OK)
+    if ((err = fe_check_options_update(fc, req->update_mask, options)) != ERR_OK)
         return err;
-    if (options->time_skipping_config)
-        return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
-                        "The Time-Skipping feature is not enabled for namespace.");
     /* Repeatable: the second time nothing changes. */
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_UPDATE_OPTIONS,

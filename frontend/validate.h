@@ -34,6 +34,9 @@ enum err fe_check_links_of(struct fe_call *fc, size_t *count, api_common_link **
                            size_t callback_count, api_callback *const *callbacks);
 /* All that a start is checked for (workflows.c): of StartWorkflowExecution, or inside another. */
 enum err fe_check_start(struct fe_call *fc, const api_start_workflow_execution_request *req);
+/* What UpdateWorkflowExecutionOptions may change, and into what. */
+enum err fe_check_options_update(struct fe_call *fc, const pb_field_mask *mask,
+                                 const api_workflow_execution_options *options);
 /* A long poll wants a deadline at least two seconds away. */
 enum err fe_check_long_poll(struct fe_call *fc);
 

@@ -3,6 +3,7 @@
  * The page token is the order key of the last execution shown: no shard numbers, no offsets, so
  * that it survives a change of shards. */
 #include "common/visibility/parse.h"
+#include "frontend/fan_out.h"
 #include "frontend/handlers.h"
 #include "frontend/validate.h"
 
@@ -34,6 +35,7 @@ struct fan_out {
     bool more;            /* a shard has rows beyond its page */
     struct group *groups; /* of a count */
     uint32_t group_count, group_cap;
+    fe_items_fn then; /* NULL: they are the answer */
 };
 
 struct shard_call {
@@ -99,8 +101,12 @@ static void reply_count(struct fan_out *fan)
 static void all_answered(struct fan_out *fan)
 {
     grpc_call_on_cancel(fan->fc->call, NULL, NULL);
+    if (fan->err == ERR_OK && fan->then)
+        fan->err = fan->then(fan->fc, fan->items, fan->count);
     if (fan->err != ERR_OK)
         fe_fail(fan->fc, fan->err, &fan->fc->detail);
+    else if (fan->then)
+        return; /* it has arranged for the answer */
     else if (fan->counting)
         reply_count(fan);
     else
@@ -205,7 +211,7 @@ static void client_gone(void *arg, struct grpc_call *call, enum grpc_cancel why)
 }
 
 static enum err ask_all(struct fe_call *fc, enum mesh_method method, const struct rpc_list *list,
-                        bool counting)
+                        bool counting, fe_items_fn then)
 {
     struct fan_out *fan = ARENA_NEW(fc->arena, struct fan_out);
     struct buf body;
@@ -220,6 +226,7 @@ static enum err ask_all(struct fe_call *fc, enum mesh_method method, const struc
     fan->shards = fan->waiting = (uint32_t)fc->fe->config->history_shards;
     fan->page_size = list->page_size;
     fan->counting = counting;
+    fan->then = then;
     fan->calls = ARENA_ARRAY(fc->arena, uint64_t, fan->shards);
     fan->cap = counting ? 0 : fan->shards * list->page_size;
     fan->items = ARENA_ARRAY(fc->arena, struct rpc_list_item, fan->cap);
@@ -232,6 +239,19 @@ static enum err ask_all(struct fe_call *fc, enum mesh_method method, const struc
     }
     grpc_call_on_cancel(fc->call, client_gone, fan);
     return ERR_OK;
+}
+
+enum err fe_list_of_shards(struct fe_call *fc, enum mesh_method method, int32_t page_size,
+                           struct slice after, fe_items_fn then)
+{
+    struct rpc_list list = {.namespace_id = slice_str(fc->ns->id), .after = after};
+    const size_t wanted = fe_limit(fc, DYNCONF_FRONTEND_VISIBILITY_PAGE);
+    const uint32_t most = wanted > 0 && wanted < PAGE_MAX ? (uint32_t)wanted : PAGE_MAX;
+
+    if (after.len != 0 && after.len != ORDER_KEY_BYTES)
+        return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
+    list.page_size = page_size > 0 && (uint32_t)page_size <= most ? (uint32_t)page_size : most;
+    return ask_all(fc, method, &list, false, then);
 }
 
 /* -- what is asked for ---------------------------------------------------------------------- */
@@ -249,8 +269,7 @@ static bool type_of_own(void *arg, struct slice name, enum vis_type *type)
     return false;
 }
 
-/* The filter as shards get it. */
-static enum err parse_query(struct fe_call *fc, const char *text, bool counting, struct slice *out)
+enum err fe_visibility_query(struct fe_call *fc, const char *text, bool counting, struct slice *out)
 {
     const struct vis_custom own = {type_of_own, fc};
     struct vis_query query;
@@ -281,8 +300,8 @@ static enum err list_page(struct fe_call *fc, const char *query, int32_t page_si
     if (after.len != 0 && after.len != ORDER_KEY_BYTES)
         return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
     list.page_size = page_size > 0 && (uint32_t)page_size <= most ? (uint32_t)page_size : most;
-    const enum err err = parse_query(fc, query, false, &list.query);
-    return err == ERR_OK ? ask_all(fc, METHOD_HISTORY_LIST_WORKFLOWS, &list, false) : err;
+    const enum err err = fe_visibility_query(fc, query, false, &list.query);
+    return err == ERR_OK ? ask_all(fc, METHOD_HISTORY_LIST_WORKFLOWS, &list, false, NULL) : err;
 }
 
 enum err fe_list_workflows(struct fe_call *fc)
@@ -305,9 +324,9 @@ enum err fe_count_workflows(struct fe_call *fc)
 {
     const api_count_workflow_executions_request *req = fc->request;
     struct rpc_list list = {.namespace_id = slice_str(fc->ns->id)};
-    const enum err err = parse_query(fc, req->query, true, &list.query);
+    const enum err err = fe_visibility_query(fc, req->query, true, &list.query);
 
-    return err == ERR_OK ? ask_all(fc, METHOD_HISTORY_COUNT_WORKFLOWS, &list, true) : err;
+    return err == ERR_OK ? ask_all(fc, METHOD_HISTORY_COUNT_WORKFLOWS, &list, true, NULL) : err;
 }
 
 /* -- lists with fixed filters --------------------------------------------------------------- */
