@@ -275,7 +275,7 @@ static enum err filter_of(struct fe_call *fc, const api_start_batch_operation_re
 static enum err start(struct fe_call *fc)
 {
     const api_start_batch_operation_request *req = fc->request;
-    char start_id[UUID_TEXT_LEN + 1];
+    char start_id[UUID_TEXT_LEN + 1], run_id[UUID_TEXT_LEN + 1];
     struct rpc_batch_start job = {.namespace_id = slice_str(fc->ns->id),
                                   .namespace_name = slice_str(fc->ns->name),
                                   .retention_s = fc->ns->retention_s,
@@ -287,7 +287,9 @@ static enum err start(struct fe_call *fc)
     if (err != ERR_OK)
         return err;
     uuid_v7(&fc->loop->rng, clock_wall_ns(fc->fe->clock) / NS_PER_MS, start_id);
+    uuid_v7(&fc->loop->rng, clock_wall_ns(fc->fe->clock) / NS_PER_MS, run_id);
     job.start_id = slice_str(start_id);
+    job.run_id = slice_str(run_id);
     buf_init(&body, MESH_BODY_MAX);
     rpc_batch_start_encode(&job, &body);
     const bool fits = buf_ok(&body);

@@ -11,7 +11,8 @@ enum {
     JOB_ID = 4,
     START_ID = 5,
     REQUEST = 6,
-    QUERY = 7
+    QUERY = 7,
+    RUN_ID = 8
 };
 
 void rpc_batch_start_encode(const struct rpc_batch_start *start, struct buf *out)
@@ -26,6 +27,7 @@ void rpc_batch_start_encode(const struct rpc_batch_start *start, struct buf *out
     rec_put_bytes(&w, START_ID, start->start_id);
     rec_put_bytes(&w, REQUEST, start->request);
     rec_put_bytes(&w, QUERY, start->query);
+    rec_put_bytes(&w, RUN_ID, start->run_id);
     rec_end(&w);
 }
 
@@ -43,10 +45,11 @@ enum err rpc_batch_start_decode(struct arena *arena, struct slice body, struct r
         .start_id = rec_bytes(&r, START_ID),
         .request = rec_bytes(&r, REQUEST),
         .query = rec_bytes(&r, QUERY),
+        .run_id = rec_bytes(&r, RUN_ID),
     };
     if (r.malformed || out->namespace_id.len != UUID_TEXT_LEN ||
-        out->start_id.len != UUID_TEXT_LEN || out->job_id.len == 0 ||
-        out->job_id.len > RPC_ID_BYTES_MAX || out->retention_s < 0)
+        out->start_id.len != UUID_TEXT_LEN || out->run_id.len != UUID_TEXT_LEN ||
+        out->job_id.len == 0 || out->job_id.len > RPC_ID_BYTES_MAX || out->retention_s < 0)
         return ERR_CORRUPT;
     return ERR_OK;
 }

@@ -14,6 +14,7 @@ struct rpc_batch_start {
     int64_t retention_s;
     struct slice job_id;
     struct slice start_id; /* a UUID in text form, drawn for this start: repeats are recognised */
+    struct slice run_id;   /* another, by which clients that start it again know it */
     struct slice request;  /* temporal.api.workflowservice.v1.StartBatchOperationRequest */
     struct slice query;    /* vis_query_encode() of what it acts on; of a list of them empty */
 };

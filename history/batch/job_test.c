@@ -79,6 +79,7 @@ TEST(a_request_comes_back)
                                           .retention_s = 5,
                                           .job_id = SLICE_LIT("job"),
                                           .start_id = SLICE_LIT(START_ID),
+                                          .run_id = SLICE_LIT(START_ID),
                                           .request = SLICE_LIT("asked"),
                                           .query = SLICE_LIT("filter")};
     struct rpc_batch_start out, other = start;
@@ -94,6 +95,7 @@ TEST(a_request_comes_back)
     check_i64(out.retention_s, 5);
     check_slice(out.job_id, start.job_id);
     check_slice(out.start_id, start.start_id);
+    check_slice(out.run_id, start.run_id);
     check_slice(out.request, start.request);
     check_slice(out.query, start.query);
     buf_clear(&buf);

@@ -74,6 +74,7 @@ static struct hs_batch_job *job_new(struct history_shard *shard,
         .retention_s = start->retention_s,
         .job_id = arena_copy(&job->arena, start->job_id),
         .start_id = arena_copy(&job->arena, start->start_id),
+        .run_id = arena_copy(&job->arena, start->run_id),
         .request = arena_copy(&job->arena, start->request),
         .query = arena_copy(&job->arena, start->query),
     };
@@ -245,17 +246,18 @@ static void refuse_start(struct history_shard *shard, struct hs_request *req,
                          const struct rpc_batch_start *there, bool runs, int64_t seq)
 {
     const char *start_id = arena_str(&req->arena, there->start_id);
+    const char *run_id = arena_str(&req->arena, there->run_id);
     const struct slice id = there->job_id;
     const enum err err =
         runs ? errdetail_workflow_already_started(
-                   &req->arena, &req->detail, start_id, start_id, start_id,
+                   &req->arena, &req->detail, start_id, run_id, run_id,
                    "Workflow execution is already running. WorkflowId: %.*s, RunId: %s.",
-                   (int)id.len, (const char *)id.ptr, start_id)
+                   (int)id.len, (const char *)id.ptr, run_id)
              : errdetail_workflow_already_started(
-                   &req->arena, &req->detail, start_id, start_id, start_id,
+                   &req->arena, &req->detail, start_id, run_id, run_id,
                    "Workflow execution already finished. WorkflowId: %.*s, RunId: %s. Workflow Id "
                    "reuse policy: reject duplicate workflow Id.",
-                   (int)id.len, (const char *)id.ptr, start_id);
+                   (int)id.len, (const char *)id.ptr, run_id);
 
     hs_answer(shard, req, err, SLICE_EMPTY, seq);
 }

@@ -209,6 +209,7 @@ static enum err start(struct round *r, const char *job, const char *start_id, ui
                                        .retention_s = 86400,
                                        .job_id = slice_str(job),
                                        .start_id = slice_str(start_id),
+                                       .run_id = SLICE_LIT(START_ID),
                                        .request = proto_encode(arena, &request),
                                        .query = buf_slice(&filter)};
     buf_init(&body, 0);
