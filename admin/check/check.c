@@ -1,6 +1,7 @@
 /* check.c - see check.h. */
 #include "admin/check/check.h"
 #include "common/base/hash.h"
+#include "history/batch/job.h"
 #include "history/engine/activity.h"
 #include "history/engine/child.h"
 #include "history/engine/rebuild.h"
@@ -334,6 +335,28 @@ static void want_run_or_rest(struct shard_check *sc, uint8_t tablet, const uint8
         want_run(sc, tablet, id, what);
 }
 
+/* A row of a batch job: whole, and with the other one beside it. */
+static void check_batch(struct shard_check *sc, struct slice key, struct slice value)
+{
+    uint8_t other[BATCH_KEY_MAX];
+    struct slice ignored;
+    struct arena arena;
+    bool found = false;
+
+    if (!batch_row_is_whole(key, value)) {
+        problem(sc, "-", "the row of a batch job can't be read, or is in the wrong place", "");
+        return;
+    }
+    memcpy(other, key.ptr, key.len);
+    other[2] = other[2] == BATCH_ROW_STATE ? BATCH_ROW_REQUEST : BATCH_ROW_STATE;
+    arena_init(&arena);
+    if (store_get(sc->snapshot, STORE_MAIN, slice_of(other, key.len), &arena, &ignored, &found) !=
+            ERR_OK ||
+        !found)
+        problem(sc, "-", "a batch job has one row instead of two", "");
+    arena_release(&arena);
+}
+
 static void check_outcome(struct shard_check *sc, struct slice key, struct slice value)
 {
     struct effect_row row;
@@ -451,6 +474,9 @@ static bool visit_main(void *arg, struct slice key, struct slice value)
         break;
     case 'E':
         check_outcome(sc, key, value);
+        break;
+    case 'J':
+        check_batch(sc, key, value);
         break;
     case 'L':
         if (key.len != 6 || value.len != 8)

@@ -2,6 +2,7 @@
 #include "history/batch/job.h"
 
 #include "common/base/hash.h"
+#include "common/base/rng.h"
 #include "common/pack/record.h"
 #include "common/proto/wire.h"
 #include "history/batch/operation.h"
@@ -113,6 +114,28 @@ enum err batch_state_row_decode(struct arena *arena, struct slice value, struct 
         memcpy(out->cursor, cursor.ptr, cursor.len);
     out->cursor_len = (uint32_t)cursor.len;
     return ERR_OK;
+}
+
+bool batch_row_is_whole(struct slice key, struct slice value)
+{
+    struct rpc_batch_start start;
+    struct batch_state state;
+    uint8_t own[BATCH_KEY_MAX], namespace_id[16];
+    struct arena arena;
+    bool whole = false;
+
+    arena_init(&arena);
+    if (key.len > 19 && key.len <= BATCH_KEY_MAX && key.ptr[2] == BATCH_ROW_STATE) {
+        whole = batch_state_row_decode(&arena, value, &state) == ERR_OK;
+    } else if (batch_start_row_decode(&arena, value, &start) == ERR_OK &&
+               uuid_parse(start.namespace_id, namespace_id)) {
+        const size_t len = batch_row_key(own, hash_tablet(start.namespace_id, start.job_id),
+                                         BATCH_ROW_REQUEST, namespace_id, start.job_id);
+
+        whole = slice_eq(slice_of(own, len), key);
+    }
+    arena_release(&arena);
+    return whole;
 }
 
 int64_t batch_due_ns(const struct batch_state *state)

@@ -37,6 +37,8 @@ struct batch_state {
 void batch_state_row(const struct batch_state *state, struct buf *out);
 MUST_USE enum err batch_state_row_decode(struct arena *arena, struct slice value,
                                          struct batch_state *out);
+/* Can this row be read, and does it stand where it belongs? */
+bool batch_row_is_whole(struct slice key, struct slice value);
 /* When the rows of a job that has ended go; INT64_MAX: it runs. */
 int64_t batch_due_ns(const struct batch_state *state);
 

@@ -17,6 +17,7 @@
  *      nodes, of which it needs those before the event that the value names
  *   O  tablet 'O' target-tablet row-seq(8)           request to another execution, see effect.h
  *   H  tablet 'H' row-seq(8)                         callback that is to be delivered
+ *   J  tablet 'J' ...                               batch job: history/batch/job.h
  *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect;
  *      of the workflow id at most its first EFFECT_ID_MAX bytes
  * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16).

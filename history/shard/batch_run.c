@@ -6,7 +6,8 @@
  * 1. What the row says is what is whole: the pages before the cursor. A job that is taken up again
  *    does its page once more; a request id of the job and the execution makes that harmless.
  * 2. The order is that of the list. An execution that moves in it meanwhile, because it closes, may
- *    be met twice, and then is asked for the same thing with the same request id. */
+ *    be met twice, and then is asked for the same thing with the same request id. A job that resets
+ *    remembers what it has met, too; after a crash the request id alone has to do. */
 #include "history/shard/batches_int.h"
 
 #include "common/proto/wire.h"
@@ -180,8 +181,32 @@ static int by_order(const void *a, const void *b)
                   ((const struct hs_batch_found *)b)->order, BATCH_CURSOR_BYTES);
 }
 
+/* A reset closes what it found open, which is then met once more among what is closed, and would be
+ * reset again if it has continued as new meanwhile: it is passed over. */
+static bool is_seen(struct hs_batch_job *job, const struct hs_batch_found *found)
+{
+    uint8_t run_id[16];
+
+    if (job->request->operation_case != BATCH_OPERATION(RESET_OPERATION) ||
+        !uuid_parse(found->run_id, run_id))
+        return false;
+    if (map_get(&job->seen, slice_of(run_id, sizeof run_id)))
+        return true;
+    if (job->seen.count < HS_BATCH_SEEN_MAX &&
+        rpc_batch_is_open(slice_of(found->order, sizeof found->order))) {
+        struct hs_batch_seen *seen = malloc(sizeof *seen);
+
+        must(seen != NULL);
+        memcpy(seen->run_id, run_id, sizeof run_id);
+        map_put(&job->seen, slice_of(seen->run_id, sizeof run_id), &seen->node);
+    }
+    return false;
+}
+
 static void page_of_found(struct hs_batch_job *job)
 {
+    uint32_t count = 0;
+
     if (job->found_count > 0)
         qsort(job->found, job->found_count, sizeof *job->found, by_order);
     if (job->found_count > job->page_size) {
@@ -192,8 +217,10 @@ static void page_of_found(struct hs_batch_job *job)
     struct batch_item *items =
         ARENA_ARRAY(&job->page_arena, struct batch_item, job->found_count ? job->found_count : 1);
     for (uint32_t i = 0; i < job->found_count; i++)
-        items[i].target = (struct batch_target){job->found[i].workflow_id, job->found[i].run_id};
-    batch_page_init(&job->page, items, job->found_count);
+        if (!is_seen(job, &job->found[i]))
+            items[count++].target =
+                (struct batch_target){job->found[i].workflow_id, job->found[i].run_id};
+    batch_page_init(&job->page, items, count);
 }
 
 static void all_answered(struct hs_batch_job *job)

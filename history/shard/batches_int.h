@@ -12,6 +12,7 @@ enum {
     HS_BATCH_CALLS_MAX = 100, /* of a job at a time, whatever the setting says */
     HS_BATCHES_MAX = 256,     /* jobs of a shard that run */
     HS_BATCH_CALL_MS = 10000,
+    HS_BATCH_SEEN_MAX = 100000,
 };
 #define HS_BATCH_AGAIN_NS (500 * NS_PER_MS) /* after a full log, or shards that don't answer */
 
@@ -41,6 +42,11 @@ struct hs_batch_found {
     struct slice workflow_id, run_id;
 };
 
+struct hs_batch_seen {    /* a run that a reset found open */
+    struct map_node node; /* in job->seen, by run_id */
+    uint8_t run_id[16];
+};
+
 struct hs_batch_job {
     struct list node; /* in shard->batches.jobs */
     struct history_shard *shard;
@@ -60,7 +66,8 @@ struct hs_batch_job {
     uint32_t page_size;
     struct hs_batch_found *found;
     uint32_t found_count, found_cap;
-    bool more; /* executions behind this page */
+    bool more;       /* executions behind this page */
+    struct map seen; /* struct hs_batch_seen, at most HS_BATCH_SEEN_MAX */
 
     struct arena page_arena;
     struct batch_page page;
