@@ -8,6 +8,7 @@ from temporalio.api.batch.v1 import (
     BatchOperationCancellation,
     BatchOperationDeletion,
     BatchOperationReset,
+    BatchOperationResetActivities,
     BatchOperationSignal,
     BatchOperationTermination,
     BatchOperationUnpauseActivities,
@@ -19,11 +20,13 @@ from temporalio.api.enums.v1 import BatchOperationState, BatchOperationType, Res
 from temporalio.api.workflowservice.v1 import (
     DescribeBatchOperationRequest,
     ListBatchOperationsRequest,
+    PauseActivityRequest,
     StartBatchOperationRequest,
     StopBatchOperationRequest,
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+import test_activity_operations as o
 import workflows as w
 from harness import NAMESPACE, eventually, unique
 from history_checker import types_of
@@ -187,6 +190,53 @@ async def test_reset_to_a_build_id(session, fast, queue):
         new = session.client.get_workflow_handle(handle.id)
         assert (await new.describe()).run_id != handle.first_execution_run_id
         await new.terminate()
+
+
+@pytest.mark.seconds(180)
+async def test_a_reset_by_filter_meets_each_run_once(session, fast, queue):
+    """More of them than a page has: what was open and is closed by the reset comes again in the order of the list."""
+    total = 270
+    async with session.worker(queue, [w.Collects], max_cached_workflows=600):
+        handles = await begin(session, queue, total, w.Collects.run)
+        await handles[0].signal(w.Collects.finish)
+        await handles[0].result()
+        for handle in handles[1:]:
+            await handle.query(w.Collects.items_now)  # its first workflow task is done
+        operation = BatchOperationReset(options=ResetOptions(first_workflow_task={}))
+        job = await start(session, all_of(queue), reset_operation=operation)
+        assert counts(await finished(session, job)) == (total, total, 0)
+        assert await count(session, all_of(queue)) == 2 * total
+        terminate = BatchOperationTermination()
+        await finished(session, await start(session, all_of(queue), termination_operation=terminate))
+    session.started[:] = session.started[::30]
+
+
+async def test_activities(session, fast, queue):
+    """An activity that backs off is given other options, is reset, and unpaused: by jobs."""
+    service = session.client.workflow_service
+    async with session.worker(queue, [w.Activity], [o.fail_first]):
+        handle = await o.start(session, queue, "fail_first", start_to_close=10, retry=o.LONG)
+        one = await o.until(session, queue, lambda a: a.attempt == 2, "the second attempt waits")
+        update = BatchOperationUpdateActivityOptions(type="fail_first", identity="me")
+        update.activity_options.heartbeat_timeout.seconds = 7
+        update.update_mask.paths.append("heartbeat_timeout")
+        this = f"WorkflowId = '{queue}'"
+        found = await finished(session, await start(session, this, update_activity_options_operation=update))
+        assert counts(found) == (1, 1, 0)
+        assert (await o.pending(session, queue)).activity_options.heartbeat_timeout.seconds == 7
+        await service.pause_activity(PauseActivityRequest(**o.of(queue, id=one.activity_id)))
+        await o.until(session, queue, lambda a: a.paused, "it is paused")
+        reset = BatchOperationResetActivities(match_all=True, keep_paused=True)
+        found = await finished(session, await start(session, this, reset_activities_operation=reset))
+        assert counts(found) == (1, 1, 0)
+        one = await o.pending(session, queue)
+        assert one.paused and one.attempt == 1
+        unpause = BatchOperationUnpauseActivities(type="fail_first", reset_attempts=False)
+        found = await finished(session, await start(session, this, unpause_activities_operation=unpause))
+        assert counts(found) == (1, 1, 0)
+        # The first attempt again, which fails; then nobody waits an hour.
+        await o.until(session, queue, lambda a: a.attempt == 2, "it has failed once more")
+        await handle.terminate()
 
 
 async def test_update_options(session, fast, queue):
