@@ -74,6 +74,8 @@ static void fail(struct hs_batch_job *job)
     log_warn(job->shard->options.log, "a batch job has failed",
              F_SLICE("namespace", job->start.namespace_name), F_SLICE("job_id", job->start.job_id));
     end(job, &state, BATCH_OPERATION_STATE_FAILED);
+    if (job->phase == HS_BATCH_ENDED)
+        counter_add(job->shard->metrics.batches_failed, 1);
 }
 
 /* -- every shard is asked -------------------------------------------------------------------- */

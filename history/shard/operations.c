@@ -277,6 +277,8 @@ void hs_metrics_init(struct history_shard *shard)
         metrics_counter(registry, "batcher_processor_requests", "operation=\"Batcher\"");
     m->batch_failures =
         metrics_counter(registry, "batcher_processor_errors", "operation=\"Batcher\"");
+    m->batches_failed =
+        metrics_counter(registry, "batcher_operation_errors", "operation=\"Batcher\"");
     m->workflow_success = metrics_counter(registry, "workflow_success", stats);
     m->workflow_failed = metrics_counter(registry, "workflow_failed", stats);
     m->workflow_timeout = metrics_counter(registry, "workflow_timeout", stats);

@@ -147,7 +147,7 @@ struct hs_metrics {
     struct gauge *effects_outstanding;
     struct counter *runs_deleted;
     struct counter *callbacks_sent, *callbacks_delivered, *callbacks_failed;
-    struct counter *batch_success, *batch_failures;
+    struct counter *batch_success, *batch_failures, *batches_failed;
 };
 
 /* Requests of our runs to other executions: outgoing.c. */

@@ -28,7 +28,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 import test_activity_operations as o
 import workflows as w
-from harness import NAMESPACE, eventually, unique
+from harness import NAMESPACE, eventually, unique, wait_until
 from history_checker import types_of
 
 RUNNING = BatchOperationState.BATCH_OPERATION_STATE_RUNNING
@@ -391,11 +391,31 @@ async def test_a_job_outlives_its_process(session, own_server, queue):
 
 def test_the_cli(cli, fast):
     queue = unique("cli-batch")
-    for n in range(3):
+    for n in range(4):
         cli.run("workflow", "start", "--type", "Nobody", "--task-queue", queue, "--workflow-id", f"{queue}-{n}")
-    cli.run("workflow", "signal", "--query", all_of(queue), "--name", "s", "--reason", "r", "--yes")
-    cli.run("workflow", "terminate", "--query", all_of(queue), "--reason", "r", "--yes")
-    jobs = cli.json("batch", "list", "--limit", "100")
-    assert len(jobs) >= 2
-    described = cli.json("batch", "describe", "--job-id", jobs[0]["jobId"])
-    assert described
+
+    def job_of(*words):
+        """Start a job by these words; wait for its end."""
+        before = {job["jobId"] for job in cli.json("batch", "list", "--limit", "1000")}
+        cli.run("workflow", *words, "--query", all_of(queue), "--yes")
+        (job,) = {job["jobId"] for job in cli.json("batch", "list", "--limit", "1000")} - before
+
+        def over():
+            described = cli.json("batch", "describe", "--job-id", job)
+            return described if "RUNNING" not in described["state"].upper() else None
+
+        return wait_until(over, 30, f"the end of {words}")
+
+    def events(n):
+        return cli.run("workflow", "show", "--workflow-id", f"{queue}-{n}", "--output", "json")
+
+    done = job_of("signal", "--name", "s", "--reason", "r")
+    assert "COMPLETED" in done["state"].upper(), done
+    assert events(0).count("EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED") == 1
+    job_of("cancel", "--reason", "r")
+    assert events(1).count("EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED") == 1
+    job_of("terminate", "--reason", "r")
+    assert "EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED" in events(2)
+    job_of("delete", "--reason", "r")
+    assert "not found" in cli.run("workflow", "describe", "--workflow-id", f"{queue}-3", ok=False)
+    assert cli.run("batch", "terminate", "--job-id", done["jobId"] if "jobId" in done else "x", "--reason", "r", ok=False)
