@@ -1,6 +1,8 @@
 /* job_test.c - rows that come back as they were; the order of the list; what is shown. */
 #include "history/batch/job.h"
 
+#include "common/base/hash.h"
+#include "common/base/rng.h"
 #include "common/proto/wire.h"
 #include "tests/lib/test.h"
 
@@ -183,5 +185,36 @@ TEST(a_description_says_what_was_asked_and_done)
                           batch_description(&arena, &state, &request), &out, NULL));
     check_i64(out->total_operation_count, 4);
     check(out->close_time != NULL);
+    arena_release(&arena);
+}
+
+TEST(a_row_is_whole_only_where_it_belongs)
+{
+    const struct rpc_batch_start start = {.namespace_id = SLICE_LIT(NAMESPACE),
+                                          .job_id = SLICE_LIT("job"),
+                                          .start_id = SLICE_LIT(START_ID),
+                                          .run_id = SLICE_LIT(START_ID)};
+    uint8_t namespace_id[16], key[BATCH_KEY_MAX];
+    struct arena arena;
+    struct buf buf;
+
+    arena_init(&arena);
+    buf_init(&buf, 0);
+    check(uuid_parse(start.namespace_id, namespace_id));
+    const uint8_t tablet = hash_tablet(start.namespace_id, start.job_id);
+    const struct slice state = encoded(&arena, &running);
+    batch_start_row(&start, &buf);
+    size_t len = batch_row_key(key, tablet, BATCH_ROW_REQUEST, namespace_id, start.job_id);
+    check(batch_row_is_whole(slice_of(key, len), buf_slice(&buf)));
+    check(!batch_row_is_whole(slice_of(key, len), state));
+    check(!batch_row_is_whole(slice_of(key, len - 1), buf_slice(&buf)));
+    key[0] ^= 1;
+    check(!batch_row_is_whole(slice_of(key, len), buf_slice(&buf)));
+    len = batch_row_key(key, tablet, BATCH_ROW_STATE, namespace_id, start.job_id);
+    check(batch_row_is_whole(slice_of(key, len), state));
+    check(!batch_row_is_whole(slice_of(key, len), buf_slice(&buf)));
+    check(!batch_row_is_whole(slice_of(key, 19), state));
+    check(!batch_row_is_whole(SLICE_EMPTY, state));
+    buf_release(&buf);
     arena_release(&arena);
 }
