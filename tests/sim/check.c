@@ -2,6 +2,7 @@
  * opened once more, and what they hold is compared with what users were told. */
 #include "admin/check/check.h"
 #include "common/store/store.h"
+#include "history/engine/branches.h"
 #include "history/engine/rows.h"
 #include "tests/sim/script.h"
 
@@ -42,6 +43,10 @@ struct events {
         bool completed;
     } activities[SPANS_MAX];
     uint32_t activity_count;
+    const char *owner; /* the run that wrote the events being read */
+    int64_t end;       /* those before this one are this run's */
+    int64_t begins_ns; /* no task is scheduled before that */
+    const struct sim_script *script;
 };
 
 static int64_t time_of(const api_history_event *event)
@@ -89,12 +94,42 @@ static void check_completed(struct events *e, const api_history_event *event)
     }
     e->activities[i].completed = true;
     const char *result = sim_payload_text(e->sim, a->result);
-    snprintf(name, sizeof name, "completed %s %s", e->run->run_id, result);
+    snprintf(name, sizeof name, "completed %s %s", e->owner, result);
     if (strncmp(result, e->activities[i].id, strlen(e->activities[i].id)) != 0 ||
         !fact_known(e->sim, name))
         sim_fail(e->sim, "what is recorded was said", "run %s activity %s: result \"%s\"",
                  e->run->run_id, e->activities[i].id, result);
-    fact_get(e->sim, "recorded %s %s", e->run->run_id, result)->count++;
+    fact_get(e->sim, "recorded %s %s", e->owner, result)->count++;
+}
+
+/* Whether by retry or by schedule; updates and cancellations do not wait. */
+static void check_started(struct events *e, const api_history_event *event)
+{
+    const api_workflow_execution_started_event_attributes *a =
+        event->workflow_execution_started_event_attributes;
+    int64_t wait_ns = 0;
+
+    if (a->first_workflow_task_backoff)
+        must(proto_duration_ns(a->first_workflow_task_backoff, &wait_ns) == ERR_OK);
+    e->begins_ns = e->script->updates || e->script->hastened ? 0 : time_of(event) + wait_ns;
+    if (e->script->chain == CHAIN_CRON && wait_ns == 0)
+        sim_fail(e->sim, "a run begins when its time has come", "run %s: at once", e->run->run_id);
+    if ((uint32_t)a->attempt > e->script->generations)
+        sim_fail(e->sim, "attempts are bounded", "run %s: attempt %d of %u", e->run->run_id,
+                 a->attempt, e->script->generations);
+}
+
+/* Runs that were reset share events and repeat others: then a signal is in several. */
+static void check_signaled(struct events *e, const api_history_event *event)
+{
+    const char *tag =
+        sim_payload_text(e->sim, event->workflow_execution_signaled_event_attributes->input);
+    struct fact *in_chain = fact_get(e->sim, "signal of %s %s", e->script->workflow_id, tag);
+
+    if (++fact_get(e->sim, "signal of run %s %s", e->run->run_id, tag)->count > 1)
+        sim_fail(e->sim, "a signal is recorded once", "run %s signal %s", e->run->run_id, tag);
+    if (e->script->resets == 0 || in_chain->count == 0)
+        in_chain->count++;
 }
 
 static void check_event(struct events *e, const api_history_event *event)
@@ -102,12 +137,20 @@ static void check_event(struct events *e, const api_history_event *event)
     struct sim *sim = e->sim;
 
     switch (event->event_type) {
-    case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED: {
-        const char *tag =
-            sim_payload_text(sim, event->workflow_execution_signaled_event_attributes->input);
-        fact_get(sim, "signal of " SLICE_FMT " %s", SLICE_ARG(e->run->workflow_id), tag)->count++;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+        check_started(e, event);
         break;
-    }
+    case EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
+        e->begins_ns = 0;
+        break;
+    case EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+        if (time_of(event) < e->begins_ns)
+            sim_fail(sim, "a run begins when its time has come", "run %s: %lld ms early",
+                     e->run->run_id, (long long)((e->begins_ns - time_of(event)) / NS_PER_MS));
+        break;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+        check_signaled(e, event);
+        break;
     case EVENT_TYPE_TIMER_STARTED:
         must(e->timer_count < SPANS_MAX);
         e->timers[e->timer_count] =
@@ -140,7 +183,7 @@ static bool visit_node(void *arg, struct slice key, struct slice value)
     const api_history *history = sim_decode(e->sim, &api_history__desc, value);
 
     UNUSED(key);
-    for (size_t i = 0; i < history->n_events; i++)
+    for (size_t i = 0; i < history->n_events && history->events[i]->event_id < e->end; i++)
         check_event(e, history->events[i]);
     return true;
 }
@@ -151,6 +194,7 @@ static enum err check_run(struct reading *r, uint8_t tablet, const uint8_t *id)
     char run_id[UUID_TEXT_LEN + 1];
     struct row_key from, to;
     struct events events = {.sim = sim};
+    struct branches branches;
     struct run *run;
 
     uuid_format(id, run_id);
@@ -158,10 +202,21 @@ static enum err check_run(struct reading *r, uint8_t tablet, const uint8_t *id)
     if (err != ERR_OK)
         return err;
     events.run = run;
-    row_key_node(&from, tablet, run_id, 0);
-    row_key_node(&to, tablet, run_id, INT64_MAX);
-    err = store_scan(r->snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
-                     visit_node, &events);
+    events.script = script_find(sim, arena_str(&sim->scratch, run->workflow_id));
+    must(events.script != NULL);
+    const bool ok = branches_decode(run->branches, &branches);
+    must(ok);
+    for (int64_t at = 1; err == ERR_OK && at != INT64_MAX; at = events.end) {
+        events.owner = branches_owner(&branches, run_id, at, &events.end);
+        row_key_node(&from, tablet, events.owner, at);
+        row_key_node(&to, tablet, events.owner, events.end);
+        err = store_scan(r->snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
+                         visit_node, &events);
+    }
+    if (run->reset_request_id.len &&
+        ++fact_get(sim, "reset by " SLICE_FMT, SLICE_ARG(run->reset_request_id))->count > 1)
+        sim_fail(sim, "a reset happens once", "%s: " SLICE_FMT, run_id,
+                 SLICE_ARG(run->reset_request_id));
     fact_get(sim, "run %s", run_id)->count++;
     if (strcmp(run->first_run_id, run_id) == 0)
         fact_get(sim, "first run of " SLICE_FMT, SLICE_ARG(run->workflow_id))->count++;
@@ -206,6 +261,10 @@ static void check_script(const struct sim_script *script)
         sim_fail(sim, "an acknowledged start is kept", "%s run %s is not stored",
                  script->workflow_id, script->run_id);
     const uint64_t starts = fact_get(sim, "first run of %s", script->workflow_id)->count;
+    snprintf(name, sizeof name, "run %s", script->reset_run_id);
+    if (script->reset_run_id && !fact_known(sim, name))
+        sim_fail(sim, "an acknowledged reset is kept", "%s run %s", script->workflow_id,
+                 script->reset_run_id);
     snprintf(name, sizeof name, "child started %s", script->workflow_id);
     if (starts > 1 || (starts == 0 && (!script->parent || fact_known(sim, name))))
         sim_fail(sim, "a start happens once", "%s: %llu first runs", script->workflow_id,

@@ -31,6 +31,7 @@ static void on_answer(void *arg, enum err err, const char *text, struct slice bo
 
     if (retry->alive && !*retry->alive)
         return;
+    retry->sim->refused += err == ERR_DISK_FULL;
     if (!user_retries(err)) {
         retry->done(retry->arg, err, text, body);
         return;
@@ -78,6 +79,8 @@ static void ask_start(struct sim_script *script, const char *request_id, gateway
     request->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
     request->workflow_id_reuse_policy = WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE;
     request->identity = sim_str(sim, "client");
+    request->retry_policy = script_retry_policy(script);
+    request->cron_schedule = script_cron(script);
     user_ask(sim, NULL,
              &(struct sim_ask){.method = METHOD_HISTORY_START_WORKFLOW,
                                .workflow_id = script->workflow_id,
@@ -85,9 +88,9 @@ static void ask_start(struct sim_script *script, const char *request_id, gateway
              done, script);
 }
 
-/* The first signal comes with the start, in one step. */
-static void ask_signal_with_start(struct sim_script *script, const char *request_id,
-                                  gateway_fn done)
+/* A signal that starts the workflow in one step, where there is none. */
+static void signal_with_start(struct sim_script *script, const char *request_id, uint32_t index,
+                              gateway_fn done, void *arg)
 {
     struct sim *sim = script->sim;
     api_signal_with_start_workflow_execution_request *request =
@@ -102,12 +105,21 @@ static void ask_signal_with_start(struct sim_script *script, const char *request
     request->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
     request->workflow_id_reuse_policy = WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE;
     request->signal_name = sim_str(sim, "signal");
-    request->signal_input = sim_payloads(sim, "0");
+    request->signal_input = sim_payloads(sim, arena_printf(&sim->arena, "%u", index));
+    request->retry_policy = script_retry_policy(script);
+    request->cron_schedule = script_cron(script);
     user_ask(sim, NULL,
              &(struct sim_ask){.method = METHOD_HISTORY_SIGNAL_WITH_START,
                                .workflow_id = script->workflow_id,
                                .message = request},
-             done, script);
+             done, arg);
+}
+
+/* The first signal comes with the start. */
+static void ask_signal_with_start(struct sim_script *script, const char *request_id,
+                                  gateway_fn done)
+{
+    signal_with_start(script, request_id, 0, done, script);
 }
 
 /* The run id is field 1 of both answers. */
@@ -127,7 +139,8 @@ static void repeat_answered(void *arg, enum err err, const char *text, struct sl
         sim_fail(sim, "a repeated start is answered as the first", "%s: %s %s", script->workflow_id,
                  err_name(err), text);
     else if (strcmp(started_run(sim, body), script->run_id) != 0 &&
-             !(script->starts_with_signal && script->generations > 1)) /* then the present run's */
+             !(script->starts_with_signal && script->generations > 1) &&
+             script->resets == 0) /* then the present run's */
         sim_fail(sim, "a start happens once", "%s: the repeat got another run",
                  script->workflow_id);
 }
@@ -206,6 +219,7 @@ struct signal {
     struct sim_script *script;
     uint32_t index;
     bool repeat;
+    bool with_start; /* of a workflow that is there */
 };
 
 static void send_signal(void *arg);
@@ -218,10 +232,13 @@ static void signal_answered(void *arg, enum err err, const char *text, struct sl
 
     UNUSED(text);
     UNUSED(body);
+    if (err == ERR_EXISTS && signal->with_start)
+        return; /* it has closed, perhaps with this signal, of which the answer was lost */
     if (err != ERR_OK && err != ERR_NOT_FOUND)
         sim_fail(sim, "a signal is answered", "%s: %s %s", script->workflow_id, err_name(err),
                  text);
-    if (err == ERR_NOT_FOUND && !signal->repeat && !script->cancel_ns && !script->terminate_ns)
+    if (err == ERR_NOT_FOUND && !signal->repeat && !script->cancel_ns && !script->terminate_ns &&
+        script->chain != CHAIN_RETRIES)
         sim_fail(sim, "a signal finds its workflow", "%s waits for signal %u: %s",
                  script->workflow_id, signal->index, text);
     if (err != ERR_OK)
@@ -236,16 +253,21 @@ static void signal_answered(void *arg, enum err err, const char *text, struct sl
 static void send_signal(void *arg)
 {
     struct signal *signal = arg;
-    const struct sim_script *script = signal->script;
+    struct sim_script *script = signal->script;
     struct sim *sim = script->sim;
+    const char *request_id =
+        arena_printf(&sim->arena, "signal-%s-%u", script->workflow_id, signal->index);
     api_signal_workflow_execution_request *request =
         sim_message(sim, &api_signal_workflow_execution_request__desc);
 
+    if (signal->with_start) {
+        signal_with_start(script, request_id, signal->index, signal_answered, signal);
+        return;
+    }
     request->workflow_execution = sim_execution(sim, script->workflow_id, "");
     request->signal_name = sim_str(sim, "signal");
     request->input = sim_payloads(sim, arena_printf(&sim->arena, "%u", signal->index));
-    request->request_id =
-        arena_printf(&sim->arena, "signal-%s-%u", script->workflow_id, signal->index);
+    request->request_id = sim_str(sim, request_id);
     user_ask(sim, NULL,
              &(struct sim_ask){.method = METHOD_HISTORY_SIGNAL_WORKFLOW,
                                .workflow_id = script->workflow_id,
@@ -310,9 +332,12 @@ static void send_signals(struct sim_script *script)
 
         signal->script = script;
         signal->index = i;
+        signal->with_start = sim_chance(sim, 200000);
+        script->hastened |= signal->with_start;
         sim_later(sim, sim_between(sim, 0, 8 * NS_PER_S), send_signal, signal);
     }
     user_updates_begin(script);
+    user_resets_begin(script);
     for (uint64_t i = rng_below(&sim->rng, 3); i > 0; i--)
         query_later(script, sim_between(sim, 0, 20 * NS_PER_S));
     if (script->cancel_ns)
@@ -411,13 +436,15 @@ static void closed(struct sim_script *script, const api_history_event *event)
     if (type == EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) {
         const char *got =
             sim_payload_text(sim, event->workflow_execution_completed_event_attributes->result);
-        right = !script->fails && strcmp(got, want) == 0;
+        right = !script->fails && script->chain != CHAIN_CRON &&
+                (strcmp(got, want) == 0 || script->chain == CHAIN_RETRIES);
         if (!right)
             sim_note_text(sim, "%s got \"%s\"", script->workflow_id, got);
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_FAILED) {
         right = script->fails;
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED) {
-        right = (script->cancel_sent && script->obeys_cancel) || ended_with_parent(script, type);
+        right = (script->cancel_sent && script->obeys_cancel) || ended_with_parent(script, type) ||
+                script->chain == CHAIN_CRON;
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED) {
         right = script->terminate_sent || ended_with_parent(script, type);
     }
@@ -428,6 +455,21 @@ static void closed(struct sim_script *script, const api_history_event *event)
     script->close_type = type;
     query_later(script, sim_between(sim, 0, 10 * NS_PER_S));
     be_closed(script);
+}
+
+/* What the run that closes with this event is followed by; "": nothing. */
+static const char *next_run(const api_history_event *event)
+{
+    switch (event->event_type) {
+    case EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+        return event->workflow_execution_continued_as_new_event_attributes->new_execution_run_id;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED:
+        return event->workflow_execution_completed_event_attributes->new_execution_run_id;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
+        return event->workflow_execution_failed_event_attributes->new_execution_run_id;
+    default:
+        return "";
+    }
 }
 
 static void history_answered(void *arg, enum err err, const char *text, struct slice body)
@@ -455,10 +497,13 @@ static void history_answered(void *arg, enum err err, const char *text, struct s
         return;
     }
     const api_history_event *event = response->history->events[response->history->n_events - 1];
-    if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW) {
-        script->waited_run_id = sim_str(
-            sim, event->workflow_execution_continued_as_new_event_attributes->new_execution_run_id);
+    const char *next = next_run(event);
+    if (*next) {
+        script->waited_run_id = sim_str(sim, next);
         wait_for_end(script);
+    } else if (user_reset_ended(event) || script->resets_open > 0) {
+        script->waited_run_id = ""; /* the one that is current by then */
+        sim_later(sim, user_reset_ended(event) ? 0 : NS_PER_S, wait_for_end, script);
     } else {
         closed(script, event);
     }

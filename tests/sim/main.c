@@ -37,7 +37,7 @@ static bool parse(int argc, char **argv, struct options *o)
 
 struct totals {
     uint64_t passed, failed, steps, crashes, resets, lost_shards, workflows, queries, updates,
-        virtual_s;
+        reset_count, refused, virtual_s;
 };
 
 static uint64_t run_seed(const struct options *o, struct metrics *metrics, uint64_t seed,
@@ -54,6 +54,8 @@ static uint64_t run_seed(const struct options *o, struct metrics *metrics, uint6
     totals->workflows += sim->script_count;
     totals->queries += sim->queries;
     totals->updates += sim->updates;
+    totals->reset_count += sim->reset_count;
+    totals->refused += sim->refused;
     totals->virtual_s += (uint64_t)(sim->now_ns / NS_PER_S);
     if (!*sound)
         printf("seed %llu: %s: %s\n", (unsigned long long)seed, sim->broken, sim->why);
@@ -87,14 +89,14 @@ int main(int argc, char **argv)
         if (!sound && o.first)
             break;
     }
-    printf("%llu workflows, %llu queries, %llu updates, %llu events, %llu crashes, %llu peer "
-           "resets, %llu shards "
-           "lost, "
-           "%llu virtual minutes\n",
-           (unsigned long long)t.workflows, (unsigned long long)t.queries,
-           (unsigned long long)t.updates, (unsigned long long)t.steps,
-           (unsigned long long)t.crashes, (unsigned long long)t.resets,
-           (unsigned long long)t.lost_shards, (unsigned long long)(t.virtual_s / 60));
+    printf("%llu workflows, %llu resets of them, %llu queries, %llu updates, %llu events, "
+           "%llu crashes, %llu peer resets, %llu shards lost, %llu requests refused by a full "
+           "disk, %llu virtual minutes\n",
+           (unsigned long long)t.workflows, (unsigned long long)t.reset_count,
+           (unsigned long long)t.queries, (unsigned long long)t.updates,
+           (unsigned long long)t.steps, (unsigned long long)t.crashes, (unsigned long long)t.resets,
+           (unsigned long long)t.lost_shards, (unsigned long long)t.refused,
+           (unsigned long long)(t.virtual_s / 60));
     printf("%s: %llu passed, %llu failed\n", o.name, (unsigned long long)t.passed,
            (unsigned long long)t.failed);
     metrics_free(metrics);

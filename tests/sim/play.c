@@ -50,7 +50,9 @@ static void timer_fired(struct sim *sim, struct view *view, const struct sim_scr
     }
     view->timer_fired[bit] = true;
     const int64_t span_ns = script->steps[bit / STEP_TIMERS].timer_ns[bit % STEP_TIMERS];
-    const struct fact *asked = fact_get(sim, "timer %s %s", view->run_id, timer_id);
+    struct fact *asked = fact_get(sim, "timer %s %s", view->run_id, timer_id);
+    if (asked->count == 0) /* by the run that this one was reset from */
+        asked = fact_get(sim, "timer of %s %s", script->workflow_id, timer_id);
     const int64_t waited_ns = sim->now_ns - asked->first_ns;
     /* A shard that is taken over at once may begin ahead by what separates two clock rows. */
     const int64_t ahead_ns = (int64_t)(sim->opens - asked->count) * 100 * NS_PER_MS;
@@ -102,6 +104,25 @@ static bool view_child_event(struct sim *sim, struct view *view, const struct si
     }
 }
 
+/* Which run of the chain it is, and the signals that those before it had. */
+static void view_started(struct sim *sim, struct view *view, const struct sim_script *script,
+                         const api_workflow_execution_started_event_attributes *a)
+{
+    const api_payloads *from = a->input;
+
+    if (script->chain == CHAIN_CRON && a->last_completion_result)
+        from = a->last_completion_result;
+    if (sscanf(sim_payload_text(sim, from), "%u %u", &view->generation, &view->carried) != 2)
+        sim_fail(sim, "histories are legal", "run %s: strange input", view->run_id);
+    if (script->chain == CHAIN_CRON && a->last_completion_result)
+        view->generation++;
+    if (script->chain == CHAIN_RETRIES)
+        view->generation = (uint32_t)a->attempt;
+    if (view->generation > script->generations)
+        sim_fail(sim, "a chain has the runs that are foreseen", "run %s: number %u of %u",
+                 view->run_id, view->generation, script->generations);
+}
+
 void play_event(struct sim *sim, struct view *view, const struct sim_script *script,
                 const api_history_event *event)
 {
@@ -109,9 +130,7 @@ void play_event(struct sim *sim, struct view *view, const struct sim_script *scr
 
     switch (event->event_type) {
     case EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
-        if (sscanf(sim_payload_text(sim, event->workflow_execution_started_event_attributes->input),
-                   "%u %u", &view->generation, &view->carried) != 2)
-            sim_fail(sim, "histories are legal", "run %s: strange input", view->run_id);
+        view_started(sim, view, script, event->workflow_execution_started_event_attributes);
         break;
     case EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
         bit = play_activity_bit(event->activity_task_scheduled_event_attributes->activity_id);
@@ -140,6 +159,9 @@ void play_event(struct sim *sim, struct view *view, const struct sim_script *scr
         break;
     case EVENT_TYPE_TIMER_FIRED:
         timer_fired(sim, view, script, event->timer_fired_event_attributes->timer_id);
+        break;
+    case EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+        view->completed_event_id = event->event_id;
         break;
     case EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
         view->signals++;
@@ -216,6 +238,8 @@ static void begin_child(struct sim *sim, struct decision *d, const struct sim_sc
     a->task_queue = sim_task_queue(sim, SIM_QUEUE, NULL);
     a->input = sim_payloads(sim, "1 0");
     a->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
+    a->retry_policy = script_retry_policy(script->child);
+    a->cron_schedule = script_cron(script->child);
     a->parent_close_policy = (Temporal__Api__Enums__V1__ParentClosePolicy)script->child_policy;
     c->start_child_workflow_execution_command_attributes = a;
 }
@@ -248,8 +272,9 @@ static bool child_over(const struct view *view, const struct sim_script *script)
 }
 
 static void begin_step(struct sim *sim, struct decision *d, const struct view *view,
-                       const struct script_step *step, uint32_t index)
+                       const struct sim_script *script, uint32_t index)
 {
+    const struct script_step *step = &script->steps[index];
     char id[32];
 
     for (uint32_t k = 0; k < step->activity_count; k++) {
@@ -259,6 +284,9 @@ static void begin_step(struct sim *sim, struct decision *d, const struct view *v
     for (uint32_t k = 0; k < step->timer_count; k++) {
         snprintf(id, sizeof id, "t%u.%u", index, k);
         struct fact *asked = fact_get(sim, "timer %s %s", view->run_id, id);
+        if (asked->first_ns == sim->now_ns)
+            asked->count = sim->opens;
+        asked = fact_get(sim, "timer of %s %s", script->workflow_id, id);
         if (asked->first_ns == sim->now_ns)
             asked->count = sim->opens;
         begin_timer(sim, d, step->timer_ns[k], id);
@@ -283,51 +311,73 @@ static bool step_over(const struct view *view, const struct script_step *step, u
     return view->carried + view->signals >= step->signals;
 }
 
+static void cancel_run(struct sim *sim, struct decision *d)
+{
+    api_command *c = command(sim, d, COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION,
+                             API_COMMAND_ATTRIBUTES_CANCEL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
+
+    c->cancel_workflow_execution_command_attributes =
+        sim_message(sim, &api_cancel_workflow_execution_command_attributes__desc);
+}
+
+static void continue_run(struct sim *sim, struct decision *d, const char *input)
+{
+    api_command *c =
+        command(sim, d, COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
+                API_COMMAND_ATTRIBUTES_CONTINUE_AS_NEW_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
+    api_continue_as_new_workflow_execution_command_attributes *a =
+        sim_message(sim, &api_continue_as_new_workflow_execution_command_attributes__desc);
+
+    a->input = sim_payloads(sim, input);
+    c->continue_as_new_workflow_execution_command_attributes = a;
+}
+
+static void fail_run(struct sim *sim, struct decision *d)
+{
+    api_command *c = command(sim, d, COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
+                             API_COMMAND_ATTRIBUTES_FAIL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
+    api_fail_workflow_execution_command_attributes *a =
+        sim_message(sim, &api_fail_workflow_execution_command_attributes__desc);
+
+    a->failure = sim_message(sim, &api_failure_failure__desc);
+    a->failure->message = sim_str(sim, "scripted");
+    c->fail_workflow_execution_command_attributes = a;
+}
+
+static void complete_run(struct sim *sim, struct decision *d, const char *result)
+{
+    api_command *c = command(sim, d, COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
+                             API_COMMAND_ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
+    api_complete_workflow_execution_command_attributes *a =
+        sim_message(sim, &api_complete_workflow_execution_command_attributes__desc);
+
+    a->result = sim_payloads(sim, result);
+    c->complete_workflow_execution_command_attributes = a;
+}
+
 static void end_run(struct sim *sim, struct decision *d, const struct view *view,
                     const struct sim_script *script)
 {
     const uint32_t signals = view->carried + view->signals;
+    const bool last = view->generation >= script->generations;
 
-    if (view->generation < script->generations) {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_CONTINUE_AS_NEW_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_continue_as_new_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_continue_as_new_workflow_execution_command_attributes__desc);
-
-        a->input =
-            sim_payloads(sim, arena_printf(&sim->arena, "%u %u", view->generation + 1, signals));
-        c->continue_as_new_workflow_execution_command_attributes = a;
-    } else if (script->fails) {
-        api_command *c = command(sim, d, COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION,
-                                 API_COMMAND_ATTRIBUTES_FAIL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_fail_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_fail_workflow_execution_command_attributes__desc);
-
-        a->failure = sim_message(sim, &api_failure_failure__desc);
-        a->failure->message = sim_str(sim, "scripted");
-        c->fail_workflow_execution_command_attributes = a;
-    } else {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_COMPLETE_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        api_complete_workflow_execution_command_attributes *a =
-            sim_message(sim, &api_complete_workflow_execution_command_attributes__desc);
-
-        a->result = sim_payloads(sim, arena_printf(&sim->arena, "ok %u", signals));
-        c->complete_workflow_execution_command_attributes = a;
-    }
+    if (!last && script->chain == CHAIN_CONTINUES)
+        continue_run(sim, d, arena_printf(&sim->arena, "%u %u", view->generation + 1, signals));
+    else if (!last && script->chain == CHAIN_CRON)
+        complete_run(sim, d, arena_printf(&sim->arena, "%u %u", view->generation, signals));
+    else if (last && script->chain == CHAIN_CRON)
+        cancel_run(sim, d);
+    else if (!last || script->fails)
+        fail_run(sim, d);
+    else
+        complete_run(sim, d, arena_printf(&sim->arena, "ok %u", signals));
 }
 
 void play_decide(struct sim *sim, struct decision *d, const struct view *view,
                  const struct sim_script *script)
 {
     if (view->cancel_requested && script->obeys_cancel) {
-        api_command *c =
-            command(sim, d, COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION,
-                    API_COMMAND_ATTRIBUTES_CANCEL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES);
-        c->cancel_workflow_execution_command_attributes =
-            sim_message(sim, &api_cancel_workflow_execution_command_attributes__desc);
+        cancel_run(sim, d);
         return;
     }
     for (uint32_t i = 0; i < script->step_count; i++) {
@@ -336,7 +386,7 @@ void play_decide(struct sim *sim, struct decision *d, const struct view *view,
         const bool child = has_child(script, i);
 
         if (child ? !view->child_initiated : !step_begun(view, step, i)) {
-            begin_step(sim, d, view, step, i);
+            begin_step(sim, d, view, script, i);
             if (child)
                 begin_child(sim, d, script);
             return;

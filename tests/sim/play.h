@@ -18,6 +18,8 @@ struct view { /* what a worker knows of a run, from its events */
     bool cancel_requested;
     bool child_initiated, child_started, child_ended;
     uint32_t signals_initiated, signals_answered; /* to the child */
+    int64_t completed_event_id;                   /* of the last workflow task that was completed */
+    int64_t update_admitted[SCRIPT_UPDATES];      /* by an event, as a reset does; 0: not */
     bool update_accepted[SCRIPT_UPDATES], update_completed[SCRIPT_UPDATES];
     bool unsure; /* of what was seen last: the task that showed it is not known to be completed */
 };

@@ -212,8 +212,8 @@ static void fault_jump(void *arg)
 static void fault_disk(void *arg)
 {
     static const enum fault_kind kinds[] = {
-        FAULT_IO,           FAULT_FENCED,     FAULT_BUSY, FAULT_UNKNOWN_DONE, FAULT_UNKNOWN_DROPPED,
-        FAULT_CRASH_BEFORE, FAULT_CRASH_AFTER};
+        FAULT_IO,           FAULT_FENCED,          FAULT_BUSY,         FAULT_DISK_FULL,
+        FAULT_UNKNOWN_DONE, FAULT_UNKNOWN_DROPPED, FAULT_CRASH_BEFORE, FAULT_CRASH_AFTER};
     struct sim *sim = arg;
     const struct fault_plan plan = {
         .kind = kinds[rng_below(&sim->rng, COUNT_OF(kinds))],
@@ -227,6 +227,33 @@ static void fault_disk(void *arg)
         store_fault_set(sim->dir, &plan);
     }
     again(sim, sim->faults.disk_ns, fault_disk);
+}
+
+static void room_again(void *arg)
+{
+    struct sim *sim = arg;
+    const struct fault_plan none = {.kind = FAULT_NONE};
+
+    sim_note(sim, "disk has room", store_fault_hit(sim->dir), 0);
+    if (!sim->calm)
+        store_fault_set(sim->dir, &none);
+}
+
+/* Nothing can be written for a while, in the middle of whatever is being written. */
+static void fault_full(void *arg)
+{
+    struct sim *sim = arg;
+    const struct fault_plan plan = {.kind = FAULT_DISK_FULL,
+                                    .at = 1 + rng_below(&sim->rng, 10),
+                                    .times = UINT64_MAX / 2,
+                                    .appends_only = sim_chance(sim, 300000)};
+
+    if (!sim->calm) {
+        sim_note(sim, "disk full", plan.at, plan.appends_only);
+        store_fault_set(sim->dir, &plan);
+        sim_later(sim, sim_between(sim, 50 * NS_PER_MS, 4 * NS_PER_S), room_again, sim);
+    }
+    again(sim, sim->faults.full_ns, fault_full);
 }
 
 static void fault_join(void *arg)
@@ -246,4 +273,5 @@ void faults_start(struct sim *sim)
     again(sim, sim->faults.jump_ns, fault_jump);
     again(sim, sim->faults.disk_ns, fault_disk);
     again(sim, sim->faults.join_ns, fault_join);
+    again(sim, sim->faults.full_ns, fault_full);
 }

@@ -30,12 +30,25 @@ static void draw_step(struct sim *sim, struct script_step *step)
             sim_chance(sim, 700000) ? draw_ms(sim, 1, 4000) : draw_ms(sim, 4000, 20000);
 }
 
+/* So many are waited for by the end of each step; by attempts not: the next does not know of them.
+ */
+static void expect_signals(struct sim_script *script)
+{
+    const uint32_t awaited = script->chain == CHAIN_RETRIES ? 0 : script->signals;
+
+    for (uint32_t i = 0; i < script->step_count; i++)
+        script->steps[i].signals = awaited * i / script->step_count;
+    script->steps[script->step_count - 1].signals = awaited;
+}
+
 static void draw_script(struct sim *sim, struct sim_script *script, uint32_t index)
 {
     script->sim = sim;
     script->workflow_id = arena_printf(&sim->arena, "wf-%u", index);
     script->step_count = (uint32_t)sim_between(sim, 1, SCRIPT_STEPS - 1);
     script->generations = sim_chance(sim, 250000) ? (uint32_t)sim_between(sim, 2, 3) : 1;
+    if (script->generations > 1 && sim_chance(sim, 500000))
+        script->chain = sim_chance(sim, 500000) ? CHAIN_RETRIES : CHAIN_CRON;
     script->signals = sim_chance(sim, 600000) ? (uint32_t)sim_between(sim, 1, SCRIPT_SIGNALS) : 0;
     script->starts_with_signal = script->signals > 0 && sim_chance(sim, 300000);
     script->updates = sim_chance(sim, 400000) ? (uint32_t)sim_between(sim, 1, SCRIPT_UPDATES) : 0;
@@ -47,11 +60,12 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
     script->start_ns = draw_ms(sim, 0, 15000);
     script->cancel_ns = sim_chance(sim, 150000) ? draw_ms(sim, 1, 8000) : 0;
     script->terminate_ns = sim_chance(sim, 100000) ? draw_ms(sim, 1, 8000) : 0;
-    for (uint32_t i = 0; i < script->step_count; i++) {
+    for (uint32_t i = 0; i < script->step_count; i++)
         draw_step(sim, &script->steps[i]);
-        script->steps[i].signals = script->signals * i / script->step_count;
-    }
-    script->steps[script->step_count - 1].signals = script->signals;
+    expect_signals(script);
+    if (script->generations == 1 && !script->cancel_ns && !script->terminate_ns &&
+        sim_chance(sim, 250000))
+        script->resets = (uint32_t)sim_between(sim, 1, 2);
 }
 
 /* A child without clients: its parent starts it and sends its signals. */
@@ -59,13 +73,17 @@ static void draw_child(struct sim *sim, struct sim_script *parent, struct sim_sc
 {
     child->parent = parent;
     child->starts_with_signal = false;
+    if (child->chain == CHAIN_RETRIES)
+        child->signals = 0; /* its parent would signal one that has ended */
+    parent->resets = child->resets = 0;
+    parent->chain = CHAIN_CONTINUES;
     child->cancel_ns = child->terminate_ns = 0;
     if (parent->cancel_ns || parent->terminate_ns) { /* it may never come to send them */
         child->signals = 0;
-        for (uint32_t i = 0; i < child->step_count; i++)
-            child->steps[i].signals = 0;
+        expect_signals(child);
     }
     parent->child = child;
+    expect_signals(parent);
     parent->generations = 1; /* the next run would start it again */
     parent->child_step = (uint32_t)rng_below(&sim->rng, parent->step_count);
     parent->child_waited = sim_chance(sim, 600000);
@@ -98,6 +116,24 @@ struct sim_script *script_find(struct sim *sim, const char *workflow_id)
         if (strcmp(sim->scripts[i].workflow_id, workflow_id) == 0)
             return &sim->scripts[i];
     return NULL;
+}
+
+api_retry_policy *script_retry_policy(const struct sim_script *script)
+{
+    struct sim *sim = script->sim;
+
+    if (script->chain != CHAIN_RETRIES)
+        return NULL;
+    api_retry_policy *policy = sim_message(sim, &api_retry_policy__desc);
+    policy->initial_interval = proto_duration(&sim->arena, 300 * NS_PER_MS);
+    policy->backoff_coefficient = 1.5;
+    policy->maximum_attempts = (int32_t)script->generations;
+    return policy;
+}
+
+char *script_cron(const struct sim_script *script)
+{
+    return sim_str(script->sim, script->chain == CHAIN_CRON ? SIM_CRON : "");
 }
 
 /* -- facts ------------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@ enum {
     SCRIPT_UPDATES = 3
 };
 #define SIM_QUEUE "queue"
+#define SIM_CRON "@every 1s"
 
 struct script_activity {
     int32_t fails;        /* attempts that fail before one completes */
@@ -30,6 +31,9 @@ struct script_step {
     uint32_t signals; /* so many have come by its end, since the first run */
 };
 
+/* How a run is followed by the next one. */
+enum chain { CHAIN_CONTINUES, CHAIN_RETRIES, CHAIN_CRON };
+
 /* What a worker does about an update. */
 enum update_kind { UPDATE_IS_QUICK, UPDATE_IS_SLOW, UPDATE_IS_REJECTED };
 
@@ -38,10 +42,17 @@ struct sim_script {
     const char *workflow_id;
     struct script_step steps[SCRIPT_STEPS];
     uint32_t step_count;
-    uint32_t generations; /* runs: all but the last continue as new */
-    uint32_t signals;     /* that clients send */
-    uint32_t updates;     /* that clients ask for */
+    enum chain chain;
+    uint32_t
+        generations; /* runs: all but the last continue as new, fail and are retried, or complete
+                        and come again by their cron schedule, which the last one cancels */
+    uint32_t resets; /* that clients ask for, of a workflow that is one run but for them */
+    uint32_t resets_open;     /* that are not answered */
+    const char *reset_run_id; /* of the last one that was; NULL: none */
+    uint32_t signals;         /* that clients send */
+    uint32_t updates;         /* that clients ask for */
     enum update_kind update_kinds[SCRIPT_UPDATES];
+    bool hastened; /* by a signal with start, which does not wait for the first task's time */
     bool starts_with_signal; /* the first of them comes with the start */
     bool fails;              /* the last run fails, it does not complete */
     bool obeys_cancel;
@@ -88,6 +99,15 @@ void *sim_decode(struct sim *sim, const ProtobufCMessageDescriptor *desc, struct
 void user_updates_begin(struct sim_script *script);
 void user_updates_check_event(struct sim *sim, const char *run_id, const api_history_event *event);
 void user_updates_check(struct sim *sim);
+
+/* -- resets (resets.c) -- */
+void user_resets_begin(struct sim_script *script);
+/* Did a reset end this run? */
+bool user_reset_ended(const api_history_event *event);
+
+/* How its runs are to be followed, where that is not their own doing (script.c). */
+api_retry_policy *script_retry_policy(const struct sim_script *script); /* NULL: not */
+char *script_cron(const struct sim_script *script);                     /* "": not */
 
 /* -- users that ask again, as SDKs do, with the same request (client.c) -- */
 bool user_retries(enum err err);

@@ -157,6 +157,7 @@ static void draw_faults(struct sim *sim)
     f->worker_slow_ppm = (uint32_t)sometimes(sim, 50, 50000);
     f->give_up_ppm = (uint32_t)sometimes(sim, 40, 500000);
     f->worker_ns = sometimes(sim, 40, 6 * NS_PER_S);
+    f->full_ns = sometimes(sim, 25, 8 * NS_PER_S);
 }
 
 struct sim *sim_new(uint64_t seed, struct metrics *metrics, bool verbose)

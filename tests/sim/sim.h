@@ -41,6 +41,7 @@ struct sim_faults {
     uint32_t slow_ppm;                          /* messages late by up to two seconds */
     uint32_t refuse_ppm;                        /* casts that find no room */
     int64_t crash_ns, cut_ns, jump_ns, disk_ns; /* mean time between two; 0: never */
+    int64_t full_ns;                            /* the disk is full for a while */
     int64_t join_ns;                            /* an additional process comes, or one leaves */
     bool slow_disk, slow_processes, small_cache, small_windows;
     uint32_t vanish_ppm, worker_slow_ppm; /* per task: the worker never answers, or late */
@@ -115,6 +116,8 @@ struct sim {
     struct map done_work; /* oracle.c: what users did and saw */
     struct map facts;
     uint32_t queries, updates; /* answered, with an outcome */
+    uint32_t reset_count;      /* of workflows, by clients */
+    uint32_t refused;          /* requests, because the disk was full */
     uint32_t crashes, resets, lost_shards, opens, workers_made;
 };
 

@@ -190,56 +190,88 @@ static void complete(struct sim *sim, struct decision *d, const char *update_id)
     add(sim, d, message_new(sim, update_id, "complete", response), true);
 }
 
-static void reject(struct sim *sim, struct decision *d, const api_message *message)
+/* How a worker hears of an update: by a message, or by its Admitted event. */
+struct asking {
+    const char *update_id, *message_id;
+    int64_t event_id;
+};
+
+static void reject(struct sim *sim, struct decision *d, const struct asking *asking)
 {
     api_rejection *rejection = sim_message(sim, &api_rejection__desc);
 
-    rejection->rejected_request_message_id = sim_str(sim, message->id);
+    rejection->rejected_request_message_id = sim_str(sim, asking->message_id);
     rejection->failure = sim_message(sim, &api_failure_failure__desc);
     rejection->failure->message = sim_str(sim, "rejected");
-    add(sim, d, message_new(sim, message->protocol_instance_id, "reject", rejection), false);
+    add(sim, d, message_new(sim, asking->update_id, "reject", rejection), false);
 }
 
-static void accept(struct sim *sim, struct decision *d, const api_message *message)
+static void accept(struct sim *sim, struct decision *d, const struct asking *asking)
 {
     api_acceptance *acceptance = sim_message(sim, &api_acceptance__desc);
 
-    acceptance->accepted_request_message_id = sim_str(sim, message->id);
-    acceptance->accepted_request_sequencing_event_id = message->event_id;
+    acceptance->accepted_request_message_id = sim_str(sim, asking->message_id);
+    acceptance->accepted_request_sequencing_event_id = asking->event_id;
     acceptance->accepted_request = sim_message(sim, &api_update_request__desc);
-    acceptance->accepted_request->meta = meta_of(sim, message->protocol_instance_id);
-    add(sim, d, message_new(sim, message->protocol_instance_id, "accept", acceptance), true);
+    acceptance->accepted_request->meta = meta_of(sim, asking->update_id);
+    add(sim, d, message_new(sim, asking->update_id, "accept", acceptance), true);
+}
+
+static void handle(struct sim *sim, struct decision *d, enum update_kind kind,
+                   const struct asking *asking)
+{
+    if (kind == UPDATE_IS_REJECTED) {
+        reject(sim, d, asking);
+        return;
+    }
+    accept(sim, d, asking);
+    if (kind == UPDATE_IS_QUICK)
+        complete(sim, d, asking->update_id);
 }
 
 void user_updates_answer(struct sim *sim, struct decision *d, const struct view *view,
                          const struct sim_script *script,
                          const api_poll_workflow_task_queue_response *task)
 {
-    for (uint32_t i = 0; i < script->updates; i++)
+    for (uint32_t i = 0; i < script->updates; i++) {
+        const char *id = id_of(sim, script, i);
+        const struct asking asking = {id, arena_printf(&sim->arena, "%s/request", id),
+                                      view->update_admitted[i]};
+
         if (view->update_accepted[i] && !view->update_completed[i])
-            complete(sim, d, id_of(sim, script, i));
+            complete(sim, d, id);
+        else if (view->update_admitted[i] > view->completed_event_id && !view->update_accepted[i])
+            handle(sim, d, script->update_kinds[i], &asking);
+    }
     for (size_t i = 0; i < task->n_messages; i++) {
         const api_message *message = task->messages[i];
-        const int index = index_of(script, message->protocol_instance_id);
+        const struct asking asking = {message->protocol_instance_id, message->id,
+                                      message->event_id};
+        const int index = index_of(script, asking.update_id);
 
         if (index < 0 || view->update_accepted[index]) {
             sim_fail(sim, "an update reaches its worker until it is accepted", "run %s: %s",
-                     view->run_id, message->protocol_instance_id);
+                     view->run_id, asking.update_id);
             return;
         }
-        if (script->update_kinds[index] == UPDATE_IS_REJECTED) {
-            reject(sim, d, message);
-            continue;
-        }
-        accept(sim, d, message);
-        if (script->update_kinds[index] == UPDATE_IS_QUICK)
-            complete(sim, d, message->protocol_instance_id);
+        handle(sim, d, script->update_kinds[index], &asking);
     }
 }
 
 bool user_updates_event(struct sim *sim, struct view *view, const struct sim_script *script,
                         const api_history_event *event)
 {
+    if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED) {
+        const char *id =
+            event->workflow_execution_update_admitted_event_attributes->request->meta->update_id;
+        const int index = index_of(script, id);
+
+        if (index < 0 || view->update_admitted[index] || view->update_accepted[index])
+            sim_fail(sim, "an update comes again once", "run %s: %s", view->run_id, id);
+        else
+            view->update_admitted[index] = event->event_id;
+        return true;
+    }
     if (event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED) {
         const char *id =
             event->workflow_execution_update_accepted_event_attributes->protocol_instance_id;
