@@ -119,9 +119,8 @@ const char *search_custom_type(struct slice config, struct slice name)
     return type;
 }
 
-/* Predefined, or the namespace's own. */
-static const char *type_of(const struct search_registry *custom, struct slice namespace_name,
-                           const char *name)
+const char *search_attribute_type_in(const struct search_registry *custom,
+                                     struct slice namespace_name, const char *name)
 {
     const char *type = search_attribute_type(name);
 
@@ -137,7 +136,7 @@ const char *search_attributes_unknown(struct arena *arena, const struct search_r
         const char *name = attributes->indexed_fields[i]->key;
 
         if (!is_one_of(name, system_names, COUNT_OF(system_names)) &&
-            !type_of(custom, namespace_name, name))
+            !search_attribute_type_in(custom, namespace_name, name))
             return arena_printf(
                 arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
                 SLICE_ARG(namespace_name), name);
@@ -161,7 +160,7 @@ const char *search_attributes_fault(struct arena *arena, const struct search_reg
 
         if (is_one_of(name, system_names, COUNT_OF(system_names)))
             return arena_printf(arena, "%s attribute can't be set in SearchAttributes", name);
-        const char *type = type_of(custom, namespace_name, name);
+        const char *type = search_attribute_type_in(custom, namespace_name, name);
         if (!type) /* gone since */
             continue;
         fault = value_fault(arena, name, type, attributes->indexed_fields[i]->value);

@@ -35,6 +35,9 @@ const char *search_attributes_size_fault(struct arena *arena,
 
 /* The type of a predefined attribute as the API names it ("KeywordList"); NULL: there is none. */
 const char *search_attribute_type(const char *name);
+/* The same of one that is predefined or the namespace's own. */
+const char *search_attribute_type_in(const struct search_registry *custom,
+                                     struct slice namespace_name, const char *name);
 
 /* Is this JSON a value of the type, or a list of one? Null is. */
 bool search_value_fits(const char *type, struct slice json);

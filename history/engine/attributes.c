@@ -2,7 +2,6 @@
  * reads an event; here they are written with it. */
 #include "history/engine/attributes.h"
 
-#include "common/proto/search_attributes.h"
 #include "history/engine/engine_int.h"
 
 typedef api_search_attributes_indexed_fields_entry indexed_entry;
@@ -32,9 +31,9 @@ static bool has_type(const api_payload *payload)
     return false;
 }
 
-static indexed_entry *typed(struct arena *arena, indexed_entry *in)
+static indexed_entry *typed(struct arena *arena, struct attributes_of of, indexed_entry *in)
 {
-    const char *type = search_attribute_type(in->key);
+    const char *type = search_attribute_type_in(of.custom, of.namespace_name, in->key);
 
     if (!type || !in->value || has_type(in->value))
         return in;
@@ -50,8 +49,8 @@ static indexed_entry *typed(struct arena *arena, indexed_entry *in)
     return entry;
 }
 
-api_search_attributes *attributes_typed(struct arena *arena, const api_search_attributes *in,
-                                        bool keep_nil)
+api_search_attributes *attributes_typed(struct arena *arena, struct attributes_of of,
+                                        const api_search_attributes *in, bool keep_nil)
 {
     if (!in)
         return NULL;
@@ -61,7 +60,7 @@ api_search_attributes *attributes_typed(struct arena *arena, const api_search_at
     out->n_indexed_fields = 0;
     for (size_t i = 0; i < in->n_indexed_fields; i++)
         if (keep_nil || !engine_payload_is_nil(in->indexed_fields[i]->value))
-            out->indexed_fields[out->n_indexed_fields++] = typed(arena, in->indexed_fields[i]);
+            out->indexed_fields[out->n_indexed_fields++] = typed(arena, of, in->indexed_fields[i]);
     return out->n_indexed_fields > 0 ? out : NULL;
 }
 

@@ -262,7 +262,9 @@ static int64_t write_initiated(struct transition *t, const struct command_contex
     a->retry_policy = s->retry_policy;
     a->cron_schedule = in->cron_schedule;
     a->memo = memo_without_nil(t->arena, in->memo);
-    a->search_attributes = attributes_typed(t->arena, in->search_attributes, false);
+    a->search_attributes =
+        attributes_typed(t->arena, (struct attributes_of){transition_search(t), s->namespace_name},
+                         in->search_attributes, false);
     a->inherit_build_id = in->inherit_build_id;
     a->priority = in->priority;
     return transition_event(t, event);

@@ -257,7 +257,8 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
     api_upsert_workflow_search_attributes_event_attributes *a =
         engine_event(t, EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES, &event);
     a->workflow_task_completed_event_id = ctx->completed_event_id;
-    a->search_attributes = attributes_typed(t->arena, in->search_attributes, true);
+    a->search_attributes =
+        attributes_typed(t->arena, attributes_of_run(t), in->search_attributes, true);
     transition_event(t, event);
     run_merge_search_attributes(t->run, t->arena, a->search_attributes);
     t->visibility_changed = true;

@@ -163,7 +163,8 @@ static void write_continued(struct transition *t, const struct command_context *
     a->last_completion_result = c->in->last_completion_result;
     a->header = c->in->header;
     a->memo = memo_without_nil(t->arena, c->in->memo);
-    a->search_attributes = attributes_typed(t->arena, c->in->search_attributes, false);
+    a->search_attributes =
+        attributes_typed(t->arena, attributes_of_run(t), c->in->search_attributes, false);
     a->inherit_build_id = c->in->inherit_build_id;
     transition_event(t, event);
 }
@@ -217,8 +218,9 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
                                                          &t->limits->workflow_retry));
     run->cron = keep(run, slice_str(c->in->cron_schedule));
     run_merge_memo(run, t->arena, c->in->memo);
-    run_merge_search_attributes(run, t->arena,
-                                attributes_typed(t->arena, c->in->search_attributes, false));
+    run_merge_search_attributes(
+        run, t->arena,
+        attributes_typed(t->arena, attributes_of_run(t), c->in->search_attributes, false));
     run->priority = keep(run, c->follows ? c->priority : old->priority);
     run->start_links = keep(run, old->start_links);
     run->parent_namespace_id = keep(run, old->parent_namespace_id);
@@ -272,7 +274,8 @@ static void write_started(struct transition *t, const struct run *old, const str
     if (c->in->backoff_start_interval || backoff_ns > 0)
         a->first_workflow_task_backoff = transition_duration(t, backoff_ns);
     a->memo = memo_without_nil(t->arena, c->in->memo);
-    a->search_attributes = attributes_typed(t->arena, c->in->search_attributes, false);
+    a->search_attributes =
+        attributes_typed(t->arena, attributes_of_run(t), c->in->search_attributes, false);
     if (run->reset_points.len > 0 || c->follows)
         a->prev_auto_reset_points =
             engine_decode(t->arena, &api_reset_points__desc, bytes_slice(run->reset_points));

@@ -66,6 +66,13 @@ static api_memo_fields_entry *field(struct rig *rig, const char *key, const char
     return entry;
 }
 
+static const char *keyword_in_here(void *arg, struct slice namespace_name, const char *name)
+{
+    (void)arg;
+    return slice_eq(namespace_name, SLICE_LIT("here")) && strcmp(name, "Own") == 0 ? "Keyword"
+                                                                                   : NULL;
+}
+
 TEST(test_nil_values_are_left_out_and_types_are_added)
 {
     struct rig rig;
@@ -89,13 +96,26 @@ TEST(test_nil_values_are_left_out_and_types_are_added)
     attributes.n_indexed_fields = 1;
     attributes.indexed_fields = list;
     const api_payload *typed =
-        attributes_typed(&rig.arena, &attributes, false)->indexed_fields[0]->value;
+        attributes_typed(&rig.arena, (struct attributes_of){0}, &attributes, false)
+            ->indexed_fields[0]
+            ->value;
     check_i64((int64_t)typed->n_metadata, 2);
     check_str(typed->metadata[1]->key, "type");
     check_i64((int64_t)attribute.value->n_metadata, 1); /* what came is as it came */
+    attribute.key = arena_str(&rig.arena, SLICE_LIT("Own"));
+    const struct search_registry custom = {.type_of = keyword_in_here};
+    list[0] = &attribute;
+    struct attributes_of of = {&custom, SLICE_LIT("here")};
+    check_i64((int64_t)attributes_typed(&rig.arena, of, &attributes, false)
+                  ->indexed_fields[0]
+                  ->value->n_metadata,
+              2);
+    of.namespace_name = SLICE_LIT("there");
+    check(attributes_typed(&rig.arena, of, &attributes, false)->indexed_fields[0]->value ==
+          attribute.value);
     attribute.value->data =
         (ProtobufCBinaryData){4, (uint8_t *)arena_str(&rig.arena, SLICE_LIT("null"))};
-    check(attributes_typed(&rig.arena, &attributes, false) == NULL);
-    check(attributes_typed(&rig.arena, &attributes, true) != NULL);
+    check(attributes_typed(&rig.arena, (struct attributes_of){0}, &attributes, false) == NULL);
+    check(attributes_typed(&rig.arena, (struct attributes_of){0}, &attributes, true) != NULL);
     rig_release(&rig);
 }

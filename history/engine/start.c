@@ -237,8 +237,9 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run->retry_policy = keep_message(t, retry_policy_of(t, request));
     run->cron = keep(run, request->cron_schedule);
     run_merge_memo(run, t->arena, request->memo);
-    run_merge_search_attributes(run, t->arena,
-                                attributes_typed(t->arena, request->search_attributes, false));
+    run_merge_search_attributes(
+        run, t->arena,
+        attributes_typed(t->arena, attributes_of_run(t), request->search_attributes, false));
     run->priority = keep_message(t, request->priority);
     run->user_metadata = keep_message(t, request->user_metadata);
     run->retention_ns = start->retention_s * NS_PER_S;
@@ -300,7 +301,8 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->first_execution_run_id = transition_str(t, slice_str(run->run_id));
     a->original_execution_run_id = a->first_execution_run_id;
     a->memo = memo_without_nil(t->arena, request->memo);
-    a->search_attributes = attributes_typed(t->arena, request->search_attributes, false);
+    a->search_attributes =
+        attributes_typed(t->arena, attributes_of_run(t), request->search_attributes, false);
     a->eager_execution_accepted = is_eager(t, start);
     a->workflow_id = request->workflow_id;
     a->priority = request->priority;

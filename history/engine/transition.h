@@ -10,9 +10,9 @@
 #include "common/base/buf.h"
 #include "common/base/err.h"
 #include "common/dynconf/dynconf.h"
-#include "common/proto/search_attributes.h"
 #include "common/rpc/effect.h"
 #include "common/rpc/rpc.h"
+#include "history/engine/attributes.h"
 #include "history/engine/run.h"
 
 struct engine_limits {
@@ -174,6 +174,12 @@ struct transition {
 static inline const struct search_registry *transition_search(const struct transition *t)
 {
     return t->namespaces ? &t->namespaces->search : NULL;
+}
+
+/* Those of the run's namespace. */
+static inline struct attributes_of attributes_of_run(const struct transition *t)
+{
+    return (struct attributes_of){transition_search(t), t->run->namespace_name};
 }
 
 void transition_init(struct transition *t, struct run *run, struct arena *arena);

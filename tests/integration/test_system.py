@@ -10,6 +10,7 @@ BUILT = {
     "encoded_failure_attributes",
     "build_id_based_versioning",
     "upsert_memo",
+    "count_group_by_execution_status",
     "eager_workflow_start",
     "sdk_metadata",
 }
