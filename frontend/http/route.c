@@ -11,9 +11,12 @@ static const struct http_route routes[] = {
      .method = method_,                                                                            \
      .request = &request_##__descriptor,                                                           \
      .response = &response_##__descriptor},
+#include "frontend/http/ui_routes.def"
 #include "http_routes.def"
 #undef HTTP_ROUTE
 };
+
+enum { UI_ROUTES = 4 };
 
 size_t http_route_count(void)
 {
@@ -112,7 +115,7 @@ enum http_found http_route_find(struct arena *arena, const char *verb, struct sl
             return HTTP_MALFORMED;
         segments[count++] = segment;
     }
-    for (size_t i = 0; i < COUNT_OF(routes); i++) {
+    for (size_t i = whole ? UI_ROUTES : 0; i < COUNT_OF(routes); i++) {
         if (!matches(&routes[i], segments, count, out))
             continue;
         if (strcmp(routes[i].verb, verb) == 0) {

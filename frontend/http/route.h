@@ -36,8 +36,8 @@ size_t http_route_count(void);
 const struct http_route *http_route_at(size_t index);
 
 /* `path` as it came. `whole`: its escapes are undone before it is cut at slashes, as the API does;
- * else segment by segment, as the web UI's server does, so that an id may contain a slash. The
- * match's values live in the arena. */
+ * else segment by segment, as the web UI's server does, so that an id may contain a slash, and with
+ * the paths that only the UI asks for. The match's values live in the arena. */
 enum http_found http_route_find(struct arena *arena, const char *verb, struct slice path,
                                 bool whole, struct http_match *out);
 

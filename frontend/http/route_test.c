@@ -65,6 +65,12 @@ TEST(test_http_route_builds_the_request)
         {"GET", "nothing", true, "malformed"},
         {"GET", "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q/r/s/t/u/v/w/x/y/z", true, "not found"},
         {"PATCH", "/api/v1/namespaces", true, "wrong verb"},
+        {"POST", "/api/v1/namespaces/n/activities/pause", false,
+         "PauseActivity {\"namespace\":\"n\"}"},
+        {"POST", "/api/v1/namespaces/n/activities/update-options", false,
+         "UpdateActivityOptions {\"namespace\":\"n\"}"},
+        {"POST", "/api/v1/namespaces/n/activities/pause", true,
+         "StartActivityExecution {\"namespace\":\"n\",\"activityId\":\"pause\"}"},
         {"GET", WORKFLOW, true,
          "DescribeWorkflowExecution {\"namespace\":\"n\",\"execution\":{\"workflowId\":\"w\"}}"},
         {"GET", WORKFLOW "?execution.run_id=r&execution.workflowId=other&pretty&x.y=1", true,
@@ -130,7 +136,8 @@ TEST(test_http_param_replaces_what_the_body_says)
     arena_release(&arena);
 }
 
-/* Every route is found by its own path, unless one that comes first has the same shape. */
+/* Every route is found by its own path, unless one that comes first has the same shape. The first
+ * four are the Web UI's only. */
 TEST(test_http_routes_are_all_reachable)
 {
     struct http_match match;
@@ -141,7 +148,7 @@ TEST(test_http_routes_are_all_reachable)
     for (size_t i = 0; i < http_route_count(); i++) {
         const struct http_route *route = http_route_at(i);
         const enum http_found found =
-            http_route_find(&arena, route->verb, slice_str(route->path), true, &match);
+            http_route_find(&arena, route->verb, slice_str(route->path), i >= 4, &match);
 
         check(found == HTTP_FOUND && match.index <= i);
         check(strcmp(match.route->verb, route->verb) == 0);

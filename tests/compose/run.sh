@@ -42,6 +42,20 @@ healthy()
     return 1
 }
 
+# The Web UI with its files, its API, and the HTTP API.
+pages()
+{
+    for url in "$GNOMON_UI_PORT/namespaces/default/workflows" "$GNOMON_UI_PORT/api/v1/settings" \
+        "$GNOMON_HTTP_PORT/api/v1/namespaces/default/workflows"; do
+        python3 - "http://127.0.0.1:$url" <<'EOF' || return 1
+import sys, urllib.request
+with urllib.request.urlopen(sys.argv[1], timeout=20) as answer:
+    text = answer.read().decode()
+assert "/_app/" in text or "DefaultNamespace" in text or "executions" in text, text[:500]
+EOF
+    done
+}
+
 killed_under_work()
 {
     workflows &
@@ -59,6 +73,7 @@ trap finish EXIT
 check "the image is built, all services start" $compose up -d --build
 check "all are healthy" healthy
 check "workflows run" workflows
+check "the Web UI and the HTTP API are there" pages
 check "history and matching twice" $compose up -d --scale history=2 --scale matching=2
 check "all six are healthy" healthy
 check "workflows run on all of them" workflows
