@@ -20,8 +20,7 @@ static enum tri tri_not(enum tri value)
 /* -- one value against one ----------------------------------------------------------------------
  */
 
-/* The value as the comparison's type reads it. false: it has another type, and counts as absent. */
-static bool read_as(enum vis_type type, struct vis_datum *datum)
+bool vis_read_as(enum vis_type type, struct vis_datum *datum)
 {
     switch (type) {
     case VIS_TEXT:
@@ -158,7 +157,7 @@ static void compare(const struct vis_node *node, const struct vis_execution *exe
 
     *there = *holds = false;
     if (!node->is_custom && vis_system_value(execution, node->name, &datum)) {
-        *there = read_as(node->type, &datum);
+        *there = vis_read_as(node->type, &datum);
         *holds = *there && holds_for(node, &datum);
         return;
     }
@@ -167,7 +166,7 @@ static void compare(const struct vis_node *node, const struct vis_execution *exe
         return;
     struct vis_elements walk = {.rest = value.json};
     while (!*holds && vis_element_next(&walk, arena, &datum)) {
-        if (!read_as(node->type, &datum))
+        if (!vis_read_as(node->type, &datum))
             continue;
         *there = true;
         *holds = holds_for(node, &datum);

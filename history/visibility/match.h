@@ -8,4 +8,8 @@
 bool vis_matches(const struct vis_node *where, const struct vis_execution *execution,
                  struct arena *arena);
 
+/* The value as a comparison of that type reads it. false: it has another type, and counts as
+ * absent. */
+bool vis_read_as(enum vis_type type, struct vis_datum *datum);
+
 #endif

@@ -1,0 +1,99 @@
+/* plan.c - see plan.h. Without recursion: the tree comes from outside. What is not understood has
+ * no list: the rows are looked at anyway. */
+#include "history/visibility/plan.h"
+
+static bool is_default(const struct vis_node *where)
+{
+    return where &&
+           (vis_is_default_division(where) || (where->kind == VIS_AND && where->child_count > 0 &&
+                                               vis_is_default_division(where->children[0])));
+}
+
+/* A comparison, or an OR of them; of a child that is an AND, one comparison stands for all. */
+static bool list_of(const struct vis_node *node, struct arena *arena, struct vis_list *out)
+{
+    const bool is_or = node->kind == VIS_OR;
+    const uint32_t children = is_or ? node->child_count : 1;
+    struct vis_term *terms = arena_alloc(arena, VIS_TERMS_MAX * sizeof *terms);
+    uint32_t count = 0;
+    bool exact = true;
+
+    if (!is_or && node->kind != VIS_COMPARE)
+        return false;
+    for (uint32_t i = 0; i < children; i++) {
+        const struct vis_node *child = is_or ? node->children[i] : node;
+        struct vis_term *more = NULL;
+        uint32_t more_count = 0;
+        bool found = child->kind == VIS_COMPARE && vis_terms_of(child, arena, &more, &more_count);
+
+        for (uint32_t j = 0; child->kind == VIS_AND && !found && j < child->child_count; j++) {
+            exact = false;
+            found = child->children[j]->kind == VIS_COMPARE &&
+                    vis_terms_of(child->children[j], arena, &more, &more_count);
+        }
+        if (!found || more_count > VIS_TERMS_MAX - count)
+            return false;
+        for (uint32_t j = 0; j < more_count; j++) {
+            exact = exact && more[j].exact;
+            terms[count++] = more[j];
+        }
+    }
+    *out = (struct vis_list){terms, count, exact};
+    return true;
+}
+
+struct level {
+    const struct vis_node *node;
+    uint32_t next;
+};
+
+struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
+{
+    struct level path[VIS_DEPTH_MAX];
+    uint32_t depth = 0;
+    struct vis_plan plan = {.exact = true};
+    const struct vis_node *node = where;
+
+    if (!is_default(where))
+        return (struct vis_plan){.exact = false};
+    for (;;) {
+        if (node->kind == VIS_AND && depth < VIS_DEPTH_MAX)
+            path[depth++] = (struct level){node, 0};
+        else if (vis_is_default_division(node))
+            ;
+        else if (plan.count < VIS_LISTS_MAX && list_of(node, arena, &plan.lists[plan.count]))
+            plan.exact = plan.lists[plan.count++].exact && plan.exact;
+        else
+            plan.exact = false;
+        while (depth > 0 && path[depth - 1].next == path[depth - 1].node->child_count)
+            depth--;
+        if (depth == 0)
+            return plan;
+        node = path[depth - 1].node->children[path[depth - 1].next++];
+    }
+}
+
+bool vis_is_of_status(const struct vis_node *where)
+{
+    struct level path[VIS_DEPTH_MAX];
+    uint32_t depth = 0;
+    const struct vis_node *node = where;
+
+    if (!is_default(where))
+        return false;
+    for (;;) {
+        if (node->kind != VIS_COMPARE) {
+            if (depth == VIS_DEPTH_MAX)
+                return false;
+            path[depth++] = (struct level){node, 0};
+        } else if (!vis_is_default_division(node) &&
+                   (node->is_custom || !slice_eq(node->name, SLICE_LIT("ExecutionStatus")))) {
+            return false;
+        }
+        while (depth > 0 && path[depth - 1].next == path[depth - 1].node->child_count)
+            depth--;
+        if (depth == 0)
+            return true;
+        node = path[depth - 1].node->children[path[depth - 1].next++];
+    }
+}

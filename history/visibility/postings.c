@@ -1,0 +1,350 @@
+/* postings.c - see postings.h. What the index says of an attribute, match.c says too: a comparison
+ * for which that can't be promised has no terms. */
+#include "history/visibility/postings.h"
+
+#include "api.h"
+#include "common/base/hash.h"
+#include "history/visibility/match.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Of the attributes that every execution has, these are in the index. Numbers are never reused. */
+enum system_attribute {
+    OF_TYPE = 1,
+    OF_WORKFLOW_ID = 2,
+    OF_RUN_ID = 3,
+    OF_STATUS = 4, /* of closed ones */
+    OF_PARENT = 5,
+    OF_ROOT = 6, /* where it is another one */
+};
+#define OWN_ATTRIBUTE (UINT64_C(1) << 63)
+
+static const struct {
+    const char *name;
+    enum system_attribute attribute;
+    enum vis_type type;
+} system_attributes[] = {
+    {"WorkflowType", OF_TYPE, VIS_KEYWORD},
+    {"WorkflowId", OF_WORKFLOW_ID, VIS_KEYWORD},
+    {"RunId", OF_RUN_ID, VIS_KEYWORD},
+    {"ExecutionStatus", OF_STATUS, VIS_INT},
+    {"ParentWorkflowId", OF_PARENT, VIS_KEYWORD},
+    {"RootWorkflowId", OF_ROOT, VIS_KEYWORD},
+};
+
+/* -- one posting --------------------------------------------------------------------------------
+ */
+
+static uint64_t ordered_number(int64_t number)
+{
+    return (uint64_t)number ^ (UINT64_C(1) << 63);
+}
+
+static uint64_t ordered_real(double real)
+{
+    const double value = real == 0 ? 0 : real; /* -0 is 0 */
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 63 ? ~bits : bits | UINT64_C(1) << 63;
+}
+
+static bool is_text(enum vis_type type)
+{
+    return type == VIS_KEYWORD || type == VIS_KEYWORD_LIST;
+}
+
+static struct vis_posting head(uint64_t attribute, enum vis_type type)
+{
+    struct vis_posting posting = {.len = VIS_POSTING_HEAD};
+
+    be64_put(posting.bytes, attribute);
+    posting.bytes[8] = (uint8_t)type;
+    return posting;
+}
+
+static void put_text(struct vis_posting *posting, struct slice text)
+{
+    const size_t len = text.len < VIS_TEXT_PREFIX ? text.len : VIS_TEXT_PREFIX;
+
+    if (len > 0)
+        memcpy(posting->bytes + VIS_POSTING_HEAD, text.ptr, len);
+    be64_put(posting->bytes + VIS_POSTING_HEAD + VIS_TEXT_PREFIX, hash_bytes(text, 0));
+    posting->len = VIS_POSTING_MAX;
+}
+
+static void put_number(struct vis_posting *posting, uint64_t ordered)
+{
+    be64_put(posting->bytes + VIS_POSTING_HEAD, ordered);
+    posting->len = VIS_POSTING_HEAD + 8;
+}
+
+static struct vis_posting posting_of(uint64_t attribute, enum vis_type type,
+                                     const struct vis_datum *value)
+{
+    struct vis_posting posting = head(attribute, type);
+
+    if (is_text(type))
+        put_text(&posting, value->text);
+    else
+        put_number(&posting,
+                   type == VIS_DOUBLE ? ordered_real(value->real) : ordered_number(value->number));
+    return posting;
+}
+
+/* Names that the server sets show more than the run's own attributes, and change without them. */
+static bool is_own(struct slice name)
+{
+    return name.len > 0 && !slice_starts_with(name, SLICE_LIT("Temporal")) &&
+           !slice_eq(name, SLICE_LIT("BuildIds")) && !slice_eq(name, SLICE_LIT("BinaryChecksums"));
+}
+
+static uint64_t own_attribute(struct slice name)
+{
+    return hash_bytes(name, 0) | OWN_ATTRIBUTE;
+}
+
+/* -- those of an execution -----------------------------------------------------------------------
+ */
+
+bool vis_is_indexed(const struct vis_execution *execution, struct arena *arena)
+{
+    static const struct vis_node division = {.kind = VIS_COMPARE,
+                                             .name = {(const uint8_t *)"TemporalNamespaceDivision",
+                                                      sizeof "TemporalNamespaceDivision" - 1},
+                                             .type = VIS_KEYWORD,
+                                             .op = VIS_IS_NULL};
+
+    return execution->attributes.len == 0 || vis_matches(&division, execution, arena);
+}
+
+struct postings {
+    struct arena *arena;
+    struct vis_posting *list;
+    uint32_t count, cap;
+};
+
+static void add(struct postings *postings, struct vis_posting posting)
+{
+    if (postings->count == postings->cap) {
+        const uint32_t cap = postings->cap ? postings->cap * 2 : 8;
+        struct vis_posting *more = arena_alloc(postings->arena, cap * sizeof *more);
+
+        if (postings->count > 0)
+            memcpy(more, postings->list, postings->count * sizeof *more);
+        postings->list = more;
+        postings->cap = cap;
+    }
+    postings->list[postings->count++] = posting;
+}
+
+static void add_system(struct postings *postings, enum system_attribute attribute,
+                       struct slice text)
+{
+    const struct vis_datum datum = {.shape = VIS_SHAPE_STRING, .text = text};
+
+    if (text.len > 0)
+        add(postings, posting_of((uint64_t)attribute, VIS_KEYWORD, &datum));
+}
+
+/* A value whose payload names no type is taken for whatever a filter compares it with. */
+static void add_own(struct postings *postings, const struct vis_attribute_value *value)
+{
+    struct vis_datum datum;
+
+    for (int type = VIS_KEYWORD; type <= VIS_KEYWORD_LIST; type++) {
+        struct vis_elements walk = {.rest = value->json};
+
+        if (value->type && (int)value->type != type)
+            continue;
+        while (vis_element_next(&walk, postings->arena, &datum))
+            if (vis_read_as((enum vis_type)type, &datum))
+                add(postings, posting_of(own_attribute(value->name), (enum vis_type)type, &datum));
+    }
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    const struct vis_posting *left = a, *right = b;
+
+    return slice_cmp(vis_posting_slice(left), vis_posting_slice(right));
+}
+
+void vis_postings_of(const struct vis_execution *execution, struct arena *arena,
+                     struct vis_posting **out, uint32_t *count)
+{
+    struct postings postings = {.arena = arena};
+    struct slice rest = execution->attributes;
+    struct vis_attribute_value value, counts;
+    const struct vis_datum status = {.number = execution->status};
+
+    add_system(&postings, OF_TYPE, execution->workflow_type);
+    add_system(&postings, OF_WORKFLOW_ID, execution->self.workflow_id);
+    add_system(&postings, OF_RUN_ID, execution->self.run_id);
+    if (execution->close_ns != 0)
+        add(&postings, posting_of(OF_STATUS, VIS_INT, &status));
+    add_system(&postings, OF_PARENT, execution->parent.workflow_id);
+    if (!slice_eq(execution->root.workflow_id, execution->self.workflow_id))
+        add_system(&postings, OF_ROOT, execution->root.workflow_id);
+    while (vis_attribute_next(&rest, &value))
+        if (is_own(value.name) && vis_attribute_find(execution, value.name, &counts) &&
+            counts.json.ptr == value.json.ptr)
+            add_own(&postings, &value);
+    qsort(postings.list, postings.count, sizeof *postings.list, by_bytes);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < postings.count; i++)
+        if (kept == 0 || by_bytes(&postings.list[i], &postings.list[kept - 1]) != 0)
+            postings.list[kept++] = postings.list[i];
+    *out = postings.list;
+    *count = kept;
+}
+
+/* -- what a comparison asks of them --------------------------------------------------------------
+ */
+
+static struct vis_posting of_value(uint64_t attribute, enum vis_type type,
+                                   const struct vis_value *value)
+{
+    const struct vis_datum datum = {
+        .text = value->text, .number = value->number, .real = value->real};
+
+    return posting_of(attribute, type, &datum);
+}
+
+/* The bounds of what begins like `text`; of the whole type where there is no text. */
+static void text_bounds(struct vis_term *term, struct slice from, struct slice to, bool to_extends)
+{
+    const size_t from_len = from.len < VIS_TEXT_PREFIX ? from.len : VIS_TEXT_PREFIX;
+    const size_t to_len = to.len < VIS_TEXT_PREFIX ? to.len : VIS_TEXT_PREFIX;
+    const size_t filled_from = to_extends ? to_len : VIS_TEXT_PREFIX;
+
+    if (from_len > 0)
+        memcpy(term->from.bytes + VIS_POSTING_HEAD, from.ptr, from_len);
+    if (to_len > 0)
+        memcpy(term->to.bytes + VIS_POSTING_HEAD, to.ptr, to_len);
+    memset(term->to.bytes + VIS_POSTING_HEAD + filled_from, 0xff,
+           VIS_POSTING_MAX - VIS_POSTING_HEAD - filled_from);
+    term->from.len = term->to.len = VIS_POSTING_MAX;
+}
+
+static bool text_range(struct vis_term *term, const struct vis_node *leaf)
+{
+    const struct slice first = leaf->values[0].text;
+
+    switch (leaf->op) {
+    case VIS_STARTS_WITH:
+        text_bounds(term, first, first, true);
+        return true;
+    case VIS_GT:
+    case VIS_GE:
+        text_bounds(term, first, SLICE_EMPTY, true);
+        return true;
+    case VIS_LT:
+    case VIS_LE:
+        text_bounds(term, SLICE_EMPTY, first, false);
+        return true;
+    case VIS_BETWEEN:
+        text_bounds(term, first, leaf->values[1].text, false);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Bounds are inclusive; what equals an excluded one is sorted out on the row. */
+static bool number_range(struct vis_term *term, const struct vis_node *leaf)
+{
+    const bool real = leaf->type == VIS_DOUBLE;
+    const struct vis_value *values = leaf->values;
+    const uint64_t first = real ? ordered_real(values[0].real) : ordered_number(values[0].number);
+    uint64_t from = 0, to = UINT64_MAX;
+
+    switch (leaf->op) {
+    case VIS_GT:
+    case VIS_GE:
+        from = first;
+        break;
+    case VIS_LT:
+    case VIS_LE:
+        to = first;
+        break;
+    case VIS_BETWEEN:
+        from = first;
+        to = real ? ordered_real(values[1].real) : ordered_number(values[1].number);
+        break;
+    default:
+        return false;
+    }
+    put_number(&term->from, from);
+    put_number(&term->to, to);
+    return true;
+}
+
+static bool has_nan(const struct vis_node *leaf)
+{
+    for (uint32_t i = 0; leaf->type == VIS_DOUBLE && i < leaf->value_count; i++)
+        if (isnan(leaf->values[i].real))
+            return true;
+    return false;
+}
+
+/* Are the values of which this attribute has no posting asked for? */
+static bool asks_for_absent(const struct vis_node *leaf, uint64_t attribute)
+{
+    for (uint32_t i = 0; i < leaf->value_count; i++)
+        if (attribute == OF_STATUS ? leaf->values[i].number <= WORKFLOW_EXECUTION_STATUS_RUNNING ||
+                                         leaf->values[i].number == WORKFLOW_EXECUTION_STATUS_PAUSED
+                                   : !(attribute & OWN_ATTRIBUTE) && leaf->values[i].text.len == 0)
+            return true;
+    return false;
+}
+
+/* 0: it is not in the index. */
+static uint64_t attribute_of(const struct vis_node *leaf)
+{
+    struct vis_datum datum;
+    static const struct vis_execution nobody;
+
+    for (size_t i = 0; !leaf->is_custom && i < COUNT_OF(system_attributes); i++)
+        if (slice_eq(leaf->name, slice_str(system_attributes[i].name)))
+            return leaf->type == system_attributes[i].type ? system_attributes[i].attribute : 0;
+    if (!leaf->is_custom && vis_system_value(&nobody, leaf->name, &datum))
+        return 0;
+    return leaf->type != VIS_TEXT && is_own(leaf->name) && leaf->is_custom
+               ? own_attribute(leaf->name)
+               : 0;
+}
+
+bool vis_terms_of(const struct vis_node *leaf, struct arena *arena, struct vis_term **out,
+                  uint32_t *count)
+{
+    const uint64_t attribute = attribute_of(leaf);
+    const bool equals = leaf->op == VIS_EQ || leaf->op == VIS_IN;
+
+    if (attribute == 0 || has_nan(leaf) || leaf->value_count == 0 ||
+        asks_for_absent(leaf, attribute))
+        return false;
+    struct vis_term *terms = ARENA_ARRAY(arena, struct vis_term, 2 * (size_t)leaf->value_count);
+    uint32_t made = 0;
+    if (!equals) {
+        terms[0] = (struct vis_term){head(attribute, leaf->type), head(attribute, leaf->type),
+                                     false, false};
+        if (attribute == OF_STATUS || attribute == OF_ROOT ||
+            !(is_text(leaf->type) ? text_range(&terms[0], leaf) : number_range(&terms[0], leaf)))
+            return false;
+        made = 1;
+    }
+    for (uint32_t i = 0; equals && i < leaf->value_count; i++) {
+        const struct vis_posting posting = of_value(attribute, leaf->type, &leaf->values[i]);
+
+        terms[made++] = (struct vis_term){posting, posting, true, attribute != OF_ROOT};
+        if (attribute == OF_ROOT) { /* or it is its own root */
+            const struct vis_posting self = of_value(OF_WORKFLOW_ID, VIS_KEYWORD, &leaf->values[i]);
+            terms[made++] = (struct vis_term){self, self, true, false};
+        }
+    }
+    *out = terms;
+    *count = made;
+    return true;
+}
