@@ -108,9 +108,18 @@ struct update_change;   /* update.h */
 struct update_undo;     /* update_messages.c */
 struct callback_change; /* callback.h */
 
+/* What the visibility row of a run says, of which the run itself keeps no more than what it is now.
+ */
+struct transition_shown {
+    int64_t close_ns, start_ns; /* of the row's key; start 0: there is no row */
+    int32_t status;
+    struct slice attributes; /* encoded SearchAttributes */
+};
+
 struct transition {
     /* in */
     struct run *run;
+    struct transition_shown shown_before; /* the shard's own */
     struct arena *arena; /* memory of everything below; lives until the effects are carried out */
     int64_t now_ns;
     struct rng *rng;

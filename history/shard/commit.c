@@ -7,6 +7,7 @@ void hs_begin(struct history_shard *shard, struct hs_request *req, struct run *r
               struct transition *t)
 {
     transition_init(t, run, &req->arena);
+    hs_index_shown(run, &req->arena, &t->shown_before);
     t->now_ns = hs_now_ns(shard);
     t->rng = &shard->rng;
     /* Numbers of task rows follow the clock: unique after a restart too, and by age. */
@@ -174,6 +175,7 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
 {
     int64_t row_before_ns[CHANGES_MAX], seq = 0;
     struct rows rows = {0};
+    struct hs_index_step index = {.arena = &req->arena};
 
     must(count <= CHANGES_MAX);
     for (uint32_t i = 0; i < count; i++) {
@@ -184,6 +186,9 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
         note_retention(req, &changes[i]);
         rows_of_transition(changes[i].t, changes[i].make_current, &ops, &op_count);
         rows_add(&req->arena, &rows, ops, op_count);
+        if (changes[i].t->visibility_changed)
+            hs_index_change(shard, &index, changes[i].entry->run, &changes[i].t->shown_before,
+                            false);
     }
     if (req->with.key.len)
         rows_add(&req->arena, &rows, &req->with, 1);
@@ -192,16 +197,20 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
         return ERR_OK;
     }
 
+    hs_index_finish(shard, &index);
+    rows_add(&req->arena, &rows, index.ops, index.count);
     const int64_t now_ns = changes[0].t->now_ns;
     const bool clock_row = hs_clock_row_due(&shard->clock, now_ns);
     if (clock_row)
         rows_add_clock(shard, &req->arena, &rows, now_ns);
     const enum err err = store_stage(shard->store, rows.ops, rows.count, is_essential(req), &seq);
     if (err != ERR_OK) {
+        hs_index_failed(shard, &index);
         for (uint32_t i = 0; i < count; i++)
             hs_entry_discard(shard, changes[i].entry);
         return stage_failed(req, err);
     }
+    hs_index_staged(shard, &index, seq);
     if (clock_row)
         shard->clock.row_ns = now_ns;
     for (uint32_t i = 0; i < count; i++)

@@ -137,6 +137,8 @@ static enum err forget(struct history_shard *shard, struct hs_request *req, stru
     const int64_t due_ns = run_retention_due_ns(run), now_ns = hs_now_ns(shard);
     const bool is_current = current->exists && strcmp(current->run.run_id, run->run_id) == 0;
     struct ops ops = {.arena = &req->arena};
+    struct hs_index_step index = {.arena = &req->arena};
+    struct transition_shown shown;
     struct row_key key;
 
     *row_ns = due_ns < now_ns ? due_ns : now_ns;
@@ -160,10 +162,20 @@ static enum err forget(struct history_shard *shard, struct hs_request *req, stru
         row_key_visibility(&key, run->tablet, run->namespace_id, run->visibility_order_ns[0],
                            run->visibility_order_ns[1], run->run_id);
         drop(&ops, STORE_VISIBILITY, &key);
+        hs_index_shown(run, &req->arena, &shown);
+        hs_index_change(shard, &index, run, &shown, true);
+        hs_index_finish(shard, &index);
     }
-    const enum err err = store_stage(shard->store, ops.list, ops.count, true, seq);
-    if (err != ERR_OK)
+    struct store_op *all = arena_alloc(&req->arena, (ops.count + index.count) * sizeof *all);
+    memcpy(all, ops.list, ops.count * sizeof *all);
+    if (index.count > 0)
+        memcpy(all + ops.count, index.ops, index.count * sizeof *all);
+    const enum err err = store_stage(shard->store, all, ops.count + index.count, true, seq);
+    if (err != ERR_OK) {
+        hs_index_failed(shard, &index);
         return err;
+    }
+    hs_index_staged(shard, &index, *seq);
     if (is_current)
         hs_current_gone(current, *seq);
     entry->seq = *seq;

@@ -73,6 +73,8 @@ static int64_t next_due_ns(struct history_shard *shard)
         next_ns = hs_calls_next_mono_ns(shard);
     if (hs_batches_next_mono_ns(shard) < next_ns)
         next_ns = hs_batches_next_mono_ns(shard);
+    if (hs_index_next_mono_ns(shard) < next_ns)
+        next_ns = hs_index_next_mono_ns(shard);
     return next_ns;
 }
 
@@ -88,6 +90,7 @@ int64_t history_shard_run_due(struct history_shard *shard)
         hs_retention_run(shard);
         hs_calls_run(shard);
         hs_batches_run(shard);
+        hs_index_run(shard);
         hs_updates_pump(shard);
         hs_outgoing_pump(shard);
     }
@@ -139,6 +142,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_retention_run(shard);
     hs_calls_run(shard);
     hs_batches_run(shard);
+    hs_index_run(shard);
     hs_rearm(shard);
 }
 
@@ -222,6 +226,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_retention_init(shard);
     hs_calls_init(shard);
     hs_batches_init(shard);
+    hs_index_init(shard);
     hs_resets_init(shard);
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
@@ -252,6 +257,7 @@ static void shard_free(struct history_shard *shard)
     hs_retention_release(shard);
     hs_calls_release(shard);
     hs_batches_release(shard);
+    hs_index_release(shard);
     hs_resets_release(shard);
     hs_cache_release(shard);
     heap_release(&shard->outputs);
@@ -279,6 +285,8 @@ enum err history_shard_load(const struct history_shard_options *options, struct 
     err = load_clock(shard);
     if (err == ERR_OK)
         err = hs_effects_open(shard);
+    if (err == ERR_OK)
+        err = hs_index_load(shard);
     if (err != ERR_OK) {
         store_shard_close(shard->store, false);
         shard_free(shard);
@@ -297,6 +305,7 @@ void history_shard_begin(struct history_shard *shard)
     hs_retention_open(shard);
     hs_calls_open(shard);
     hs_batches_open(shard);
+    hs_index_open(shard);
     hs_rearm(shard);
 }
 

@@ -19,6 +19,7 @@
 #include "history/shard/breakers.h"
 #include "history/shard/clock.h"
 #include "history/shard/shard.h"
+#include "history/shard/vis_index.h"
 
 enum {
     HS_REQUESTS_MAX = 100000,       /* in a shard, in whatever state */
@@ -271,6 +272,7 @@ struct history_shard {
     struct hs_retention retention;
     struct hs_calls calls;
     struct hs_batches batches;
+    struct hs_index index;
     struct list resets; /* struct hs_reset: under way */
     uint32_t reset_count;
     struct hs_metrics metrics;
