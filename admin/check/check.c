@@ -1,5 +1,6 @@
 /* check.c - see check.h. */
 #include "admin/check/check.h"
+#include "admin/check/index.h"
 #include "common/base/hash.h"
 #include "history/batch/job.h"
 #include "history/engine/activity.h"
@@ -33,6 +34,7 @@ struct shard_check {
     uint64_t tasks_found, tasks_wanted; /* rows there, rows that runs name */
     uint64_t deadlines_found, deadlines_wanted;
     uint64_t visible_found, visible_wanted;
+    struct index_check index;
     uint64_t externals_found, externals_wanted; /* requests that open runs wait for */
     struct kept_row *outgoing;                  /* newest first */
     struct arena arena;
@@ -488,17 +490,28 @@ static bool visit_main(void *arg, struct slice key, struct slice value)
     return true;
 }
 
+static void index_problem(void *arg, const char *run_id, const char *what, const char *more)
+{
+    problem(arg, run_id, what, more);
+}
+
 static bool visit_visible(void *arg, struct slice key, struct slice value)
 {
     struct shard_check *sc = arg;
+    struct arena arena;
+    struct slice info;
 
-    UNUSED(value);
+    if (key.len != 49) {
+        index_check_key(&sc->index, key, value);
+        return true;
+    }
     sc->visible_found++;
-    if (key.len == 49)
-        want_run(sc, key.ptr[0], key.ptr + 33, "a visibility row");
-    else
-        problem(sc, "", "a visibility key has the wrong length", "");
-    return true;
+    want_run(sc, key.ptr[0], key.ptr + 33, "a visibility row");
+    arena_init(&arena);
+    if (row_visibility_decode(&arena, value, &info) == ERR_OK)
+        sc->err = index_check_row(&sc->index, sc->snapshot, key, info, &arena);
+    arena_release(&arena);
+    return sc->err == ERR_OK;
 }
 
 static void collect(struct run_ref **refs, size_t *count, size_t *cap, uint8_t tablet,
@@ -562,6 +575,8 @@ static enum err check_snapshot(struct store_snapshot *snapshot, void *arg)
                              visit_visible, sc);
     for (const struct kept_row *row = sc->outgoing; row && sc->err == ERR_OK; row = row->next)
         check_outgoing(sc, row);
+    if (sc->err == ERR_OK)
+        index_check_end(&sc->index);
     compare_counts(sc, "requests to others", sc->externals_found, sc->externals_wanted);
     compare_counts(sc, "tasks", sc->tasks_found, sc->tasks_wanted);
     compare_counts(sc, "deadlines", sc->deadlines_found, sc->deadlines_wanted);
@@ -575,8 +590,10 @@ enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
     struct shard_check sc = {.report = report, .shard_id = shard_id};
 
     arena_init(&sc.arena);
+    sc.index = (struct index_check){.problem = index_problem, .arg = &sc};
     const enum err err = store_read_now(shard, check_snapshot, &sc);
     arena_release(&sc.arena);
+    index_check_release(&sc.index);
     free(sc.runs);
     free(sc.leaving);
     free(sc.sharing);

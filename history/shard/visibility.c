@@ -1,6 +1,8 @@
 /* visibility.c - List and Count over the visibility rows of the shard.
  *
- * The rows of a tablet stand in the order of the list; the pages of all tablets are merged. What
+ * A count by status is answered from the counters. What the index knows of a filter names the rows
+ * to be tried, in the order of the list (vis_stream.h). Everything else is a scan: the rows of a
+ * tablet stand in the order of the list; the pages of all tablets are merged. What
  * was acknowledged before is durable, and a read sees at least what is durable. A long scan is cut
  * into slices, so that other reads have their turn: each slice reads a snapshot of its own, and
  * goes on behind the row at which the one before ended. Whoever does not wait any more ends it. */
@@ -8,15 +10,24 @@
 
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
+#include "history/shard/vis_stream.h"
 #include "history/visibility/bounds.h"
 #include "history/visibility/groups.h"
 #include "history/visibility/match.h"
+#include "history/visibility/plan.h"
 
 #include <stdlib.h>
 
 /* tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16) */
-enum { PREFIX_LEN = 17, ORDER_LEN = 32, ROW_KEY_LEN = PREFIX_LEN + ORDER_LEN };
-enum { SLICE_ROWS = 20000 }; /* some 20 ms */
+enum {
+    PREFIX_LEN = HS_ROW_PREFIX_LEN,
+    ORDER_LEN = HS_ORDER_LEN,
+    ROW_KEY_LEN = PREFIX_LEN + ORDER_LEN,
+};
+enum {
+    SLICE_ROWS = 20000, /* some 20 ms */
+    FETCHED_ROW = 5,    /* a row that the index names costs as much as so many of a scan */
+};
 
 struct list_row {
     uint8_t order[ORDER_LEN];
@@ -34,7 +45,8 @@ struct list_job {
     uint32_t only_tablet; /* the one of the workflow id that the filter names; else UINT32_MAX */
     struct vis_query query;
     struct vis_bounds bounds;
-    struct arena arena, scratch;
+    struct vis_plan plan;
+    struct arena arena, scratch, index; /* of the job, a row, a read of the index */
 
     /* where the scan is */
     uint32_t tablet; /* from the first one */
@@ -67,7 +79,8 @@ static void count_row(struct list_job *job, const struct vis_execution *executio
 {
     job->total++;
     if (job->query.group_count > 0)
-        job->err = vis_groups_add(&job->groups, &job->query.group_by[0], execution, &job->scratch);
+        job->err =
+            vis_groups_add(&job->groups, &job->query.group_by[0], execution, 1, &job->scratch);
 }
 
 static bool visit(void *arg, struct slice key, struct slice value)
@@ -140,6 +153,80 @@ static bool is_wanted(const struct list_job *job)
     return job->only_tablet == UINT32_MAX || job->only_tablet == job->first_tablet + job->tablet;
 }
 
+/* A row that the index names. false: that is all. */
+static bool visit_named(struct list_job *job, struct store_snapshot *snapshot, const uint8_t *order,
+                        uint8_t tablet)
+{
+    uint8_t key[ROW_KEY_LEN];
+    struct vis_execution execution;
+    struct slice value, info;
+    bool found;
+
+    if (!job->counting && job->count == job->limit && job->has_more)
+        return false;
+    arena_reset(&job->scratch);
+    key[0] = tablet;
+    memcpy(key + 1, job->namespace_id, sizeof job->namespace_id);
+    memcpy(key + PREFIX_LEN, order, ORDER_LEN);
+    job->err = store_get(snapshot, STORE_VISIBILITY, slice_of(key, sizeof key), &job->scratch,
+                         &value, &found);
+    if (job->err == ERR_OK && !found)
+        job->err = ERR_CORRUPT;
+    if (job->err == ERR_OK)
+        job->err = row_visibility_decode(&job->scratch, value, &info);
+    if (job->err == ERR_OK && !vis_execution_read(info, &execution))
+        job->err = ERR_CORRUPT;
+    if (job->err != ERR_OK || !vis_matches(job->query.where, &execution, &job->scratch))
+        return job->err == ERR_OK;
+    if (job->counting) {
+        count_row(job, &execution);
+        return job->err == ERR_OK;
+    }
+    job->has_more = job->count == job->limit;
+    if (!job->has_more)
+        insert_row(job, order, info);
+    return !job->has_more;
+}
+
+/* *used false: a scan is better. */
+static enum err index_read(struct store_snapshot *snapshot, struct list_job *job, bool *used)
+{
+    uint8_t from[ORDER_LEN], to[8], tablet;
+    struct hs_stream stream;
+    struct hs_stream_range range = {.from = slice_of(from, 8)};
+    bool found = true;
+
+    be64_put(from, ~(uint64_t)job->bounds.close_max);
+    if (job->has_at && slice_cmp(slice_of(job->at, ORDER_LEN), range.from) > 0) {
+        range.from = slice_of(job->at, ORDER_LEN);
+        range.after = true;
+    }
+    be64_put(to, ~(uint64_t)(job->bounds.close_min > 0 ? job->bounds.close_min : 0));
+    range.to = slice_of(to, hs_prefix_end(to, sizeof to));
+    arena_reset(&job->index);
+    enum err err = hs_stream_open(&stream, snapshot, &job->index, &job->plan, job->first_tablet,
+                                  job->namespace_id, &range);
+    *used = err != ERR_OK || stream.count > 0;
+    while (err == ERR_OK && *used && found && job->slice_rows < SLICE_ROWS) {
+        uint8_t order[ORDER_LEN];
+
+        err = hs_stream_next(&stream, order, &tablet, &found);
+        if (err != ERR_OK || !found)
+            break;
+        memcpy(job->at, order, ORDER_LEN);
+        job->has_at = true;
+        const bool counted = job->counting && stream.exact && job->query.group_count == 0;
+        job->slice_rows += counted ? 1 : FETCHED_ROW;
+        if (counted)
+            job->total++;
+        else if (!visit_named(job, snapshot, order, tablet))
+            found = false;
+        err = job->err;
+    }
+    job->paused = *used && found && err == ERR_OK;
+    return err;
+}
+
 static enum err list_read(struct store_snapshot *snapshot, struct hs_job *arg)
 {
     struct list_job *job = CONTAINER_OF(arg, struct list_job, job);
@@ -148,6 +235,17 @@ static enum err list_read(struct store_snapshot *snapshot, struct hs_job *arg)
 
     job->slice_rows = 0;
     job->paused = false;
+    if (job->plan.count > 0 && job->bounds.close_min <= job->bounds.close_max &&
+        job->bounds.close_max >= 0) {
+        bool used;
+        const enum err err = index_read(snapshot, job, &used);
+
+        if (used)
+            return err;
+        job->plan.count = 0;
+        job->has_after = job->has_at; /* a slice before may have used the index */
+        memcpy(job->after, job->at, ORDER_LEN);
+    }
     while (job->tablet < job->tablet_count) {
         if (is_wanted(job) && range_of(job, from, &from_len, to, &to_len)) {
             const enum err err = store_scan(snapshot, STORE_VISIBILITY, slice_of(from, from_len),
@@ -216,9 +314,45 @@ static void list_done(struct history_shard *shard, struct hs_job *arg, enum err 
     vis_groups_release(&job->groups);
     arena_release(&job->arena);
     arena_release(&job->scratch);
+    arena_release(&job->index);
     free(job->rows);
     free(job);
     hs_answer(shard, req, err, reply, 0);
+}
+
+/* Counted already? Then this answers. */
+static bool count_by_status(struct history_shard *shard, struct hs_request *req,
+                            const uint8_t *namespace_id, const struct vis_query *query)
+{
+    api_count_workflow_executions_response response = API_COUNT_WORKFLOW_EXECUTIONS_RESPONSE_INIT;
+    const bool grouped = query->group_count > 0;
+    struct vis_groups groups;
+    struct arena scratch;
+    enum err err = ERR_OK;
+
+    if (!shard->index.ready || !vis_is_of_status(query->where) ||
+        (grouped && !slice_eq(query->group_by[0].name, SLICE_LIT("ExecutionStatus"))))
+        return false;
+    arena_init(&scratch);
+    vis_groups_init(&groups, rng_u64(&shard->rng));
+    for (int32_t status = 0; status <= UINT8_MAX && err == ERR_OK; status++) {
+        const struct vis_execution execution = {.status = status};
+        const uint64_t count = hs_index_count(shard, namespace_id, status);
+
+        arena_reset(&scratch);
+        if (count == 0 || !vis_matches(query->where, &execution, &scratch))
+            continue;
+        response.count += (int64_t)count;
+        if (grouped)
+            err = vis_groups_add(&groups, &query->group_by[0], &execution, count, &scratch);
+    }
+    if (err == ERR_OK && grouped)
+        vis_groups_show(&groups, &req->arena, &response);
+    const struct slice reply = err == ERR_OK ? proto_encode(&req->arena, &response) : SLICE_EMPTY;
+    vis_groups_release(&groups);
+    arena_release(&scratch);
+    hs_answer(shard, req, err, reply, shard->index.seq);
+    return true;
 }
 
 static void start(struct history_shard *shard, struct hs_request *req, bool counting)
@@ -236,6 +370,8 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
                   SLICE_EMPTY, 0);
         return;
     }
+    if (counting && count_by_status(shard, req, namespace_id, &query))
+        return;
     job = calloc(1, sizeof *job);
     must(job != NULL);
     memcpy(job->namespace_id, namespace_id, sizeof job->namespace_id);
@@ -255,6 +391,9 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
     must(job->rows != NULL);
     arena_init(&job->arena);
     arena_init(&job->scratch);
+    arena_init(&job->index);
+    if (shard->index.ready)
+        job->plan = vis_plan_of(query.where, &job->arena);
     vis_groups_init(&job->groups, (uint64_t)(uintptr_t)job);
     job->first_tablet = shard->first_tablet;
     job->tablet_count = shard->tablet_count;

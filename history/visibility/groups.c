@@ -75,7 +75,8 @@ static struct slice value_of(const struct vis_group *by, const struct vis_execut
 }
 
 enum err vis_groups_add(struct vis_groups *groups, const struct vis_group *by,
-                        const struct vis_execution *execution, struct arena *scratch)
+                        const struct vis_execution *execution, uint64_t times,
+                        struct arena *scratch)
 {
     enum vis_type type;
     const struct slice json = value_of(by, execution, scratch, &type);
@@ -89,7 +90,7 @@ enum err vis_groups_add(struct vis_groups *groups, const struct vis_group *by,
         node = &counted->node;
         map_put(&groups->by_value, arena_copy(&groups->arena, json), node);
     }
-    CONTAINER_OF(node, struct counted, node)->count++;
+    CONTAINER_OF(node, struct counted, node)->count += (int64_t)times;
     return ERR_OK;
 }
 

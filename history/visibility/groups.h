@@ -15,9 +15,10 @@ struct vis_groups {
 
 void vis_groups_init(struct vis_groups *groups, uint64_t seed);
 void vis_groups_release(struct vis_groups *groups);
-/* One more execution. ERR_BUSY: too many values. */
+/* So many more executions like this one. ERR_BUSY: too many values. */
 MUST_USE enum err vis_groups_add(struct vis_groups *groups, const struct vis_group *by,
-                                 const struct vis_execution *execution, struct arena *scratch);
+                                 const struct vis_execution *execution, uint64_t times,
+                                 struct arena *scratch);
 /* As CountWorkflowExecutions answers them, in no order; in `arena`, sharing the groups'. */
 void vis_groups_show(const struct vis_groups *groups, struct arena *arena,
                      api_count_workflow_executions_response *out);

@@ -1,0 +1,39 @@
+/* vis_stream.h - the rows that the index names for a filter, one after the other, in the order of
+ * the list: an intersection of unions. On a reader thread, within one read. */
+#ifndef GNOMON_HISTORY_SHARD_VIS_STREAM_H
+#define GNOMON_HISTORY_SHARD_VIS_STREAM_H
+
+#include "history/shard/vis_index.h"
+#include "history/visibility/plan.h"
+
+struct hs_stream_range {
+    struct slice from; /* order keys from here on ... */
+    bool after;        /* ... but not this very one */
+    struct slice to;   /* and below this */
+};
+
+struct hs_stream_list;
+struct hs_stream {
+    struct store_snapshot *snapshot;
+    struct arena *arena;
+    uint8_t first_tablet;
+    const uint8_t *namespace_id;
+    struct hs_stream_range range;
+    struct hs_stream_list *lists;
+    uint32_t count; /* 0: too many rows stand in what the plan would have collected: no stream */
+    bool exact;     /* every row satisfies the filter */
+    uint8_t target[HS_ORDER_LEN];
+    bool began;
+    enum err err;
+};
+
+/* Keeps what it is given. Memory in `arena`, bounded by the plan's terms. */
+MUST_USE enum err hs_stream_open(struct hs_stream *stream, struct store_snapshot *snapshot,
+                                 struct arena *arena, const struct vis_plan *plan,
+                                 uint8_t first_tablet, const uint8_t *namespace_id,
+                                 const struct hs_stream_range *range);
+/* *found false: there are no more. */
+MUST_USE enum err hs_stream_next(struct hs_stream *stream, uint8_t order[HS_ORDER_LEN],
+                                 uint8_t *tablet, bool *found);
+
+#endif
