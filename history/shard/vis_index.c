@@ -46,7 +46,7 @@ struct hs_rebuild {
         struct vis_posting *postings; /* NULL: not to be indexed */
         uint32_t count;
     } rows[SLICE_ROWS];
-    uint32_t row_count;
+    uint32_t row_count, rows_max;
     size_t bytes;
     bool more;
     enum err err;
@@ -332,7 +332,7 @@ void hs_index_failed(struct history_shard *shard, const struct hs_index_step *st
 
 void hs_index_init(struct history_shard *shard)
 {
-    shard->index = (struct hs_index){.ready = true};
+    shard->index = (struct hs_index){.ready = true, .slice_rows = SLICE_ROWS};
     map_init(&shard->index.counters, rng_u64(&shard->rng));
 }
 
@@ -433,7 +433,7 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     if (key.len != ROW_KEY_LEN || key.ptr[HS_ROW_PREFIX_LEN] < 0x80 ||
         (rebuild->at_len > 0 && slice_cmp(key, slice_of(rebuild->at, rebuild->at_len)) <= 0))
         return true;
-    if (rebuild->row_count == SLICE_ROWS || rebuild->bytes > SLICE_BYTES) {
+    if (rebuild->row_count == rebuild->rows_max || rebuild->bytes > SLICE_BYTES) {
         rebuild->more = true;
         return false;
     }
@@ -554,6 +554,7 @@ void hs_index_run(struct history_shard *shard)
         return;
     rebuild->again_ns = INT64_MAX;
     rebuild->row_count = 0;
+    rebuild->rows_max = shard->index.slice_rows;
     rebuild->bytes = 0;
     rebuild->more = false;
     rebuild->err = ERR_OK;

@@ -42,6 +42,7 @@ struct hs_index {
     bool has_row; /* the format row is written */
     int64_t seq;  /* of the last change of a counter */
     struct map counters;
+    uint32_t slice_rows;        /* rows at a time, while it is made; tests take fewer */
     struct hs_rebuild *rebuild; /* while it is not ready */
 };
 
