@@ -6,7 +6,13 @@ $(BENCH_EXE): $(BENCH_OBJ) $(OUT)/libcommon.a $(PROTO_LIB)
 	@echo "  LD  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-bench: $(BENCH_EXE) all ## a fresh cluster under load: BENCH="--count 5000", REFERENCE=host:port or a program
+VIS_LOAD_EXE := $(OUT)/tests/bench/gnomon-vis-load
+
+$(VIS_LOAD_EXE): $(OUT)/tests/bench/visibility/load.o $(OUT)/libhistory.a $(OUT)/libcommon.a $(PROTO_LIB)
+	@echo "  LD  $@"
+	@$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+bench: $(BENCH_EXE) $(VIS_LOAD_EXE) all ## a fresh cluster under load: BENCH="--count 5000", REFERENCE=host:port or a program
 	@tests/bench/run.py --out $(OUT) $(if $(REFERENCE),--reference $(REFERENCE)) -- $(BENCH)
 
 .PHONY: bench

@@ -13,10 +13,9 @@
 enum system_attribute {
     OF_TYPE = 1,
     OF_WORKFLOW_ID = 2,
-    OF_RUN_ID = 3,
-    OF_STATUS = 4, /* of closed ones */
-    OF_PARENT = 5,
-    OF_ROOT = 6, /* where it is another one */
+    OF_STATUS = 3, /* of closed ones */
+    OF_PARENT = 4,
+    OF_ROOT = 5, /* where it is another one */
 };
 #define OWN_ATTRIBUTE (UINT64_C(1) << 63)
 
@@ -25,11 +24,8 @@ static const struct {
     enum system_attribute attribute;
     enum vis_type type;
 } system_attributes[] = {
-    {"WorkflowType", OF_TYPE, VIS_KEYWORD},
-    {"WorkflowId", OF_WORKFLOW_ID, VIS_KEYWORD},
-    {"RunId", OF_RUN_ID, VIS_KEYWORD},
-    {"ExecutionStatus", OF_STATUS, VIS_INT},
-    {"ParentWorkflowId", OF_PARENT, VIS_KEYWORD},
+    {"WorkflowType", OF_TYPE, VIS_KEYWORD},   {"WorkflowId", OF_WORKFLOW_ID, VIS_KEYWORD},
+    {"ExecutionStatus", OF_STATUS, VIS_INT},  {"ParentWorkflowId", OF_PARENT, VIS_KEYWORD},
     {"RootWorkflowId", OF_ROOT, VIS_KEYWORD},
 };
 
@@ -181,7 +177,6 @@ void vis_postings_of(const struct vis_execution *execution, struct arena *arena,
 
     add_system(&postings, OF_TYPE, execution->workflow_type);
     add_system(&postings, OF_WORKFLOW_ID, execution->self.workflow_id);
-    add_system(&postings, OF_RUN_ID, execution->self.run_id);
     if (execution->close_ns != 0)
         add(&postings, posting_of(OF_STATUS, VIS_INT, &status));
     add_system(&postings, OF_PARENT, execution->parent.workflow_id);

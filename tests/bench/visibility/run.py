@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""run.py - `make bench BENCH=--visibility`: lists and counts of many executions, and their times.
+
+    run.py --out build/release [--closed 10000000] [--open 100000] [--reads 2000]
+
+Starts a cluster for its namespace and attributes, stops it, fills its shards with gnomon-vis-load,
+starts it again, asks for the first page of each filter, and for counts, fifty times each; then
+starts, ends and looks for workflows while others ask, to see that every read sees what was written
+before it. Exit status 1: a bound is missed, or a read is behind.
+"""
+import argparse
+import asyncio
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import run as bench  # noqa: E402
+
+from temporalio.api.common.v1 import WorkflowExecution, WorkflowType  # noqa: E402
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest  # noqa: E402
+from temporalio.api.taskqueue.v1 import TaskQueue  # noqa: E402
+from temporalio.api.workflowservice.v1 import (  # noqa: E402
+    CountWorkflowExecutionsRequest,
+    DescribeNamespaceRequest,
+    ListWorkflowExecutionsRequest,
+    StartWorkflowExecutionRequest,
+    TerminateWorkflowExecutionRequest,
+)
+from temporalio.client import Client  # noqa: E402
+
+PAGE_MS = 50
+COUNT_MS = 5
+SHARDS = 4
+FIRST_START = 1700000000
+
+PAGES = {
+    "all": "",
+    "open": "ExecutionStatus = 'Running'",
+    "one of 100 types": "WorkflowType = 'Type-7'",
+    "id": "WorkflowId = 'order-000001234'",
+    "nobody's id": "WorkflowId = 'order-nobody'",
+    "failed": "ExecutionStatus = 'Failed'",
+    "type and status": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
+    "customer": "BenchCustomer = 'customer-77'",
+    "type and customer": "WorkflowType = 'Type-0' AND BenchCustomer = 'customer-77'",
+    "amount in a range": "BenchAmount BETWEEN 5000 AND 5010",
+    "amount, wide": "BenchAmount > 500000",
+    "start time": "StartTime > '2023-11-14T22:13:25Z' AND StartTime < '2023-11-14T22:20:00Z'",
+    "begins with": "WorkflowId STARTS_WITH 'order-00001'",
+    "not": "WorkflowType != 'Type-0'",
+    "or": "BenchCustomer = 'customer-5' OR BenchCustomer = 'customer-6'",
+    "or of others": "BenchCustomer = 'customer-5' OR WorkflowId = 'order-000001234'",
+}
+COUNTS = {
+    "all": "",
+    "running": "ExecutionStatus = 'Running'",
+    "completed": "ExecutionStatus = 'Completed'",
+    "by status": "GROUP BY ExecutionStatus",
+}
+OTHER_COUNTS = {
+    "failed of a type": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
+    "of a customer": "BenchCustomer = 'customer-77'",
+    "of a type": "WorkflowType = 'Type-7'",
+}
+
+
+def start(out, folder, port):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GNOMON_")}
+    environment.update(GNOMON_DATA_DIR=str(folder / "data"), GNOMON_RUN_DIR=str(folder / "run"),
+                       GNOMON_HISTORY_SHARDS=str(SHARDS), GNOMON_FRONTEND_PORT=str(port),
+                       GNOMON_FRONTEND_HTTP_PORT="0", GNOMON_UI_PORT="0", GNOMON_LOG_LEVEL="warn")
+    for service in ("FRONTEND", "HISTORY", "MATCHING", "TIMERS"):
+        environment[f"GNOMON_{service}_METRICS_PORT"] = "0"
+    rates = folder / "dynamic.yaml"
+    rates.write_text("".join(f"{key}: [{{value: 1000000}}]\n" for key in bench.RATES))
+    environment["DYNAMIC_CONFIG_FILE_PATH"] = str(rates)
+    process = subprocess.Popen([str(out / "gnomon-run")], env=environment,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    bench.wait_for_port(port, process, "gnomon-run")
+    return process
+
+
+async def prepare(port):
+    client = await Client.connect(f"127.0.0.1:{port}")
+    await client.operator_service.add_search_attributes(AddSearchAttributesRequest(
+        namespace="default", search_attributes={"BenchCustomer": 2, "BenchAmount": 3}))
+    described = await client.workflow_service.describe_namespace(
+        DescribeNamespaceRequest(namespace="default"))
+    return described.namespace_info.id
+
+
+def list_request(query, size=20):
+    return ListWorkflowExecutionsRequest(namespace="default", query=query, page_size=size)
+
+
+async def timed(what, call, times):
+    """The first answer's time, p50 and p99 of the others, in ms; and the last answer."""
+    took = []
+    for _ in range(times + 1):
+        began = time.perf_counter()
+        answer = await call()
+        took.append((time.perf_counter() - began) * 1000)
+    others = sorted(took[1:])
+    return took[0], others[len(others) // 2], others[int(len(others) * 0.99)], answer
+
+
+async def ask(client, times):
+    missed = 0
+    service = client.workflow_service
+    print(f"{'pages of 20':32}{'first':>9}{'p50 ms':>9}{'p99 ms':>9}  rows")
+    for what, query in PAGES.items():
+        first, p50, p99, answer = await timed(
+            what, lambda q=query: service.list_workflow_executions(list_request(q)), times)
+        missed += p50 >= PAGE_MS
+        print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {len(answer.executions)}")
+    print("counts")
+    for table, bound in ((COUNTS, COUNT_MS), (OTHER_COUNTS, None)):
+        for what, query in table.items():
+            first, p50, p99, answer = await timed(
+                what, lambda q=query: service.count_workflow_executions(
+                    CountWorkflowExecutionsRequest(namespace="default", query=q)), times)
+            missed += bound is not None and p50 >= bound
+            print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {answer.count}")
+    return missed
+
+
+async def see_own_writes(client, reads):
+    """Start, look, end, look; while somebody else reads."""
+    service = client.workflow_service
+    stop = asyncio.Event()
+    behind = 0
+
+    async def noise():
+        while not stop.is_set():
+            await service.list_workflow_executions(list_request("WorkflowType = 'Type-3'"))
+
+    async def ids_of(query):
+        answer = await service.list_workflow_executions(list_request(query))
+        return [e.execution.workflow_id for e in answer.executions]
+
+    others = [asyncio.create_task(noise()) for _ in range(4)]
+    for i in range(reads // 2):
+        name = f"own-{i}"
+        await service.start_workflow_execution(StartWorkflowExecutionRequest(
+            namespace="default", workflow_id=name, request_id=name, identity="bench",
+            workflow_type=WorkflowType(name=f"Own-{i % 10}"), task_queue=TaskQueue(name="own")))
+        query = f"WorkflowId = '{name}' AND WorkflowType = 'Own-{i % 10}'"
+        behind += await ids_of(query + " AND ExecutionStatus = 'Running'") != [name]
+        await service.terminate_workflow_execution(TerminateWorkflowExecutionRequest(
+            namespace="default", workflow_execution=WorkflowExecution(workflow_id=name)))
+        behind += await ids_of(query + " AND ExecutionStatus = 'Terminated'") != [name]
+    stop.set()
+    await asyncio.gather(*others)
+    print(f"reads after writes: {reads}, behind: {behind}")
+    return behind
+
+
+async def measure(port, times, reads):
+    client = await Client.connect(f"127.0.0.1:{port}")
+    missed = await ask(client, times)
+    return missed + await see_own_writes(client, reads)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--closed", type=int, default=10000000)
+    parser.add_argument("--open", type=int, default=100000)
+    parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--reads", type=int, default=10000)
+    options = parser.parse_args()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-vis-", dir=os.environ.get("TMPDIR")))
+    process = None
+    try:
+        port = bench.free_port()
+        process = start(options.out, folder, port)
+        namespace_id = asyncio.run(prepare(port))
+        bench.stop(process)
+        process = None
+        began = time.monotonic()
+        subprocess.run([str(options.out / "tests/bench/gnomon-vis-load"), str(folder / "data"),
+                        str(SHARDS), namespace_id, str(options.closed), str(options.open)],
+                       check=True)
+        size = sum(f.stat().st_size for f in (folder / "data").iterdir()) / 1e9
+        print(f"{options.closed} closed and {options.open} open executions loaded in "
+              f"{time.monotonic() - began:.0f} s, {size:.2f} GB")
+        process = start(options.out, folder, port)
+        missed = asyncio.run(measure(port, options.times, options.reads))
+    finally:
+        if process:
+            bench.stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(1 if missed else 0)
+
+
+if __name__ == "__main__":
+    main()
