@@ -20,7 +20,8 @@
  *   J  tablet 'J' ...                               batch job: history/batch/job.h
  *   E  tablet 'E' source-run-id(16) initiated-id(8) ns-id(16) workflow-id   outcome of an effect;
  *      of the workflow id at most its first EFFECT_ID_MAX bytes
- * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16).
+ * Visibility family: tablet ns-id(16) ~close-ns(8) ~start-ns(8) run-id(16); beside them the index,
+ * whose keys are in history/shard/vis_index.h.
  * Values start with a version; they are records (common/pack/record.h) but for N. */
 #ifndef GNOMON_ROWS_H
 #define GNOMON_ROWS_H
