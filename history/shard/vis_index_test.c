@@ -88,6 +88,24 @@ static void end_one(struct world *w, uint32_t number, bool deletes)
                          NS_PER_S);
 }
 
+/* Its row stays where it is, and shows another status. */
+static void pause_one(struct world *w, uint32_t number, bool pauses)
+{
+    api_pause_workflow_execution_request pause = API_PAUSE_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_unpause_workflow_execution_request unpause = API_UNPAUSE_WORKFLOW_EXECUTION_REQUEST_INIT;
+
+    pause.namespace_ = unpause.namespace_ = world_str(w, "default");
+    pause.workflow_id = unpause.workflow_id =
+        arena_printf(&w->arena, "a-rather-long-workflow-id-%u", number % 200);
+    pause.request_id = unpause.request_id = arena_printf(&w->arena, "p-%u", number);
+    if (pauses)
+        (void)world_call(w, METHOD_HISTORY_PAUSE_WORKFLOW, world_api_body(w, &pause, SLICE_EMPTY),
+                         NS_PER_S);
+    else
+        (void)world_call(w, METHOD_HISTORY_UNPAUSE_WORKFLOW,
+                         world_api_body(w, &unpause, SLICE_EMPTY), NS_PER_S);
+}
+
 /* `settled`: each step is over before the next one begins. */
 static void play(struct world *w, struct rng *rng, uint32_t steps, bool settled)
 {
@@ -97,6 +115,8 @@ static void play(struct world *w, struct rng *rng, uint32_t steps, bool settled)
         w->clock.now_ns += NS_PER_MS * (int64_t)(1 + rng_below(rng, 900));
         if (rng_below(rng, 3) == 0)
             end_one(w, number, rng_below(rng, 3) == 0);
+        else if (rng_below(rng, 4) == 0)
+            pause_one(w, number, rng_below(rng, 3) > 0);
         else
             start_one(w, rng, number);
         for (uint32_t more = (uint32_t)rng_below(rng, 6); !settled && more > 0; more--) {
@@ -199,10 +219,46 @@ static struct vis_node *group_of(struct arena *arena, enum vis_kind kind, struct
     return node;
 }
 
+/* Several lists, whose intersection is the answer. */
+static struct vis_node *exact_filter(struct arena *arena, struct rng *rng)
+{
+    static const struct {
+        const char *name, *text;
+        enum vis_type type;
+        int64_t number;
+        bool custom;
+    } leaves[] = {
+        {"WorkflowType", "Hello", VIS_KEYWORD, 0, false},
+        {"WorkflowType", "Other", VIS_KEYWORD, 0, false},
+        {"ExecutionStatus", NULL, VIS_INT, WORKFLOW_EXECUTION_STATUS_TERMINATED, false},
+        {"Sure", NULL, VIS_BOOL, 1, true},
+        {"Tags", "green", VIS_KEYWORD_LIST, 0, true},
+        {"Word", "a-long-common-beginning-3", VIS_KEYWORD, 0, true},
+    };
+    struct vis_node *node =
+        leaf_of(arena, "TemporalNamespaceDivision", VIS_KEYWORD, VIS_IS_NULL, false);
+
+    for (int i = 0; i < 3; i++) {
+        const size_t which = rng_below(rng, COUNT_OF(leaves));
+        struct vis_node *leaf =
+            leaf_of(arena, leaves[which].name, leaves[which].type, VIS_EQ, leaves[which].custom);
+
+        leaf->value_count = 1;
+        leaf->values[0].text = slice_str(leaves[which].text);
+        leaf->values[0].number = leaves[which].number;
+        node = group_of(arena, VIS_AND, node, leaf);
+    }
+    /* The division comes first, whatever follows it. */
+    return group_of(arena, VIS_AND,
+                    leaf_of(arena, "TemporalNamespaceDivision", VIS_KEYWORD, VIS_IS_NULL, false),
+                    node);
+}
+
 static struct vis_node *random_filter(struct arena *arena, struct rng *rng, int64_t now_ns)
 {
+    if (rng_below(rng, 3) == 0)
+        return exact_filter(arena, rng);
     struct vis_node *node = random_leaf(arena, rng, now_ns);
-
     for (uint32_t more = (uint32_t)rng_below(rng, 4); more > 0; more--) {
         static const enum vis_kind kinds[] = {VIS_AND, VIS_AND, VIS_OR, VIS_NOT};
 
