@@ -18,6 +18,7 @@ enum system_attribute {
     OF_ROOT = 5, /* where it is another one */
 };
 #define OWN_ATTRIBUTE (UINT64_C(1) << 63)
+#define OWN_HEAD 0x80u /* the first byte of its postings, with the type */
 
 static const struct {
     const char *name;
@@ -53,10 +54,14 @@ static bool is_text(enum vis_type type)
 
 static struct vis_posting head(uint64_t attribute, enum vis_type type)
 {
-    struct vis_posting posting = {.len = VIS_POSTING_HEAD};
+    struct vis_posting posting = {.len = 1};
 
-    be64_put(posting.bytes, attribute);
-    posting.bytes[8] = (uint8_t)type;
+    posting.bytes[0] = (uint8_t)attribute;
+    if (attribute & OWN_ATTRIBUTE) {
+        posting.bytes[0] = (uint8_t)(OWN_HEAD | (unsigned)type);
+        be64_put(posting.bytes + 1, attribute);
+        posting.len = VIS_POSTING_HEAD;
+    }
     return posting;
 }
 
@@ -65,15 +70,15 @@ static void put_text(struct vis_posting *posting, struct slice text)
     const size_t len = text.len < VIS_TEXT_PREFIX ? text.len : VIS_TEXT_PREFIX;
 
     if (len > 0)
-        memcpy(posting->bytes + VIS_POSTING_HEAD, text.ptr, len);
-    be64_put(posting->bytes + VIS_POSTING_HEAD + VIS_TEXT_PREFIX, hash_bytes(text, 0));
-    posting->len = VIS_POSTING_MAX;
+        memcpy(posting->bytes + posting->len, text.ptr, len);
+    be64_put(posting->bytes + posting->len + VIS_TEXT_PREFIX, hash_bytes(text, 0));
+    posting->len += VIS_TEXT_PREFIX + 8;
 }
 
 static void put_number(struct vis_posting *posting, uint64_t ordered)
 {
-    be64_put(posting->bytes + VIS_POSTING_HEAD, ordered);
-    posting->len = VIS_POSTING_HEAD + 8;
+    be64_put(posting->bytes + posting->len, ordered);
+    posting->len += 8;
 }
 
 static struct vis_posting posting_of(uint64_t attribute, enum vis_type type,
@@ -213,14 +218,14 @@ static void text_bounds(struct vis_term *term, struct slice from, struct slice t
     const size_t from_len = from.len < VIS_TEXT_PREFIX ? from.len : VIS_TEXT_PREFIX;
     const size_t to_len = to.len < VIS_TEXT_PREFIX ? to.len : VIS_TEXT_PREFIX;
     const size_t filled_from = to_extends ? to_len : VIS_TEXT_PREFIX;
+    const size_t head_len = term->from.len;
 
     if (from_len > 0)
-        memcpy(term->from.bytes + VIS_POSTING_HEAD, from.ptr, from_len);
+        memcpy(term->from.bytes + head_len, from.ptr, from_len);
     if (to_len > 0)
-        memcpy(term->to.bytes + VIS_POSTING_HEAD, to.ptr, to_len);
-    memset(term->to.bytes + VIS_POSTING_HEAD + filled_from, 0xff,
-           VIS_POSTING_MAX - VIS_POSTING_HEAD - filled_from);
-    term->from.len = term->to.len = VIS_POSTING_MAX;
+        memcpy(term->to.bytes + head_len, to.ptr, to_len);
+    memset(term->to.bytes + head_len + filled_from, 0xff, VIS_TEXT_PREFIX + 8 - filled_from);
+    term->from.len = term->to.len = (uint8_t)(head_len + VIS_TEXT_PREFIX + 8);
 }
 
 static bool text_range(struct vis_term *term, const struct vis_node *leaf)

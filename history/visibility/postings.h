@@ -11,7 +11,7 @@
 
 enum {
     VIS_TEXT_PREFIX = 16,
-    VIS_POSTING_HEAD = 9, /* attribute, type */
+    VIS_POSTING_HEAD = 9, /* of a search attribute: type, name; else one byte */
     VIS_POSTING_MAX = VIS_POSTING_HEAD + VIS_TEXT_PREFIX + 8,
 };
 
