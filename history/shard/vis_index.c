@@ -161,9 +161,13 @@ static void step_count(struct history_shard *shard, struct hs_index_step *step, 
     uint8_t *id = step->deltas[step->delta_count].id;
     memcpy(id, row + 1, 16);
     id[16] = (uint8_t)status;
-    step->deltas[step->delta_count++].delta = delta;
     struct counter_of *counter = counter_at(shard, id, true);
-    must(delta > 0 || counter->value > 0);
+    if (delta < 0 && counter->value == 0) { /* damage, which gnomon-check tells of */
+        log_error(shard->options.log, "a counter of executions is behind",
+                  F_U64("shard_id", shard->options.shard_id));
+        delta = 0;
+    }
+    step->deltas[step->delta_count++].delta = delta;
     counter->value += (uint64_t)(int64_t)delta;
 }
 
@@ -548,7 +552,7 @@ void hs_index_run(struct history_shard *shard)
 {
     struct hs_rebuild *rebuild = shard->index.rebuild;
 
-    if (!rebuild || rebuild->reading || shard->closing || shard->lost ||
+    if (!rebuild || rebuild->reading || shard->draining || shard->closing || shard->lost ||
         rebuild->seq > shard->durable ||
         (rebuild->again_ns != INT64_MAX && rebuild->again_ns > hs_mono_ns(shard)))
         return;

@@ -42,6 +42,17 @@ static bool list_of(const struct vis_node *node, struct arena *arena, struct vis
     return true;
 }
 
+/* All of these must hold. */
+static void add_part(struct vis_plan *plan, const struct vis_node *node, struct arena *arena)
+{
+    if (vis_is_default_division(node)) /* holds for whatever is in the index */
+        return;
+    if (plan->count < VIS_LISTS_MAX && list_of(node, arena, &plan->lists[plan->count]))
+        plan->exact = plan->lists[plan->count++].exact && plan->exact;
+    else
+        plan->exact = false;
+}
+
 struct level {
     const struct vis_node *node;
     uint32_t next;
@@ -59,12 +70,8 @@ struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
     for (;;) {
         if (node->kind == VIS_AND && depth < VIS_DEPTH_MAX)
             path[depth++] = (struct level){node, 0};
-        else if (vis_is_default_division(node))
-            ;
-        else if (plan.count < VIS_LISTS_MAX && list_of(node, arena, &plan.lists[plan.count]))
-            plan.exact = plan.lists[plan.count++].exact && plan.exact;
         else
-            plan.exact = false;
+            add_part(&plan, node, arena);
         while (depth > 0 && path[depth - 1].next == path[depth - 1].node->child_count)
             depth--;
         if (depth == 0)
