@@ -8,9 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct index_counter {
-    uint8_t id[HS_COUNTER_ID_LEN];
-    uint64_t value;
+struct index_counters {
+    uint8_t namespace_id[16];
+    uint64_t counts[HS_STATUSES];
 };
 
 void index_check_release(struct index_check *check)
@@ -18,16 +18,23 @@ void index_check_release(struct index_check *check)
     free(check->counters);
 }
 
-static void keep_counter(struct index_check *check, const uint8_t *id, uint64_t value)
+static struct index_counters *counters_of(struct index_check *check, const uint8_t *namespace_id,
+                                          bool make)
 {
+    for (size_t i = 0; i < check->counter_count; i++)
+        if (memcmp(check->counters[i].namespace_id, namespace_id, 16) == 0)
+            return &check->counters[i];
+    if (!make)
+        return NULL;
     if (check->counter_count == check->counter_cap) {
         check->counter_cap = check->counter_cap ? check->counter_cap * 2 : 64;
         check->counters = realloc(check->counters, check->counter_cap * sizeof *check->counters);
         must(check->counters != NULL);
     }
-    struct index_counter *counter = &check->counters[check->counter_count++];
-    memcpy(counter->id, id, sizeof counter->id);
-    counter->value = value;
+    struct index_counters *counters = &check->counters[check->counter_count++];
+    *counters = (struct index_counters){0};
+    memcpy(counters->namespace_id, namespace_id, 16);
+    return counters;
 }
 
 void index_check_key(struct index_check *check, struct slice key, struct slice value)
@@ -35,8 +42,9 @@ void index_check_key(struct index_check *check, struct slice key, struct slice v
     if (key.len == HS_FORMAT_KEY_LEN && value.len == 1 && value.ptr[0] == HS_INDEX_FORMAT) {
         check->complete = true;
         check->first_tablet = key.ptr[0];
-    } else if (key.len == HS_COUNTER_KEY_LEN && value.len == 8) {
-        keep_counter(check, key.ptr + HS_POSTING_AT, be64_get(value.ptr));
+    } else if (key.len == HS_COUNTERS_KEY_LEN) {
+        if (!hs_counters_decode(value, counters_of(check, key.ptr + HS_POSTING_AT, true)->counts))
+            check->problem(check->arg, "-", "counters of executions can't be read", "");
     } else if (key.len > HS_POSTING_AT + HS_ORDER_LEN && key.len <= HS_INDEX_KEY_MAX &&
                key.ptr[HS_ROW_PREFIX_LEN] == 1 && value.len == 1) {
         check->found++;
@@ -48,15 +56,12 @@ void index_check_key(struct index_check *check, struct slice key, struct slice v
 static void count_row(struct index_check *check, const uint8_t *namespace_id, int32_t status,
                       const char *run_id)
 {
-    uint8_t id[HS_COUNTER_ID_LEN];
+    struct index_counters *counters = counters_of(check, namespace_id, false);
 
-    memcpy(id, namespace_id, 16);
-    id[16] = (uint8_t)status;
-    for (size_t i = 0; i < check->counter_count; i++)
-        if (memcmp(check->counters[i].id, id, sizeof id) == 0 && check->counters[i].value > 0) {
-            check->counters[i].value--;
-            return;
-        }
+    if (counters && counters->counts[status] > 0) {
+        counters->counts[status]--;
+        return;
+    }
     check->problem(check->arg, run_id, "the counter of its status does not have it", "");
 }
 
@@ -99,12 +104,15 @@ void index_check_end(struct index_check *check)
 
     if (!check->complete)
         return;
-    for (size_t i = 0; i < check->counter_count; i++) {
-        snprintf(text, sizeof text, "%llu more than there are, of status %u",
-                 (unsigned long long)check->counters[i].value, check->counters[i].id[16]);
-        if (check->counters[i].value > 0)
-            check->problem(check->arg, "-", "a counter of executions has", text);
-    }
+    for (size_t i = 0; i < check->counter_count; i++)
+        for (int status = 0; status < HS_STATUSES; status++) {
+            const uint64_t left = check->counters[i].counts[status];
+
+            snprintf(text, sizeof text, "%llu more than there are, of status %d",
+                     (unsigned long long)left, status);
+            if (left > 0)
+                check->problem(check->arg, "-", "a counter of executions has", text);
+        }
     snprintf(text, sizeof text, "%llu, %llu that rows name", (unsigned long long)check->found,
              (unsigned long long)check->wanted);
     if (check->found != check->wanted)

@@ -11,7 +11,7 @@ struct index_check {
 
     bool complete; /* the shard's format row is there; without it nothing is checked */
     uint8_t first_tablet;
-    struct index_counter *counters;
+    struct index_counters *counters;
     size_t counter_count, counter_cap;
     uint64_t found, wanted; /* postings */
 };

@@ -18,10 +18,10 @@ enum {
 };
 #define AGAIN_NS (100 * NS_PER_MS) /* after a full log or a failed read */
 
-struct counter_of {
-    struct map_node node; /* by id */
-    uint8_t id[HS_COUNTER_ID_LEN];
-    uint64_t value;
+struct hs_counters {
+    struct map_node node; /* by namespace id */
+    uint8_t namespace_id[16];
+    uint64_t counts[HS_STATUSES];
 };
 
 struct touched_row {
@@ -72,13 +72,39 @@ void hs_format_key(uint8_t key[HS_FORMAT_KEY_LEN], uint8_t first_tablet)
     key[HS_ROW_PREFIX_LEN] = 1;
 }
 
-void hs_counter_key(uint8_t key[HS_COUNTER_KEY_LEN], uint8_t first_tablet,
-                    const uint8_t id[HS_COUNTER_ID_LEN])
+void hs_counters_key(uint8_t key[HS_COUNTERS_KEY_LEN], uint8_t first_tablet,
+                     const uint8_t namespace_id[16])
 {
     memset(key, 0, HS_POSTING_AT);
     key[0] = first_tablet;
     key[HS_ROW_PREFIX_LEN] = 2;
-    memcpy(key + HS_POSTING_AT, id, HS_COUNTER_ID_LEN);
+    memcpy(key + HS_POSTING_AT, namespace_id, 16);
+}
+
+size_t hs_counters_encode(uint8_t value[HS_COUNTERS_MAX], const uint64_t counts[HS_STATUSES])
+{
+    size_t len = 0;
+
+    for (uint8_t status = 0; status < HS_STATUSES; status++)
+        if (counts[status] > 0) {
+            value[len] = status;
+            be64_put(value + len + 1, counts[status]);
+            len += 9;
+        }
+    return len;
+}
+
+bool hs_counters_decode(struct slice value, uint64_t counts[HS_STATUSES])
+{
+    memset(counts, 0, HS_STATUSES * sizeof *counts);
+    if (value.len % 9 != 0)
+        return false;
+    for (size_t at = 0; at < value.len; at += 9) {
+        if (value.ptr[at] >= HS_STATUSES)
+            return false;
+        counts[value.ptr[at]] = be64_get(value.ptr + at + 1);
+    }
+    return true;
 }
 
 static void add_op(struct hs_index_step *step, enum store_op_kind kind, struct slice key,
@@ -116,71 +142,69 @@ static void add_posting(const struct history_shard *shard, struct hs_index_step 
 /* -- counters ------------------------------------------------------------------------------------
  */
 
-static struct counter_of *counter_at(struct history_shard *shard,
-                                     const uint8_t id[HS_COUNTER_ID_LEN], bool make)
+static struct hs_counters *counters_at(struct history_shard *shard, const uint8_t *namespace_id)
 {
-    struct map_node *node = map_get(&shard->index.counters, slice_of(id, HS_COUNTER_ID_LEN));
+    struct map_node *node = map_get(&shard->index.counters, slice_of(namespace_id, 16));
 
     if (node)
-        return CONTAINER_OF(node, struct counter_of, node);
-    if (!make)
-        return NULL;
-    struct counter_of *counter = calloc(1, sizeof *counter);
-    must(counter != NULL);
-    memcpy(counter->id, id, HS_COUNTER_ID_LEN);
-    map_put(&shard->index.counters, slice_of(counter->id, HS_COUNTER_ID_LEN), &counter->node);
-    return counter;
+        return CONTAINER_OF(node, struct hs_counters, node);
+    struct hs_counters *counters = calloc(1, sizeof *counters);
+    must(counters != NULL);
+    memcpy(counters->namespace_id, namespace_id, 16);
+    map_put(&shard->index.counters, slice_of(counters->namespace_id, 16), &counters->node);
+    return counters;
 }
 
-static void counter_op(const struct history_shard *shard, struct hs_index_step *step,
-                       const struct counter_of *counter)
+static void counters_op(const struct history_shard *shard, struct hs_index_step *step,
+                        const struct hs_counters *counters)
 {
-    uint8_t key[HS_COUNTER_KEY_LEN], value[8];
+    uint8_t key[HS_COUNTERS_KEY_LEN], value[HS_COUNTERS_MAX];
+    const size_t len = hs_counters_encode(value, counters->counts);
 
-    hs_counter_key(key, shard->first_tablet, counter->id);
-    be64_put(value, counter->value);
-    add_op(step, counter->value > 0 ? STORE_PUT : STORE_DELETE, slice_of(key, sizeof key),
-           counter->value > 0 ? slice_of(value, sizeof value) : SLICE_EMPTY);
+    hs_counters_key(key, shard->first_tablet, counters->namespace_id);
+    add_op(step, len > 0 ? STORE_PUT : STORE_DELETE, slice_of(key, sizeof key),
+           slice_of(value, len));
 }
 
 uint64_t hs_index_count(const struct history_shard *shard, const uint8_t namespace_id[16],
                         int32_t status)
 {
-    uint8_t id[HS_COUNTER_ID_LEN];
+    struct map_node *node = map_get(&shard->index.counters, slice_of(namespace_id, 16));
 
-    memcpy(id, namespace_id, 16);
-    id[16] = (uint8_t)status;
-    struct map_node *node = map_get(&shard->index.counters, slice_of(id, sizeof id));
-    return node ? CONTAINER_OF(node, struct counter_of, node)->value : 0;
+    must(status >= 0 && status < HS_STATUSES);
+    return node ? CONTAINER_OF(node, struct hs_counters, node)->counts[status] : 0;
 }
 
 static void step_count(struct history_shard *shard, struct hs_index_step *step, const uint8_t *row,
-                       int32_t status, int delta)
+                       int32_t status, int by)
 {
-    must(step->delta_count < HS_INDEX_DELTAS);
-    uint8_t *id = step->deltas[step->delta_count].id;
-    memcpy(id, row + 1, 16);
-    id[16] = (uint8_t)status;
-    struct counter_of *counter = counter_at(shard, id, true);
-    if (delta < 0 && counter->value == 0) { /* damage, which gnomon-check tells of */
+    must(step->delta_count < HS_INDEX_DELTAS && status >= 0 && status < HS_STATUSES);
+    struct hs_counters *counters = counters_at(shard, row + 1);
+    if (by < 0 && counters->counts[status] == 0) { /* damage, which gnomon-check tells of */
         log_error(shard->options.log, "a counter of executions is behind",
                   F_U64("shard_id", shard->options.shard_id));
-        delta = 0;
+        by = 0;
     }
-    step->deltas[step->delta_count++].delta = delta;
-    counter->value += (uint64_t)(int64_t)delta;
+    counters->counts[status] += (uint64_t)(int64_t)by;
+    step->deltas[step->delta_count++] = (struct hs_index_delta){counters, (uint8_t)status, by};
 }
 
 /* -- what a step changes -------------------------------------------------------------------------
  */
 
+static struct transition_shown shown_now(const struct run *run)
+{
+    return (struct transition_shown){.close_ns = run->visibility_order_ns[0],
+                                     .start_ns = run->visibility_order_ns[1],
+                                     .status = run->status,
+                                     .attributes = bytes_slice(run->search_attributes)};
+}
+
 void hs_index_shown(const struct run *run, struct arena *arena, struct transition_shown *out)
 {
-    *out = (struct transition_shown){.close_ns = run->visibility_order_ns[0],
-                                     .start_ns = run->visibility_order_ns[1],
-                                     .status = run->status};
-    if (run->search_attributes.len > 0)
-        out->attributes = arena_copy(arena, bytes_slice(run->search_attributes));
+    *out = shown_now(run);
+    if (out->attributes.len > 0)
+        out->attributes = arena_copy(arena, out->attributes);
 }
 
 static struct vis_execution execution_of(const struct run *run,
@@ -193,6 +217,7 @@ static struct vis_execution execution_of(const struct run *run,
         .workflow_type = run->workflow_type,
         .start_ns = shown->start_ns,
         .close_ns = shown->close_ns,
+        .execution_ns = run->execution_ns,
         .status = shown->status,
         .attributes = shown->attributes,
     };
@@ -210,8 +235,8 @@ struct shown_row {
     uint32_t count;
 };
 
-static void row_of(const struct run *run, const struct transition_shown *shown, struct arena *arena,
-                   struct shown_row *out)
+static void row_of(const struct run *run, const struct transition_shown *shown, bool postings,
+                   struct arena *arena, struct shown_row *out)
 {
     const struct vis_execution execution = execution_of(run, shown);
 
@@ -221,7 +246,7 @@ static void row_of(const struct run *run, const struct transition_shown *shown, 
     row_key_visibility(&out->key, run->tablet, run->namespace_id, shown->close_ns, shown->start_ns,
                        run->run_id);
     out->indexed = vis_is_indexed(&execution, arena);
-    if (out->indexed)
+    if (out->indexed && postings)
         vis_postings_of(&execution, arena, &out->postings, &out->count);
 }
 
@@ -244,37 +269,65 @@ static void touch(const struct history_shard *shard, struct hs_index_step *step,
     step->touched[step->touched_count++] = arena_copy(step->arena, row_key_slice(key));
 }
 
-void hs_index_change(struct history_shard *shard, struct hs_index_step *step, const struct run *run,
-                     const struct transition_shown *before, bool gone)
+/* A run that closes: its postings stay, but for that of the status, and its row moves. */
+static void move_postings(const struct history_shard *shard, struct hs_index_step *step,
+                          const struct row_key *from, const struct shown_row *now)
 {
-    struct transition_shown shown = {0};
-    struct shown_row old, now;
+    for (uint32_t i = 0; i < now->count; i++) {
+        if (!vis_is_status_posting(&now->postings[i]))
+            add_posting(shard, step, STORE_DELETE, from->bytes, &now->postings[i]);
+        add_posting(shard, step, STORE_INSERT, now->key.bytes, &now->postings[i]);
+    }
+}
+
+static void change_postings(const struct history_shard *shard, struct hs_index_step *step,
+                            const struct shown_row *old, const struct shown_row *now)
+{
+    const bool moves = !old->exists || !now->exists || shard->index.rebuild ||
+                       !slice_eq(row_key_slice(&old->key), row_key_slice(&now->key));
+    const enum store_op_kind kind = shard->index.rebuild ? STORE_PUT : STORE_INSERT;
     uint32_t i = 0, j = 0;
 
-    if (!gone)
-        hs_index_shown(run, step->arena, &shown);
-    row_of(run, before, step->arena, &old);
-    row_of(run, &shown, step->arena, &now);
-    const bool moves = !old.exists || !now.exists || shard->index.rebuild ||
-                       !slice_eq(row_key_slice(&old.key), row_key_slice(&now.key));
-    while (i < old.count || j < now.count) {
-        const int order = i == old.count   ? 1
-                          : j == now.count ? -1
-                                           : slice_cmp(vis_posting_slice(&old.postings[i]),
-                                                       vis_posting_slice(&now.postings[j]));
+    while (i < old->count || j < now->count) {
+        const int order = i == old->count   ? 1
+                          : j == now->count ? -1
+                                            : slice_cmp(vis_posting_slice(&old->postings[i]),
+                                                        vis_posting_slice(&now->postings[j]));
 
         if (order <= 0 && (moves || order != 0))
-            add_posting(shard, step, STORE_DELETE, old.key.bytes, &old.postings[i]);
+            add_posting(shard, step, STORE_DELETE, old->key.bytes, &old->postings[i]);
         if (order >= 0 && (moves || order != 0))
-            add_posting(shard, step, shard->index.rebuild ? STORE_PUT : STORE_INSERT, now.key.bytes,
-                        &now.postings[j]);
+            add_posting(shard, step, kind, now->key.bytes, &now->postings[j]);
         i += order <= 0;
         j += order >= 0;
     }
-    if (old.indexed && is_counted(shard, &old.key))
-        step_count(shard, step, old.key.bytes, old.status, -1);
-    if (now.indexed)
-        step_count(shard, step, now.key.bytes, now.status, 1);
+}
+
+void hs_index_change(struct history_shard *shard, struct hs_index_step *step, const struct run *run,
+                     const struct transition_shown *before, bool gone)
+{
+    const struct transition_shown shown = gone ? (struct transition_shown){0} : shown_now(run);
+    const bool same_attributes = !gone && !shard->index.rebuild && before->start_ns != 0 &&
+                                 slice_eq(before->attributes, shown.attributes);
+    const bool closes = same_attributes && before->close_ns == 0 && shown.close_ns != 0;
+    struct shown_row old, now;
+
+    if (same_attributes && before->close_ns == shown.close_ns &&
+        before->start_ns == shown.start_ns && before->status == shown.status)
+        return;
+    row_of(run, &shown, true, step->arena, &now);
+    row_of(run, before, !closes, step->arena, &old);
+    if (closes)
+        move_postings(shard, step, &old.key, &now);
+    else
+        change_postings(shard, step, &old, &now);
+    const bool counted = old.indexed && is_counted(shard, &old.key);
+    if (!counted || !now.indexed || old.status != now.status) {
+        if (counted)
+            step_count(shard, step, old.key.bytes, old.status, -1);
+        if (now.indexed)
+            step_count(shard, step, now.key.bytes, now.status, 1);
+    }
     if (old.exists)
         touch(shard, step, &old.key);
     if (now.exists)
@@ -298,9 +351,9 @@ void hs_index_finish(struct history_shard *shard, struct hs_index_step *step)
         bool first = true;
 
         for (uint32_t j = 0; j < i; j++)
-            first = first && memcmp(step->deltas[j].id, step->deltas[i].id, HS_COUNTER_ID_LEN) != 0;
+            first = first && step->deltas[j].counters != step->deltas[i].counters;
         if (first)
-            counter_op(shard, step, counter_at(shard, step->deltas[i].id, true));
+            counters_op(shard, step, step->deltas[i].counters);
     }
     if (!shard->index.has_row)
         format_op(shard, step);
@@ -326,9 +379,10 @@ void hs_index_staged(struct history_shard *shard, const struct hs_index_step *st
 
 void hs_index_failed(struct history_shard *shard, const struct hs_index_step *step)
 {
+    UNUSED(shard);
     for (uint32_t i = 0; i < step->delta_count; i++)
-        counter_at(shard, step->deltas[i].id, true)->value -=
-            (uint64_t)(int64_t)step->deltas[i].delta;
+        step->deltas[i].counters->counts[step->deltas[i].status] -=
+            (uint64_t)(int64_t)step->deltas[i].by;
 }
 
 /* -- opening -------------------------------------------------------------------------------------
@@ -363,7 +417,7 @@ void hs_index_release(struct history_shard *shard)
     for (struct map_node *it = map_next(&shard->index.counters, NULL), *next; it; it = next) {
         next = map_next(&shard->index.counters, it);
         map_remove(&shard->index.counters, it);
-        free(CONTAINER_OF(it, struct counter_of, node));
+        free(CONTAINER_OF(it, struct hs_counters, node));
     }
     map_release(&shard->index.counters);
 }
@@ -382,11 +436,11 @@ static bool visit_counter(void *arg, struct slice key, struct slice value)
         load->shard->index.has_row = value.len == 1 && value.ptr[0] == HS_INDEX_FORMAT;
         return true;
     }
-    if (key.len != HS_COUNTER_KEY_LEN || value.len != 8 || !load->shard->index.has_row) {
+    if (key.len != HS_COUNTERS_KEY_LEN || !load->shard->index.has_row ||
+        !hs_counters_decode(value, counters_at(load->shard, key.ptr + HS_POSTING_AT)->counts)) {
         load->err = ERR_CORRUPT;
         return false;
     }
-    counter_at(load->shard, key.ptr + HS_POSTING_AT, true)->value = be64_get(value.ptr);
     return true;
 }
 
@@ -474,14 +528,11 @@ static void slice_ops(struct history_shard *shard, struct hs_index_step *step, b
 
     for (uint32_t i = 0; i < rebuild->row_count; i++) {
         const struct slice_row *row = &rebuild->rows[i];
-        uint8_t id[HS_COUNTER_ID_LEN];
 
         if (!row->postings || map_get(&rebuild->touched, slice_of(row->key, ROW_KEY_LEN)))
             continue;
-        memcpy(id, row->key + 1, 16);
-        id[16] = (uint8_t)row->status;
         if (count_only)
-            counter_at(shard, id, true)->value++;
+            counters_at(shard, row->key + 1)->counts[row->status]++;
         for (uint32_t j = 0; !count_only && j < row->count; j++)
             add_posting(shard, step, STORE_PUT, row->key, &row->postings[j]);
     }
@@ -504,7 +555,7 @@ static void finish(struct history_shard *shard)
 
     for (struct map_node *it = map_next(&shard->index.counters, NULL); it;
          it = map_next(&shard->index.counters, it))
-        counter_op(shard, &step, CONTAINER_OF(it, struct counter_of, node));
+        counters_op(shard, &step, CONTAINER_OF(it, struct hs_counters, node));
     format_op(shard, &step);
     if (stage(shard, &step, &rebuild->seq) != ERR_OK) {
         rebuild->again_ns = hs_mono_ns(shard) + AGAIN_NS;

@@ -16,7 +16,8 @@ struct hs_rebuild;
 
 /* Keys of the visibility family, all under the shard's first tablet:
  *   posting  tablet ns-id(16) 1 posting order-key(32); its value is the tablet of the row
- *   counter  tablet zeros(16) 2 ns-id(16) status; its value is the number (8), absent for none
+ *   counters tablet zeros(16) 2 ns-id(16); their value is, of each status that executions have, the
+ *            status (1) and how many have it (8); absent when there is none
  *   format   tablet zeros(16) 1; its value is HS_INDEX_FORMAT. Without it, postings and counters
  *            are not complete. */
 enum {
@@ -26,22 +27,26 @@ enum {
     HS_POSTING_AT = 18,     /* where the posting begins */
     HS_INDEX_KEY_MAX = HS_POSTING_AT + VIS_POSTING_MAX + HS_ORDER_LEN,
     HS_FORMAT_KEY_LEN = 18,
-    HS_COUNTER_KEY_LEN = 35,
-    HS_COUNTER_ID_LEN = 17, /* ns-id(16) status */
+    HS_COUNTERS_KEY_LEN = 34,
+    HS_STATUSES = VIS_STATUS_LAST + 1,
+    HS_COUNTERS_MAX = 9 * HS_STATUSES,
 };
 
 /* Tablet, namespace and posting; gives its length. The order key follows it. */
 size_t hs_posting_prefix(uint8_t *key, uint8_t first_tablet, const uint8_t *namespace_id,
                          struct slice posting);
 void hs_format_key(uint8_t key[HS_FORMAT_KEY_LEN], uint8_t first_tablet);
-void hs_counter_key(uint8_t key[HS_COUNTER_KEY_LEN], uint8_t first_tablet,
-                    const uint8_t id[HS_COUNTER_ID_LEN]);
+void hs_counters_key(uint8_t key[HS_COUNTERS_KEY_LEN], uint8_t first_tablet,
+                     const uint8_t namespace_id[16]);
+/* Gives the length of the value; 0: there is none. */
+size_t hs_counters_encode(uint8_t value[HS_COUNTERS_MAX], const uint64_t counts[HS_STATUSES]);
+MUST_USE bool hs_counters_decode(struct slice value, uint64_t counts[HS_STATUSES]);
 
 struct hs_index {
-    bool ready;   /* complete: reads may go by it */
-    bool has_row; /* the format row is written */
-    int64_t seq;  /* of the last change of a counter */
-    struct map counters;
+    bool ready;                 /* complete: reads may go by it */
+    bool has_row;               /* the format row is written */
+    int64_t seq;                /* of the last change of a counter */
+    struct map counters;        /* struct hs_counters, a namespace each */
     uint32_t slice_rows;        /* rows at a time, while it is made; tests take fewer */
     struct hs_rebuild *rebuild; /* while it is not ready */
 };
@@ -68,9 +73,10 @@ struct hs_index_step {
     struct arena *arena;
     struct store_op *ops;
     size_t count, cap;
-    struct {
-        uint8_t id[HS_COUNTER_ID_LEN];
-        int delta;
+    struct hs_index_delta {
+        struct hs_counters *counters;
+        uint8_t status;
+        int by;
     } deltas[HS_INDEX_DELTAS];
     uint32_t delta_count;
     struct slice touched[HS_INDEX_DELTAS]; /* rows that a rebuild must leave alone */

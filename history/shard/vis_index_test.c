@@ -159,6 +159,8 @@ static struct vis_node *random_leaf(struct arena *arena, struct rng *rng, int64_
         {"ExecutionStatus", VIS_INT, false},
         {"RootWorkflowId", VIS_KEYWORD, false},
         {"StartTime", VIS_DATETIME, false},
+        {"ExecutionTime", VIS_DATETIME, false},
+        {"CloseTime", VIS_DATETIME, false},
         {"Int", VIS_INT, true},
         {"Real", VIS_DOUBLE, true},
         {"Sure", VIS_BOOL, true},
@@ -190,16 +192,16 @@ static struct vis_node *random_leaf(struct arena *arena, struct rng *rng, int64_
     for (uint32_t i = 0; i < node->value_count; i++) {
         struct vis_value *value = &node->values[i];
 
-        value->number = which == 2   ? 1 + (int64_t)rng_below(rng, 5)
-                        : which == 4 ? now_ns - (int64_t)rng_below(rng, 60) * NS_PER_S
-                        : which == 7 ? (int64_t)rng_below(rng, 2)
-                                     : (int64_t)rng_below(rng, 23) - 11;
+        value->number = which == 2                 ? 1 + (int64_t)rng_below(rng, 5)
+                        : which >= 4 && which <= 6 ? now_ns - (int64_t)rng_below(rng, 60) * NS_PER_S
+                        : which == 9               ? (int64_t)rng_below(rng, 2)
+                                                   : (int64_t)rng_below(rng, 23) - 11;
         value->real = (double)value->number / 2;
         value->text = slice_str(words[rng_below(rng, COUNT_OF(words))]);
         if (which == 1 || which == 3)
             value->text = slice_str(
                 arena_printf(arena, "a-rather-long-workflow-id-%u", (unsigned)rng_below(rng, 220)));
-        else if (which == 9)
+        else if (which == 11)
             value->text = slice_str(
                 arena_printf(arena, "a-long-common-beginning-%u", (unsigned)rng_below(rng, 6)));
     }
@@ -360,8 +362,13 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     struct slice info;
     uint32_t count;
 
-    if (key.len == HS_COUNTER_KEY_LEN)
-        rows->counters += be64_get(value.ptr);
+    if (key.len == HS_COUNTERS_KEY_LEN) {
+        uint64_t counts[HS_STATUSES];
+
+        check(hs_counters_decode(value, counts));
+        for (int status = 0; status < HS_STATUSES; status++)
+            rows->counters += counts[status];
+    }
     rows->postings += key.len > HS_ROW_PREFIX_LEN + HS_ORDER_LEN;
     if (key.len != HS_ROW_PREFIX_LEN + HS_ORDER_LEN)
         return true;

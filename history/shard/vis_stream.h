@@ -12,28 +12,33 @@ struct hs_stream_range {
     struct slice to;   /* and below this */
 };
 
+struct hs_stream_row {
+    uint8_t order[HS_ORDER_LEN];
+    uint8_t tablet;
+};
+
 struct hs_stream_list;
 struct hs_stream {
+    /* given */
     struct store_snapshot *snapshot;
     struct arena *arena;
     uint8_t first_tablet;
+    uint32_t tablet_count;
     const uint8_t *namespace_id;
     struct hs_stream_range range;
+
     struct hs_stream_list *lists;
     uint32_t count; /* 0: too many rows stand in what the plan would have collected: no stream */
-    bool exact;     /* every row satisfies the filter */
-    uint8_t target[HS_ORDER_LEN];
+    bool exact, open_exact;      /* every row that is closed, open, satisfies the filter */
+    struct hs_stream_row target; /* rows before it are done */
     bool began;
     enum err err;
 };
 
-/* Keeps what it is given. Memory in `arena`, bounded by the plan's terms. */
-MUST_USE enum err hs_stream_open(struct hs_stream *stream, struct store_snapshot *snapshot,
-                                 struct arena *arena, const struct vis_plan *plan,
-                                 uint8_t first_tablet, const uint8_t *namespace_id,
-                                 const struct hs_stream_range *range);
-/* *found false: there are no more. */
-MUST_USE enum err hs_stream_next(struct hs_stream *stream, uint8_t order[HS_ORDER_LEN],
-                                 uint8_t *tablet, bool *found);
+/* Keeps what it is given, and the plan. Memory in `arena`, bounded by the plan's terms. */
+MUST_USE enum err hs_stream_open(struct hs_stream *stream, const struct vis_plan *plan);
+/* *found false: there are no more. *certain: it satisfies the filter; else that is to be tried. */
+MUST_USE enum err hs_stream_next(struct hs_stream *stream, struct hs_stream_row *row, bool *certain,
+                                 bool *found);
 
 #endif

@@ -191,35 +191,38 @@ static bool visit_named(struct list_job *job, struct store_snapshot *snapshot, c
 /* *used false: a scan is better. */
 static enum err index_read(struct store_snapshot *snapshot, struct list_job *job, bool *used)
 {
-    uint8_t from[ORDER_LEN], to[8], tablet;
-    struct hs_stream stream;
-    struct hs_stream_range range = {.from = slice_of(from, 8)};
-    bool found = true;
+    uint8_t from[ORDER_LEN], to[8];
+    struct hs_stream stream = {.snapshot = snapshot,
+                               .arena = &job->index,
+                               .first_tablet = job->first_tablet,
+                               .tablet_count = job->tablet_count,
+                               .namespace_id = job->namespace_id,
+                               .range = {.from = slice_of(from, 8)}};
+    bool found = true, certain;
 
     be64_put(from, ~(uint64_t)job->bounds.close_max);
-    if (job->has_at && slice_cmp(slice_of(job->at, ORDER_LEN), range.from) > 0) {
-        range.from = slice_of(job->at, ORDER_LEN);
-        range.after = true;
+    if (job->has_at && slice_cmp(slice_of(job->at, ORDER_LEN), stream.range.from) > 0) {
+        stream.range.from = slice_of(job->at, ORDER_LEN);
+        stream.range.after = true;
     }
     be64_put(to, ~(uint64_t)(job->bounds.close_min > 0 ? job->bounds.close_min : 0));
-    range.to = slice_of(to, hs_prefix_end(to, sizeof to));
+    stream.range.to = slice_of(to, hs_prefix_end(to, sizeof to));
     arena_reset(&job->index);
-    enum err err = hs_stream_open(&stream, snapshot, &job->index, &job->plan, job->first_tablet,
-                                  job->namespace_id, &range);
+    enum err err = hs_stream_open(&stream, &job->plan);
     *used = err != ERR_OK || stream.count > 0;
     while (err == ERR_OK && *used && found && job->slice_rows < SLICE_ROWS) {
-        uint8_t order[ORDER_LEN];
+        struct hs_stream_row row;
 
-        err = hs_stream_next(&stream, order, &tablet, &found);
+        err = hs_stream_next(&stream, &row, &certain, &found);
         if (err != ERR_OK || !found)
             break;
-        memcpy(job->at, order, ORDER_LEN);
+        memcpy(job->at, row.order, ORDER_LEN);
         job->has_at = true;
-        const bool counted = job->counting && stream.exact && job->query.group_count == 0;
+        const bool counted = job->counting && certain && job->query.group_count == 0;
         job->slice_rows += counted ? 1 : FETCHED_ROW;
         if (counted)
             job->total++;
-        else if (!visit_named(job, snapshot, order, tablet))
+        else if (!visit_named(job, snapshot, row.order, row.tablet))
             found = false;
         err = job->err;
     }
@@ -335,7 +338,7 @@ static bool count_by_status(struct history_shard *shard, struct hs_request *req,
         return false;
     arena_init(&scratch);
     vis_groups_init(&groups, rng_u64(&shard->rng));
-    for (int32_t status = 0; status <= UINT8_MAX && err == ERR_OK; status++) {
+    for (int32_t status = 0; status < HS_STATUSES && err == ERR_OK; status++) {
         const struct vis_execution execution = {.status = status};
         const uint64_t count = hs_index_count(shard, namespace_id, status);
 

@@ -42,15 +42,71 @@ static bool list_of(const struct vis_node *node, struct arena *arena, struct vis
     return true;
 }
 
+static bool is_span(const struct vis_list *list)
+{
+    return list->count == 1 && list->terms[0].kind == VIS_TERM_SPAN;
+}
+
+static bool has_span(const struct vis_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++)
+        for (uint32_t j = 0; j < plan->lists[i].count; j++)
+            if (plan->lists[i].terms[j].kind == VIS_TERM_SPAN)
+                return true;
+    return false;
+}
+
+/* One list for all spans that must hold. */
+static void merge_spans(struct vis_plan *plan)
+{
+    struct vis_list *first = &plan->lists[plan->count - 1];
+
+    for (uint32_t i = 0; i + 1 < plan->count; i++)
+        if (is_span(&plan->lists[i])) {
+            first = &plan->lists[i];
+            break;
+        }
+    const struct vis_list *last = &plan->lists[plan->count - 1];
+    if (first == last || !is_span(last))
+        return;
+    struct vis_span *into = &first->terms[0].span;
+    const struct vis_span *span = &last->terms[0].span;
+    into->statuses &= span->statuses;
+    if (span->start_min > into->start_min)
+        into->start_min = span->start_min;
+    if (span->start_max < into->start_max)
+        into->start_max = span->start_max;
+    first->exact = first->exact && last->exact;
+    plan->count--;
+}
+
+/* A span that says no more than whether it is closed is left to the bounds of the read. */
+static void drop_idle_span(struct vis_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        const struct vis_span *span = &plan->lists[i].terms[0].span;
+        const uint32_t closed = span->statuses & VIS_CLOSED_STATUSES;
+
+        if (!is_span(&plan->lists[i]) || span->start_min != INT64_MIN ||
+            span->start_max != INT64_MAX || (closed != 0 && closed != VIS_CLOSED_STATUSES))
+            continue;
+        plan->lists[i] = plan->lists[--plan->count];
+        plan->exact = false;
+        return;
+    }
+}
+
 /* All of these must hold. */
 static void add_part(struct vis_plan *plan, const struct vis_node *node, struct arena *arena)
 {
     if (vis_is_default_division(node)) /* holds for whatever is in the index */
         return;
-    if (plan->count < VIS_LISTS_MAX && list_of(node, arena, &plan->lists[plan->count]))
+    if (plan->count < VIS_LISTS_MAX && list_of(node, arena, &plan->lists[plan->count])) {
         plan->exact = plan->lists[plan->count++].exact && plan->exact;
-    else
+        merge_spans(plan);
+    } else {
         plan->exact = false;
+    }
 }
 
 struct level {
@@ -74,8 +130,11 @@ struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
             add_part(&plan, node, arena);
         while (depth > 0 && path[depth - 1].next == path[depth - 1].node->child_count)
             depth--;
-        if (depth == 0)
+        if (depth == 0) {
+            drop_idle_span(&plan);
+            plan.open_exact = plan.exact && !has_span(&plan);
             return plan;
+        }
         node = path[depth - 1].node->children[path[depth - 1].next++];
     }
 }

@@ -6,17 +6,19 @@
 
 enum { VIS_LISTS_MAX = 8, VIS_TERMS_MAX = 64 };
 
-/* What matches stands in every list; it stands in a list when it has one of its terms. */
+/* What matches stands in every list; it stands in a list when it has one of its terms. Of a span,
+ * what is open stands there whatever its status, and even if it is in a division. */
 struct vis_list {
     struct vis_term *terms;
     uint32_t count;
-    bool exact; /* whatever stands in it satisfies this part of the filter */
+    bool exact; /* whoever is closed and stands in it satisfies this part of the filter */
 };
 
 struct vis_plan {
     struct vis_list lists[VIS_LISTS_MAX];
-    uint32_t count; /* 0: the index says nothing of this filter */
-    bool exact;     /* whatever stands in all lists satisfies the filter */
+    uint32_t count;  /* 0: the index says nothing of this filter */
+    bool exact;      /* whoever is closed and stands in all lists satisfies the filter */
+    bool open_exact; /* so does whoever is open: there is no span */
 };
 
 /* `where` may be NULL. The plan is in `arena`, and shares the tree. A filter that does not begin

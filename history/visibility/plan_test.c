@@ -66,6 +66,7 @@ static struct vis_execution random_execution(struct arena *arena, struct rng *rn
 {
     struct buf attributes;
     const bool open = rng_below(rng, 3) == 0;
+    const int64_t start_ns = 1 + (int64_t)rng_below(rng, 3);
 
     buf_init(&attributes, 0);
     for (size_t i = 0; i < COUNT_OF(own); i++)
@@ -80,8 +81,9 @@ static struct vis_execution random_execution(struct arena *arena, struct rng *rn
         .parent = {slice_str(pick(rng)), SLICE_LIT("run")},
         .root = {slice_str(pick(rng)), SLICE_LIT("run")},
         .workflow_type = slice_str(pick(rng)),
-        .start_ns = 5,
-        .close_ns = open ? 0 : 9,
+        .start_ns = start_ns,
+        .execution_ns = start_ns + (rng_below(rng, 4) == 0),
+        .close_ns = open ? 0 : start_ns + (int64_t)rng_below(rng, 3),
         .status = open ? 1 + 7 * (int32_t)rng_below(rng, 2) : 2 + (int32_t)rng_below(rng, 6),
         .attributes = bytes,
     };
@@ -90,7 +92,8 @@ static struct vis_execution random_execution(struct arena *arena, struct rng *rn
 static struct vis_node *random_leaf(struct arena *arena, struct rng *rng)
 {
     static const char *const system[] = {"WorkflowType",   "WorkflowId",      "ParentWorkflowId",
-                                         "RootWorkflowId", "ExecutionStatus", "TaskQueue"};
+                                         "RootWorkflowId", "ExecutionStatus", "TaskQueue",
+                                         "StartTime",      "ExecutionTime"};
     static const int64_t numbers[] = {INT64_MIN, -1, 0, 1, 2, INT64_MAX};
     struct vis_node *node = ARENA_NEW(arena, struct vis_node);
     const size_t which = rng_below(rng, COUNT_OF(system) + COUNT_OF(own));
@@ -100,6 +103,7 @@ static struct vis_node *random_leaf(struct arena *arena, struct rng *rng)
     node->name = slice_str(node->is_custom ? own[which - COUNT_OF(system)].name : system[which]);
     node->type = node->is_custom ? own[which - COUNT_OF(system)].as
                  : which == 4    ? VIS_INT
+                 : which > 5     ? VIS_DATETIME
                                  : VIS_KEYWORD;
     if (node->is_custom && rng_below(rng, 5) == 0) /* as it is no more */
         node->type = (enum vis_type)(1 + rng_below(rng, 7));
@@ -132,16 +136,31 @@ static struct vis_node *group(struct arena *arena, enum vis_kind kind, struct vi
     return node;
 }
 
-static bool stands_in(const struct vis_list *list, const struct vis_posting *postings,
-                      uint32_t count)
+static bool is_found_by(const struct vis_term *term, const struct vis_execution *execution,
+                        const struct vis_posting *postings, uint32_t count)
+{
+    const uint32_t of_kind = execution->close_ns ? VIS_CLOSED_STATUSES : VIS_OPEN_STATUSES;
+    const struct slice from = vis_posting_slice(&term->from);
+    const struct slice to = term->kind == VIS_TERM_RANGE ? vis_posting_slice(&term->to) : from;
+
+    if (term->kind == VIS_TERM_SPAN)
+        return execution->start_ns >= term->span.start_min &&
+               execution->start_ns <= term->span.start_max &&
+               (term->span.statuses & of_kind &
+                (execution->close_ns ? UINT32_C(1) << execution->status : of_kind));
+    for (uint32_t i = 0; i < count; i++)
+        if (slice_cmp(vis_posting_slice(&postings[i]), from) >= 0 &&
+            slice_cmp(vis_posting_slice(&postings[i]), to) <= 0)
+            return true;
+    return false;
+}
+
+static bool stands_in(const struct vis_list *list, const struct vis_execution *execution,
+                      const struct vis_posting *postings, uint32_t count)
 {
     for (uint32_t i = 0; i < list->count; i++)
-        for (uint32_t j = 0; j < count; j++)
-            if (slice_cmp(vis_posting_slice(&postings[j]),
-                          vis_posting_slice(&list->terms[i].from)) >= 0 &&
-                slice_cmp(vis_posting_slice(&postings[j]), vis_posting_slice(&list->terms[i].to)) <=
-                    0)
-                return true;
+        if (is_found_by(&list->terms[i], execution, postings, count))
+            return true;
     return false;
 }
 
@@ -174,10 +193,10 @@ TEST(test_plans_and_matches_agree)
             continue;
         vis_postings_of(&execution, &arena, &postings, &count);
         for (uint32_t j = 0; j < plan.count; j++)
-            in_all = in_all && stands_in(&plan.lists[j], postings, count);
+            in_all = in_all && stands_in(&plan.lists[j], &execution, postings, count);
         const bool matches = vis_matches(where, &execution, &arena);
         check(in_all || !matches);
-        check(matches || !in_all || !plan.exact);
+        check(matches || !in_all || !(execution.close_ns ? plan.exact : plan.open_exact));
         planned++;
         exact += plan.exact;
         matched += matches;
@@ -186,6 +205,28 @@ TEST(test_plans_and_matches_agree)
     check(exact > 1000);
     check(matched > 1000);
     arena_release(&arena);
+}
+
+TEST(test_a_bucket_holds_its_durations)
+{
+    static const int64_t durations[] = {
+        0, 1, 2, 3, 4, 5, 6, 7, 8, 1000, 1535, 1536, 2047, 2048, INT64_MAX / 2, INT64_MAX};
+    int64_t min_ns, max_ns, before_ns = -1;
+
+    for (size_t i = 0; i < COUNT_OF(durations); i++) {
+        vis_bucket_bounds(vis_bucket_of(0, durations[i]), &min_ns, &max_ns);
+        check(min_ns <= durations[i] && durations[i] <= max_ns);
+    }
+    check_i64(vis_bucket_of(9, 5), 0);
+    check_i64(vis_bucket_of(INT64_MIN, INT64_MAX), VIS_BUCKETS - 1);
+    for (uint8_t bucket = 0; bucket < VIS_BUCKETS; bucket++) {
+        if (bucket == 1) /* there is none */
+            continue;
+        vis_bucket_bounds(bucket, &min_ns, &max_ns);
+        check_i64(min_ns, before_ns + 1);
+        before_ns = max_ns;
+    }
+    check_i64(before_ns, INT64_MAX);
 }
 
 TEST(test_counters_answer_for_the_status_alone)

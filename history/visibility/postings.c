@@ -15,7 +15,8 @@ enum system_attribute {
     OF_WORKFLOW_ID = 2,
     OF_STATUS = 3, /* of closed ones */
     OF_PARENT = 4,
-    OF_ROOT = 5, /* where it is another one */
+    OF_ROOT = 5,      /* where it is another one */
+    OF_EXECUTION = 6, /* the execution time, where it is not the start time */
 };
 #define OWN_ATTRIBUTE (UINT64_C(1) << 63)
 #define OWN_HEAD 0x80u /* the first byte of its postings, with the type */
@@ -25,8 +26,9 @@ static const struct {
     enum system_attribute attribute;
     enum vis_type type;
 } system_attributes[] = {
-    {"WorkflowType", OF_TYPE, VIS_KEYWORD},   {"WorkflowId", OF_WORKFLOW_ID, VIS_KEYWORD},
-    {"ExecutionStatus", OF_STATUS, VIS_INT},  {"ParentWorkflowId", OF_PARENT, VIS_KEYWORD},
+    {"WorkflowType", OF_TYPE, VIS_KEYWORD},
+    {"WorkflowId", OF_WORKFLOW_ID, VIS_KEYWORD},
+    {"ParentWorkflowId", OF_PARENT, VIS_KEYWORD},
     {"RootWorkflowId", OF_ROOT, VIS_KEYWORD},
 };
 
@@ -94,6 +96,45 @@ static struct vis_posting posting_of(uint64_t attribute, enum vis_type type,
     return posting;
 }
 
+struct vis_posting vis_status_posting(int32_t status)
+{
+    must(status >= 0 && status <= VIS_STATUS_LAST);
+    return (struct vis_posting){.bytes = {OF_STATUS, (uint8_t)status}, .len = 2};
+}
+
+bool vis_is_status_posting(const struct vis_posting *posting)
+{
+    return posting->bytes[0] == OF_STATUS;
+}
+
+uint8_t vis_bucket_of(int64_t start_ns, int64_t close_ns)
+{
+    const uint64_t ns = close_ns > start_ns ? (uint64_t)close_ns - (uint64_t)start_ns : 0;
+
+    if (ns < 2)
+        return 0;
+    if (ns > INT64_MAX)
+        return VIS_BUCKETS - 1;
+    const unsigned power = 63 - (unsigned)__builtin_clzll(ns);
+    return (uint8_t)(2 * power + (unsigned)(ns >> (power - 1) & 1));
+}
+
+static int64_t bucket_min(uint8_t bucket)
+{
+    const int64_t power = INT64_C(1) << bucket / 2;
+
+    return bucket % 2 ? power + power / 2 : power;
+}
+
+void vis_bucket_bounds(uint8_t bucket, int64_t *min_ns, int64_t *max_ns)
+{
+    must(bucket < VIS_BUCKETS);
+    *min_ns = bucket < 2 ? 0 : bucket_min(bucket);
+    *max_ns = bucket < 2                  ? 1
+              : bucket == VIS_BUCKETS - 1 ? INT64_MAX
+                                          : bucket_min((uint8_t)(bucket + 1)) - 1;
+}
+
 /* Names that the server sets show more than the run's own attributes, and change without them. */
 static bool is_own(struct slice name)
 {
@@ -117,6 +158,8 @@ bool vis_is_indexed(const struct vis_execution *execution, struct arena *arena)
                                              .type = VIS_KEYWORD,
                                              .op = VIS_IS_NULL};
 
+    if (execution->status < 0 || execution->status > VIS_STATUS_LAST) /* damage */
+        return false;
     return execution->attributes.len == 0 || vis_matches(&division, execution, arena);
 }
 
@@ -178,23 +221,31 @@ void vis_postings_of(const struct vis_execution *execution, struct arena *arena,
     struct postings postings = {.arena = arena};
     struct slice rest = execution->attributes;
     struct vis_attribute_value value, counts;
-    const struct vis_datum status = {.number = execution->status};
+    const struct vis_datum begins = {.number = execution->execution_ns};
 
     add_system(&postings, OF_TYPE, execution->workflow_type);
     add_system(&postings, OF_WORKFLOW_ID, execution->self.workflow_id);
-    if (execution->close_ns != 0)
-        add(&postings, posting_of(OF_STATUS, VIS_INT, &status));
+    if (execution->close_ns != 0) {
+        struct vis_posting status = vis_status_posting(execution->status);
+
+        status.bytes[status.len++] = vis_bucket_of(execution->start_ns, execution->close_ns);
+        add(&postings, status);
+    }
     add_system(&postings, OF_PARENT, execution->parent.workflow_id);
     if (!slice_eq(execution->root.workflow_id, execution->self.workflow_id))
         add_system(&postings, OF_ROOT, execution->root.workflow_id);
+    if (execution->execution_ns != 0 && execution->execution_ns != execution->start_ns)
+        add(&postings, posting_of(OF_EXECUTION, VIS_DATETIME, &begins));
+    const uint32_t in_order = postings.count;
     while (vis_attribute_next(&rest, &value))
         if (is_own(value.name) && vis_attribute_find(execution, value.name, &counts) &&
             counts.json.ptr == value.json.ptr)
             add_own(&postings, &value);
-    qsort(postings.list, postings.count, sizeof *postings.list, by_bytes);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < postings.count; i++)
-        if (kept == 0 || by_bytes(&postings.list[i], &postings.list[kept - 1]) != 0)
+    if (postings.count > in_order + 1) /* those come behind */
+        qsort(postings.list + in_order, postings.count - in_order, sizeof *postings.list, by_bytes);
+    uint32_t kept = in_order;
+    for (uint32_t i = in_order; i < postings.count; i++)
+        if (kept == in_order || by_bytes(&postings.list[i], &postings.list[kept - 1]) != 0)
             postings.list[kept++] = postings.list[i];
     *out = postings.list;
     *count = kept;
@@ -293,11 +344,91 @@ static bool has_nan(const struct vis_node *leaf)
 static bool asks_for_absent(const struct vis_node *leaf, uint64_t attribute)
 {
     for (uint32_t i = 0; i < leaf->value_count; i++)
-        if (attribute == OF_STATUS ? leaf->values[i].number <= WORKFLOW_EXECUTION_STATUS_RUNNING ||
-                                         leaf->values[i].number == WORKFLOW_EXECUTION_STATUS_PAUSED
-                                   : !(attribute & OWN_ATTRIBUTE) && leaf->values[i].text.len == 0)
+        if (!(attribute & OWN_ATTRIBUTE) && leaf->values[i].text.len == 0)
             return true;
     return false;
+}
+
+/* -- spans: of statuses, and of start times ------------------------------------------------------
+ */
+
+static const struct vis_span any_time = {VIS_CLOSED_STATUSES | VIS_OPEN_STATUSES, INT64_MIN,
+                                         INT64_MAX};
+
+static struct vis_term span_term(struct vis_span span, bool exact)
+{
+    return (struct vis_term){.kind = VIS_TERM_SPAN, .span = span, .exact = exact};
+}
+
+static bool status_terms(const struct vis_node *leaf, struct arena *arena, struct vis_term **out,
+                         uint32_t *count)
+{
+    struct vis_span span = any_time;
+
+    if ((leaf->op != VIS_EQ && leaf->op != VIS_IN) || leaf->type != VIS_INT)
+        return false;
+    span.statuses = 0;
+    for (uint32_t i = 0; i < leaf->value_count; i++)
+        if (leaf->values[i].number >= 0 && leaf->values[i].number <= VIS_STATUS_LAST)
+            span.statuses |= UINT32_C(1) << leaf->values[i].number;
+    *out = arena_alloc(arena, sizeof **out);
+    **out = span_term(span, true);
+    *count = 1;
+    return true;
+}
+
+/* false: nothing is said, or nothing can be. */
+static bool time_bounds(const struct vis_node *leaf, struct vis_span *span)
+{
+    const int64_t first = leaf->values[0].number;
+
+    *span = any_time;
+    switch (leaf->op) {
+    case VIS_EQ:
+        span->start_min = span->start_max = first;
+        return true;
+    case VIS_GT:
+        span->start_min = first < INT64_MAX ? first + 1 : first;
+        return true;
+    case VIS_GE:
+        span->start_min = first;
+        return true;
+    case VIS_LT:
+        span->start_max = first > INT64_MIN ? first - 1 : first;
+        return true;
+    case VIS_LE:
+        span->start_max = first;
+        return true;
+    case VIS_BETWEEN:
+        span->start_min = first;
+        span->start_max = leaf->values[1].number;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Of what begins when it starts, the execution time is the start time. */
+static bool time_terms(const struct vis_node *leaf, bool of_execution, struct arena *arena,
+                       struct vis_term **out, uint32_t *count)
+{
+    struct vis_term *terms = ARENA_ARRAY(arena, struct vis_term, 2);
+    struct vis_span span;
+
+    if (leaf->type != VIS_DATETIME || leaf->value_count == 0 || !time_bounds(leaf, &span))
+        return false;
+    terms[0] = span_term(span, !of_execution && span.start_min != INT64_MAX &&
+                                   span.start_max != INT64_MIN);
+    if (of_execution) {
+        terms[1] = (struct vis_term){.kind = VIS_TERM_RANGE,
+                                     .from = head(OF_EXECUTION, VIS_DATETIME),
+                                     .to = head(OF_EXECUTION, VIS_DATETIME)};
+        put_number(&terms[1].from, ordered_number(span.start_min));
+        put_number(&terms[1].to, ordered_number(span.start_max));
+    }
+    *out = terms;
+    *count = of_execution ? 2 : 1;
+    return true;
 }
 
 /* 0: it is not in the index. */
@@ -319,6 +450,12 @@ static uint64_t attribute_of(const struct vis_node *leaf)
 bool vis_terms_of(const struct vis_node *leaf, struct arena *arena, struct vis_term **out,
                   uint32_t *count)
 {
+    if (!leaf->is_custom && slice_eq(leaf->name, SLICE_LIT("ExecutionStatus")))
+        return status_terms(leaf, arena, out, count);
+    if (!leaf->is_custom && slice_eq(leaf->name, SLICE_LIT("StartTime")))
+        return time_terms(leaf, false, arena, out, count);
+    if (!leaf->is_custom && slice_eq(leaf->name, SLICE_LIT("ExecutionTime")))
+        return time_terms(leaf, true, arena, out, count);
     const uint64_t attribute = attribute_of(leaf);
     const bool equals = leaf->op == VIS_EQ || leaf->op == VIS_IN;
 
@@ -328,9 +465,10 @@ bool vis_terms_of(const struct vis_node *leaf, struct arena *arena, struct vis_t
     struct vis_term *terms = ARENA_ARRAY(arena, struct vis_term, 2 * (size_t)leaf->value_count);
     uint32_t made = 0;
     if (!equals) {
-        terms[0] = (struct vis_term){head(attribute, leaf->type), head(attribute, leaf->type),
-                                     false, false};
-        if (attribute == OF_STATUS || attribute == OF_ROOT ||
+        terms[0] = (struct vis_term){.kind = VIS_TERM_RANGE,
+                                     .from = head(attribute, leaf->type),
+                                     .to = head(attribute, leaf->type)};
+        if (attribute == OF_ROOT ||
             !(is_text(leaf->type) ? text_range(&terms[0], leaf) : number_range(&terms[0], leaf)))
             return false;
         made = 1;
@@ -338,10 +476,11 @@ bool vis_terms_of(const struct vis_node *leaf, struct arena *arena, struct vis_t
     for (uint32_t i = 0; equals && i < leaf->value_count; i++) {
         const struct vis_posting posting = of_value(attribute, leaf->type, &leaf->values[i]);
 
-        terms[made++] = (struct vis_term){posting, posting, true, attribute != OF_ROOT};
+        terms[made++] =
+            (struct vis_term){.kind = VIS_TERM_ONE, .from = posting, .exact = attribute != OF_ROOT};
         if (attribute == OF_ROOT) { /* or it is its own root */
             const struct vis_posting self = of_value(OF_WORKFLOW_ID, VIS_KEYWORD, &leaf->values[i]);
-            terms[made++] = (struct vis_term){self, self, true, false};
+            terms[made++] = (struct vis_term){.kind = VIS_TERM_ONE, .from = self};
         }
     }
     *out = terms;

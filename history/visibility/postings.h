@@ -30,11 +30,39 @@ bool vis_is_indexed(const struct vis_execution *execution, struct arena *arena);
 void vis_postings_of(const struct vis_execution *execution, struct arena *arena,
                      struct vis_posting **out, uint32_t *count);
 
-/* What a comparison asks of the index: executions with a posting p, from <= p <= to. */
+/* What is closed has a posting of its status and of how long it ran, roughly: so that the rows of a
+ * window of start times are a few stretches of close times. Both are one byte. */
+enum {
+    VIS_STATUS_LAST = 15, /* no execution's status is greater */
+    VIS_CLOSED_STATUSES = 0xfc,
+    VIS_OPEN_STATUSES = 0x102,
+    VIS_BUCKETS = 126, /* two for each power of two, of nanoseconds */
+};
+/* Without a bucket: what all postings of the status begin with. */
+struct vis_posting vis_status_posting(int32_t status);
+bool vis_is_status_posting(const struct vis_posting *posting);
+uint8_t vis_bucket_of(int64_t start_ns, int64_t close_ns);
+/* The durations of a bucket; inclusive. */
+void vis_bucket_bounds(uint8_t bucket, int64_t *min_ns, int64_t *max_ns);
+
+/* Executions with one of these statuses (a bit for each) that started between these times. */
+struct vis_span {
+    uint32_t statuses;
+    int64_t start_min, start_max;
+};
+
+enum vis_term_kind {
+    VIS_TERM_ONE = 1, /* has the posting `from`: its rows stand in the order of the list */
+    VIS_TERM_RANGE,   /* has a posting p, from <= p <= to */
+    VIS_TERM_SPAN,
+};
+
+/* What a comparison asks of the index. */
 struct vis_term {
+    enum vis_term_kind kind;
     struct vis_posting from, to;
-    bool one;   /* from and to are the same: its rows stand in the order of the list */
-    bool exact; /* whoever has such a posting satisfies the comparison */
+    struct vis_span span;
+    bool exact; /* whoever is found by it satisfies the comparison; of a SPAN, whoever is closed */
 };
 
 /* The terms of which a match of the comparison must have one; in `arena`. false: the index says

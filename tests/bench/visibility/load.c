@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLETS = 256, BATCH_RUNS = 400, STATUSES = 10 };
+enum { TABLETS = 256, BATCH_RUNS = 400 };
 #define FIRST_START_NS (INT64_C(1700000000) * NS_PER_S)
 
 struct loader {
@@ -26,7 +26,7 @@ struct loader {
     struct arena arena; /* of a batch */
     struct store_op ops[BATCH_RUNS * 16];
     size_t count;
-    uint64_t counters[STATUSES];
+    uint64_t counters[HS_STATUSES];
 };
 
 struct planned {
@@ -192,18 +192,13 @@ static void finish(struct loader *loader)
 {
     static const uint8_t format[] = {HS_INDEX_FORMAT};
     const uint8_t first = (uint8_t)(loader->shard_id * (TABLETS / loader->shard_count));
-    uint8_t key[HS_COUNTER_KEY_LEN], id[HS_COUNTER_ID_LEN], value[8];
+    uint8_t key[HS_COUNTERS_KEY_LEN], value[HS_COUNTERS_MAX];
 
     hs_format_key(key, first);
     add_op(loader, key, HS_FORMAT_KEY_LEN, slice_of(format, sizeof format));
-    memcpy(id, loader->namespace_bytes, 16);
-    for (uint8_t status = 0; status < STATUSES; status++) {
-        id[16] = status;
-        hs_counter_key(key, first, id);
-        be64_put(value, loader->counters[status]);
-        if (loader->counters[status] > 0)
-            add_op(loader, key, HS_COUNTER_KEY_LEN, slice_of(value, 8));
-    }
+    hs_counters_key(key, first, loader->namespace_bytes);
+    add_op(loader, key, HS_COUNTERS_KEY_LEN,
+           slice_of(value, hs_counters_encode(value, loader->counters)));
     stage(loader);
 }
 
