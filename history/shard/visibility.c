@@ -100,10 +100,6 @@ static bool visit(void *arg, struct slice key, struct slice value)
     }
     memcpy(job->at, order, ORDER_LEN);
     job->has_at = true;
-    if (job->counting && !job->query.where && job->query.group_count == 0) {
-        job->total++;
-        return true;
-    }
     const bool full = !job->counting && job->count == job->limit;
     const bool behind = full && memcmp(order, job->rows[job->count - 1].order, ORDER_LEN) >= 0;
     if (behind && job->has_more)
