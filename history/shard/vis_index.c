@@ -306,12 +306,14 @@ static void change_postings(const struct history_shard *shard, struct hs_index_s
 void hs_index_change(struct history_shard *shard, struct hs_index_step *step, const struct run *run,
                      const struct transition_shown *before, bool gone)
 {
-    const struct transition_shown shown = gone ? (struct transition_shown){0} : shown_now(run);
+    struct transition_shown shown = {0};
+    struct shown_row old, now;
+
+    if (!gone)
+        shown = shown_now(run);
     const bool same_attributes = !gone && !shard->index.rebuild && before->start_ns != 0 &&
                                  slice_eq(before->attributes, shown.attributes);
     const bool closes = same_attributes && before->close_ns == 0 && shown.close_ns != 0;
-    struct shown_row old, now;
-
     if (same_attributes && before->close_ns == shown.close_ns &&
         before->start_ns == shown.start_ns && before->status == shown.status)
         return;

@@ -116,7 +116,7 @@ struct level {
 
 struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
 {
-    struct level path[VIS_DEPTH_MAX];
+    struct level path[VIS_DEPTH_MAX] = {{NULL, 0}};
     uint32_t depth = 0;
     struct vis_plan plan = {.exact = true};
     const struct vis_node *node = where;
@@ -130,13 +130,13 @@ struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
             add_part(&plan, node, arena);
         while (depth > 0 && path[depth - 1].next == path[depth - 1].node->child_count)
             depth--;
-        if (depth == 0) {
-            drop_idle_span(&plan);
-            plan.open_exact = plan.exact && !has_span(&plan);
-            return plan;
-        }
+        if (depth == 0)
+            break;
         node = path[depth - 1].node->children[path[depth - 1].next++];
     }
+    drop_idle_span(&plan);
+    plan.open_exact = plan.exact && !has_span(&plan);
+    return plan;
 }
 
 bool vis_is_of_status(const struct vis_node *where)

@@ -16,8 +16,8 @@ BREAKS = {
     "group by substr(key, 3, 16) having count(*) > 1)",
     "its visibility row can't be read": "update rows_visibility set value = x'00'",
     "its visibility row is not in the index": "delete from rows_visibility where length(key) > 49",
-    "the counter of its status does not have it": "delete from rows_visibility where length(key) = 35",
-    "a counter of executions has": "update rows_visibility set value = x'0000000000000009' where length(key) = 35",
+    "the counter of its status does not have it": "delete from rows_visibility where length(key) = 34",
+    "a counter of executions has": "update rows_visibility set value = x'020000000000000009' where length(key) = 34",
     "there is no such run, but a history node": "delete from rows_main where substr(key, 2, 1) = x'58'",
 }
 

@@ -237,6 +237,7 @@ int main(int argc, char **argv)
     must(loader != NULL);
     if (argc != 6 || !uuid_parse(slice_str(argv[3]), loader->namespace_bytes)) {
         fprintf(stderr, "usage: gnomon-vis-load DATA_DIR SHARDS NAMESPACE_ID CLOSED OPEN\n");
+        free(loader);
         return 2;
     }
     loader->shard_count = (uint32_t)strtoul(argv[2], NULL, 10);
