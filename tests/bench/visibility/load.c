@@ -33,7 +33,7 @@ struct planned {
     char workflow_id[32], run_id[UUID_TEXT_LEN + 1];
     uint8_t tablet;
     int32_t status;
-    int64_t start_ns, close_ns;
+    int64_t start_ns, execution_ns, close_ns;
 };
 
 static void ignore_durable(void *arg, int64_t seq)
@@ -85,7 +85,7 @@ static void put_pair(struct buf *out, uint32_t field, const char *first, const c
 }
 
 /* 100 types, of which Type-0 has half of all; one in 1,000 failed, the others completed; 100,000
- * customers; amounts up to a million. */
+ * customers; amounts up to a million; one in 1,000 begins a second after its start. */
 static void info_of(uint64_t number, const struct planned *run, struct buf *out)
 {
     char text[64];
@@ -103,11 +103,17 @@ static void info_of(uint64_t number, const struct planned *run, struct buf *out)
     if (run->close_ns)
         wire_put_timestamp(out, 4, run->close_ns);
     wire_put_varint(out, 5, (uint64_t)run->status);
-    wire_put_timestamp(out, 9, run->start_ns);
+    wire_put_timestamp(out, 9, run->execution_ns);
     wire_put_bytes(out, 11, buf_slice(&attributes));
     wire_put_str(out, 13, "bench");
     put_pair(out, 18, run->workflow_id, run->run_id);
     buf_release(&attributes);
+}
+
+/* Seconds; one in a hundred up to two hours. */
+static int64_t ran_ms(uint64_t number)
+{
+    return (int64_t)(number % 97 == 0 ? number * 7919 % 7200000 : number % 5000);
 }
 
 static bool plan(const struct loader *loader, uint64_t number, bool open, struct planned *out)
@@ -122,7 +128,8 @@ static bool plan(const struct loader *loader, uint64_t number, bool open, struct
     be64_put(id + 8, hash_bytes(slice_of(id, 8), 1));
     uuid_format(id, out->run_id);
     out->start_ns = FIRST_START_NS + (int64_t)number * NS_PER_MS;
-    out->close_ns = open ? 0 : out->start_ns + (int64_t)(number % 5000) * NS_PER_MS;
+    out->execution_ns = out->start_ns + (number % 1000 == 7 ? NS_PER_S : 0);
+    out->close_ns = open ? 0 : out->start_ns + ran_ms(number) * NS_PER_MS;
     out->status = open ? 1 : number % 1000 == 3 ? 3 : 2;
     return true;
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """run.py - `make bench BENCH=--visibility`: lists and counts of many executions, and their times.
 
-    run.py --out build/release [--closed 10000000] [--open 100000] [--reads 2000]
+    run.py --out build/release [--closed 10000000] [--open 100000] [--reads 10000] [--data FOLDER]
 
 Starts a cluster for its namespace and attributes, stops it, fills its shards with gnomon-vis-load,
 starts it again, asks for the first page of each filter, and for counts, fifty times each; then
 starts, ends and looks for workflows while others ask, to see that every read sees what was written
-before it. Exit status 1: a bound is missed, or a read is behind.
+before it. Exit status 1: a bound is missed, or a read is behind. `--data`: keep what is loaded there,
+and take it from there.
 """
 import argparse
 import asyncio
@@ -41,20 +42,40 @@ FIRST_START = 1700000000
 PAGES = {
     "all": "",
     "open": "ExecutionStatus = 'Running'",
+    "closed": "ExecutionStatus != 'Running'",
+    "completed": "ExecutionStatus = 'Completed'",
+    "failed": "ExecutionStatus = 'Failed'",
     "one of 100 types": "WorkflowType = 'Type-7'",
+    "type, half of all": "WorkflowType = 'Type-0'",
+    "type: in": "WorkflowType IN ('Type-3', 'Type-5', 'Type-8')",
+    "type: begins with": "WorkflowType STARTS_WITH 'Type-9'",
+    "no such type": "WorkflowType = 'Nothing'",
     "id": "WorkflowId = 'order-000001234'",
     "nobody's id": "WorkflowId = 'order-nobody'",
-    "failed": "ExecutionStatus = 'Failed'",
-    "type and status": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
-    "customer": "BenchCustomer = 'customer-77'",
-    "type and customer": "WorkflowType = 'Type-0' AND BenchCustomer = 'customer-77'",
-    "amount in a range": "BenchAmount BETWEEN 5000 AND 5010",
-    "amount, wide": "BenchAmount > 500000",
-    "start time": "StartTime > '2023-11-14T22:13:25Z' AND StartTime < '2023-11-14T22:20:00Z'",
-    "begins with": "WorkflowId STARTS_WITH 'order-00001'",
-    "not": "WorkflowType != 'Type-0'",
-    "or": "BenchCustomer = 'customer-5' OR BenchCustomer = 'customer-6'",
-    "or of others": "BenchCustomer = 'customer-5' OR WorkflowId = 'order-000001234'",
+    "id: begins with": "WorkflowId STARTS_WITH 'order-00001'",
+    "run id": "RunId = '{run_id}'",
+    "type and failed": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
+    "type and open": "WorkflowType = 'Type-7' AND ExecutionStatus = 'Running'",
+    "type and completed": "WorkflowType = 'Type-7' AND ExecutionStatus = 'Completed'",
+    "keyword": "BenchCustomer = 'customer-77'",
+    "keyword and type": "WorkflowType = 'Type-0' AND BenchCustomer = 'customer-77'",
+    "keyword and completed": "ExecutionStatus = 'Completed' AND BenchCustomer = 'customer-77'",
+    "keyword: or": "BenchCustomer = 'customer-5' OR BenchCustomer = 'customer-6'",
+    "keyword or id": "BenchCustomer = 'customer-5' OR WorkflowId = 'order-000001234'",
+    "int in a range": "BenchAmount BETWEEN 5000 AND 5010",
+    "int in a wide range": "BenchAmount > 500000",
+    "not": "NOT WorkflowType = 'Type-0'",
+    "start time, a second": "StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:30:01Z'",
+    "start time, ten minutes": "StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:40:00Z'",
+    "start time, before": "StartTime < '2023-11-14T22:14:00Z'",
+    "start time, since": "StartTime > '2023-11-14T22:40:00Z'",
+    "start time and type":
+        "WorkflowType = 'Type-7' AND StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:31:00Z'",
+    "start time and failed":
+        "ExecutionStatus = 'Failed' AND StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:31:00Z'",
+    "close time": "CloseTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:31:00Z'",
+    "execution time":
+        "ExecutionTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:30:10Z'",
 }
 COUNTS = {
     "all": "",
@@ -66,6 +87,9 @@ OTHER_COUNTS = {
     "failed of a type": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
     "of a customer": "BenchCustomer = 'customer-77'",
     "of a type": "WorkflowType = 'Type-7'",
+    "of a minute": "StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:31:00Z'",
+    "by type, of a second":
+        "StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:30:01Z' GROUP BY ExecutionStatus",
 }
 
 
@@ -112,10 +136,13 @@ async def timed(what, call, times):
 async def ask(client, times):
     missed = 0
     service = client.workflow_service
+    one = await service.list_workflow_executions(list_request("WorkflowId = 'order-000001234'"))
+    run_id = one.executions[0].execution.run_id
     print(f"{'pages of 20':32}{'first':>9}{'p50 ms':>9}{'p99 ms':>9}  rows")
     for what, query in PAGES.items():
         first, p50, p99, answer = await timed(
-            what, lambda q=query: service.list_workflow_executions(list_request(q)), times)
+            what, lambda q=query.format(run_id=run_id): service.list_workflow_executions(list_request(q)),
+            times)
         missed += p50 >= PAGE_MS
         print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {len(answer.executions)}")
     print("counts")
@@ -166,6 +193,22 @@ async def measure(port, times, reads):
     return missed + await see_own_writes(client, reads)
 
 
+def load(options, folder, port):
+    folder.mkdir(exist_ok=True)
+    process = start(options.out, folder, port)
+    try:
+        namespace_id = asyncio.run(prepare(port))
+    finally:
+        bench.stop(process)
+    began = time.monotonic()
+    subprocess.run([str(options.out / "tests/bench/gnomon-vis-load"), str(folder / "data"),
+                    str(SHARDS), namespace_id, str(options.closed), str(options.open)], check=True)
+    size = sum(f.stat().st_size for f in (folder / "data").iterdir()) / 1e9
+    print(f"{options.closed} closed and {options.open} open executions loaded in "
+          f"{time.monotonic() - began:.0f} s, {size:.2f} GB", flush=True)
+    (folder / "loaded").touch()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -173,28 +216,22 @@ def main():
     parser.add_argument("--open", type=int, default=100000)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--reads", type=int, default=10000)
+    parser.add_argument("--data", type=pathlib.Path)
     options = parser.parse_args()
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="gnomon-vis-", dir=os.environ.get("TMPDIR")))
+    folder = options.data or pathlib.Path(
+        tempfile.mkdtemp(prefix="gnomon-vis-", dir=os.environ.get("TMPDIR")))
     process = None
     try:
         port = bench.free_port()
-        process = start(options.out, folder, port)
-        namespace_id = asyncio.run(prepare(port))
-        bench.stop(process)
-        process = None
-        began = time.monotonic()
-        subprocess.run([str(options.out / "tests/bench/gnomon-vis-load"), str(folder / "data"),
-                        str(SHARDS), namespace_id, str(options.closed), str(options.open)],
-                       check=True)
-        size = sum(f.stat().st_size for f in (folder / "data").iterdir()) / 1e9
-        print(f"{options.closed} closed and {options.open} open executions loaded in "
-              f"{time.monotonic() - began:.0f} s, {size:.2f} GB")
+        if not (folder / "loaded").exists():
+            load(options, folder, port)
         process = start(options.out, folder, port)
         missed = asyncio.run(measure(port, options.times, options.reads))
     finally:
         if process:
             bench.stop(process)
-        shutil.rmtree(folder, ignore_errors=True)
+        if not options.data:
+            shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if missed else 0)
 
 
