@@ -79,6 +79,7 @@ static void put_pollers(struct buf *out, uint32_t field, const struct queue *q)
         wire_put_timestamp(&inner, LAST_ACCESS_TIME, poller->last_access_wall_ns);
         wire_put_bytes(&inner, IDENTITY, poller->by_identity.key);
         put_double(&inner, RATE_PER_SECOND, poller->rate_per_second);
+        buf_append_slice(&inner, slice_of(poller->version, poller->version_len));
         put_inner(out, field, &inner);
     }
     buf_release(&inner);

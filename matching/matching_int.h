@@ -97,6 +97,8 @@ struct poller {
     struct list node;
     int64_t last_access_wall_ns, last_access_ns;
     double rate_per_second;
+    uint8_t *version; /* what it said of its version, as fields of a PollerInfo */
+    size_t version_len;
     uint8_t identity[];
 };
 
@@ -189,6 +191,8 @@ void tq_forget_pollers(struct queue *q); /* as if nobody had ever polled */
 void tq_expire_pollers(struct queue *q, int64_t now_ns);
 /* Keep what the poll says about how many tasks its worker wants. */
 void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc, int64_t now_ns);
+/* The same of the worker's version, for descriptions of the queue. */
+void tq_note_poller_version(struct queue *q, const struct rpc_poll *rpc);
 void tq_rate_add(struct rate *rate, int64_t now_ns);
 double tq_rate_per_second(const struct rate *rate, int64_t now_ns);
 

@@ -136,6 +136,7 @@ void matching_poll(struct matching *m, const struct rpc_poll *rpc, int64_t deadl
     matching_due_at(m, &poll->due, expires_ns);
     tq_saw_poller(m, q, rpc->identity, now_ns);
     tq_set_poller_rate(q, rpc, now_ns);
+    tq_note_poller_version(q, rpc);
     q->last_poll_ns = now_ns;
     held_wait(poll, false);
     matching_advance(m, q, now_ns);

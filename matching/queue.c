@@ -101,6 +101,7 @@ static void poller_free(struct queue *q, struct poller *poller)
 {
     map_remove(&q->pollers, &poller->by_identity);
     list_remove(&poller->node);
+    free(poller->version);
     free(poller);
 }
 
@@ -206,6 +207,39 @@ void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc, int64_t now
     if (node)
         CONTAINER_OF(node, struct poller, by_identity)->rate_per_second =
             rate >= 0 ? rate : rate_default;
+}
+
+void tq_note_poller_version(struct queue *q, const struct rpc_poll *rpc)
+{
+    enum { POLL_CAPABILITIES = 5, POLL_OPTIONS = 6, INFO_CAPABILITIES = 4, INFO_OPTIONS = 5 };
+    enum { VERSION_BYTES_MAX = 4096 };
+    struct map_node *node = map_get(&q->pollers, rpc->identity);
+    struct wire_reader reader = wire_reader(rpc->request);
+    struct wire_field field;
+    struct buf told;
+
+    if (!node)
+        return;
+    buf_init(&told, 0);
+    while (wire_next(&reader, &field))
+        if (field.type == WIRE_BYTES && field.number == POLL_CAPABILITIES)
+            wire_put_bytes(&told, INFO_CAPABILITIES, field.bytes);
+        else if (field.type == WIRE_BYTES && field.number == POLL_OPTIONS)
+            wire_put_bytes(&told, INFO_OPTIONS, field.bytes);
+    must(buf_ok(&told));
+    struct poller *poller = CONTAINER_OF(node, struct poller, by_identity);
+    const struct slice version = told.len <= VERSION_BYTES_MAX ? buf_slice(&told) : SLICE_EMPTY;
+    if (!slice_eq(version, slice_of(poller->version, poller->version_len))) {
+        free(poller->version);
+        poller->version = NULL;
+        poller->version_len = version.len;
+        if (version.len > 0) {
+            poller->version = malloc(version.len);
+            must(poller->version != NULL);
+            memcpy(poller->version, version.ptr, version.len);
+        }
+    }
+    buf_release(&told);
 }
 
 static int64_t rate_slot(int64_t now_ns)

@@ -252,7 +252,7 @@ static void write_started(struct transition *t, const struct run *old, const str
     a->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
     a->header = c->in->header;
     a->input = c->in->input;
-    if (run->execution_timeout_ns)
+    if (old->execution_timeout_told || run->execution_timeout_ns)
         a->workflow_execution_timeout = transition_duration(t, run->execution_timeout_ns);
     if (!c->no_run_timeout)
         a->workflow_run_timeout = transition_duration(t, run->run_timeout_ns);
@@ -287,6 +287,8 @@ static void write_started(struct transition *t, const struct run *old, const str
     if (!c->follows || c->in->initiator == CONTINUE_AS_NEW_INITIATOR_RETRY)
         a->n_completion_callbacks = run_callbacks_waiting(old, t->arena, &a->completion_callbacks);
     transition_event(t, event);
+    run->execution_timeout_told = a->workflow_execution_timeout != NULL;
+    run->run_timeout_told = a->workflow_run_timeout != NULL;
     run_keep_start(run, t->arena, a);
     run_callbacks_add(run, t->arena, event, run->start_request_id, a->n_completion_callbacks,
                       a->completion_callbacks);

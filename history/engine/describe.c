@@ -16,11 +16,6 @@ static pb_timestamp *timestamp(struct arena *arena, int64_t ns)
     return ns ? proto_timestamp(arena, ns) : NULL;
 }
 
-static pb_duration *span(struct arena *arena, int64_t ns)
-{
-    return ns ? proto_duration(arena, ns) : NULL;
-}
-
 static api_common_workflow_execution *execution_of(const struct run *run, struct arena *arena)
 {
     api_common_workflow_execution *execution =
@@ -102,17 +97,10 @@ struct slice engine_execution_info(const struct run *run, struct arena *arena)
     return proto_encode(arena, info);
 }
 
-/* Spec: the reference shows a time-out of zero where the Started event does. */
-static bool starts_without_run_timeout(const struct run *run, struct arena *arena)
+/* Spec: a time-out of zero is shown where the Started event has it. */
+static pb_duration *shown_timeout(struct arena *arena, int64_t timeout_ns, bool told)
 {
-    if (run->start_attributes.len == 0)
-        return strcmp(run->original_run_id[0] ? run->original_run_id : run->run_id,
-                      run->first_run_id) == 0 &&
-               run->parent_workflow_id.len == 0;
-    const api_workflow_execution_started_event_attributes *start = engine_decode(
-        arena, &api_workflow_execution_started_event_attributes__desc, run->start_attributes);
-    must(start != NULL);
-    return !start->workflow_run_timeout;
+    return told || timeout_ns > 0 ? proto_duration(arena, timeout_ns) : NULL;
 }
 
 static api_workflow_execution_config *config_of(const struct run *run, struct arena *arena)
@@ -123,10 +111,9 @@ static api_workflow_execution_config *config_of(const struct run *run, struct ar
     config->task_queue = engine_message(arena, &api_task_queue__desc);
     config->task_queue->name = arena_str(arena, run->task_queue);
     config->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
-    config->workflow_execution_timeout = span(arena, run->execution_timeout_ns);
-    config->workflow_run_timeout = starts_without_run_timeout(run, arena)
-                                       ? span(arena, run->run_timeout_ns)
-                                       : proto_duration(arena, run->run_timeout_ns);
+    config->workflow_execution_timeout =
+        shown_timeout(arena, run->execution_timeout_ns, run->execution_timeout_told);
+    config->workflow_run_timeout = shown_timeout(arena, run->run_timeout_ns, run->run_timeout_told);
     config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
     splice(arena, &config->base, "user_metadata", run->user_metadata);
     return config;
@@ -194,9 +181,12 @@ static api_workflow_execution_extended_info *extended_of(const struct run *run, 
     start->key = arena_str(arena, slice_str(run->start_request_id));
     start->value = engine_message(arena, &api_request_id_info__desc);
     start->value->event_type = EVENT_TYPE_WORKFLOW_EXECUTION_STARTED;
-    /* Spec: a signal that comes with the start has its request id, and the reference its event. */
-    start->value->event_id =
-        map_get(&run->signal_request_ids, slice_str(run->start_request_id)) ? 2 : 1;
+    /* Spec: a signal that comes with the start has its request id, and the reference its event; not
+     * so once a reset has gone through the history. */
+    start->value->event_id = !run->original_start_ns && map_get(&run->signal_request_ids,
+                                                                slice_str(run->start_request_id))
+                                 ? 2
+                                 : 1;
     extended->request_id_infos =
         ARENA_ARRAY(arena, entry *, 1 + run->attached_requests.count + run->updates.count);
     extended->request_id_infos[extended->n_request_id_infos++] = start;

@@ -124,6 +124,8 @@ static bool apply_started(struct rebuilding *r)
         proto_duration_ns(a->workflow_task_timeout, &run->task_timeout_ns) != ERR_OK ||
         proto_duration_ns(a->first_workflow_task_backoff, &delay_ns) != ERR_OK)
         return wrong(r, "a duration out of range");
+    run->execution_timeout_told = a->workflow_execution_timeout != NULL;
+    run->run_timeout_told = a->workflow_run_timeout != NULL;
     run->start_ns = r->now_ns;
     run->execution_ns = r->now_ns + delay_ns;
     run->first_task_due_ns = delay_ns > 0 ? run->execution_ns : 0;

@@ -216,8 +216,7 @@ struct slice run_shown_search_attributes(const struct run *run, struct arena *ar
     shown->indexed_fields =
         ARENA_ARRAY(arena, api_search_attributes_indexed_fields_entry *, ADDED_MAX);
     const bool overridden = run->versioning_override.len > 0;
-    if (!overridden || run->used_versions.len > 0) /* Spec: "unversioned" is no build of it */
-        add_builds(run, arena, shown);
+    add_builds(run, arena, shown);
     run_add_deployment(run, arena, shown);
     if (overridden) /* of two entries of a map the last one counts */
         add_attribute(arena, shown, "TemporalWorkflowVersioningBehavior",

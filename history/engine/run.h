@@ -89,6 +89,7 @@ struct run {
     char first_run_id[UUID_TEXT_LEN + 1];
     struct slice workflow_type, task_queue;
     int64_t execution_timeout_ns, run_timeout_ns, task_timeout_ns;
+    bool execution_timeout_told, run_timeout_told; /* by the Started event, be it 0 */
     int64_t start_ns, execution_ns; /* execution_ns: start + first workflow task backoff */
     int64_t run_expires_ns;         /* when the run times out; 0: never */
     int64_t first_task_due_ns;      /* end of the first workflow task's back-off; 0: scheduled */

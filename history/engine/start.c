@@ -283,9 +283,10 @@ static void write_started(struct transition *t, const struct engine_start *start
         a->task_queue->kind = TASK_QUEUE_KIND_NORMAL;
     a->header = request->header;
     a->input = request->input;
-    if (timeouts->execution_ns)
+    if (request->workflow_execution_timeout || timeouts->execution_ns)
         a->workflow_execution_timeout = transition_duration(t, timeouts->execution_ns);
-    if (timeouts->run_ns || start->parent) /* Spec: of a child it is always set */
+    if (request->workflow_run_timeout || timeouts->run_ns ||
+        start->parent) /* Spec: of a child it is always set */
         a->workflow_run_timeout = transition_duration(t, timeouts->run_ns);
     a->workflow_task_timeout = transition_duration(t, timeouts->task_ns);
     a->identity = request->identity;
@@ -313,6 +314,8 @@ static void write_started(struct transition *t, const struct engine_start *start
     a->completion_callbacks = callbacks;
     event->n_links = links_beyond_callbacks(t->arena, request, &event->links);
     transition_event(t, event);
+    run->execution_timeout_told = a->workflow_execution_timeout != NULL;
+    run->run_timeout_told = a->workflow_run_timeout != NULL;
     run_keep_start(run, t->arena, a);
     run_set_versioning_override(run, t->arena, a->versioning_override);
     run_callbacks_add(run, t->arena, event, run->start_request_id, a->n_completion_callbacks,

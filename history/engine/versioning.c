@@ -110,6 +110,8 @@ void run_list_deployment(const struct run *run, struct arena *arena, struct buf 
 {
     const api_workflow_task_completed_event_attributes *kept = deployment_of(run, arena);
 
+    if (run->versioning_override.len > 0) /* Spec: who upgrades is neither without nor of one */
+        return;
     if (!is_versioned(kept))
         buf_append_slice(list, SLICE_LIT("\"unversioned\""));
     else if (kept->versioning_behavior == VERSIONING_BEHAVIOR_PINNED)
