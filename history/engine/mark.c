@@ -22,7 +22,7 @@ struct saved_item {
 struct run_mark {
     struct run run; /* the plain fields only */
     struct slice cancel_request_id, sticky_queue, worker_identity, worker_version_stamp, buffered,
-        identity, memo, search_attributes, reset_points, deployment, used_versions;
+        identity, memo, search_attributes, reset_points, deployment, used_versions, used_builds;
     struct saved_item *items;
     size_t events_len, change_count, outgoing_count;
     struct task_change *changes;
@@ -85,6 +85,7 @@ struct run_mark *run_mark(struct transition *t,
     mark->search_attributes = arena_copy(t->arena, bytes_slice(run->search_attributes));
     mark->deployment = arena_copy(t->arena, bytes_slice(run->deployment));
     mark->used_versions = arena_copy(t->arena, bytes_slice(run->used_versions));
+    mark->used_builds = arena_copy(t->arena, bytes_slice(run->used_builds));
     mark->reset_points = arena_copy(t->arena, bytes_slice(run->reset_points));
     mark->buffered = arena_copy(t->arena, bytes_slice(run->buffered));
     mark->identity = arena_copy(t->arena, bytes_slice(run->wft.identity));
@@ -190,6 +191,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     bytes_set(&run->search_attributes, mark->search_attributes);
     bytes_set(&run->deployment, mark->deployment);
     bytes_set(&run->used_versions, mark->used_versions);
+    bytes_set(&run->used_builds, mark->used_builds);
     bytes_set(&run->reset_points, mark->reset_points);
     bytes_set(&run->buffered, mark->buffered);
     bytes_set(&run->wft.identity, mark->identity);
@@ -227,6 +229,7 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     plain.search_attributes = run->search_attributes;
     plain.deployment = run->deployment;
     plain.used_versions = run->used_versions;
+    plain.used_builds = run->used_builds;
     plain.reset_points = run->reset_points;
     plain.buffered = run->buffered;
     plain.shown_pauses = run->shown_pauses;

@@ -237,8 +237,8 @@ static bool apply_task_completed(struct rebuilding *r)
         return wrong(r, "something stands between the start of a task and its completion");
     run->last_started_event_id = a->started_event_id;
     run->last_completed_ns = r->now_ns;
-    (void)run_add_reset_point(run, r->arena, a, r->event->event_id, r->now_ns);
     (void)run_note_deployment(run, r->arena, a);
+    (void)run_add_reset_point(run, r->arena, a, r->event->event_id, r->now_ns);
     bytes_set(&run->worker_identity, slice_str(a->identity));
     bytes_set(&run->worker_version_stamp,
               a->worker_version ? proto_encode(r->arena, a->worker_version) : SLICE_EMPTY);

@@ -7,7 +7,10 @@
 #include "history/engine/problems.h"
 #include "history/engine/versioning.h"
 
-enum { SEARCH_VALUE_BYTES_MAX = 2048 };
+enum {
+    SEARCH_VALUE_BYTES_MAX = 2048,
+    SENTINEL_BYTES_MAX = 32 /* brackets, "unversioned" and a comma */
+};
 
 static api_reset_points *points_of(const struct run *run, struct arena *arena)
 {
@@ -27,17 +30,46 @@ static char *build_id_of(const api_workflow_task_completed_event_attributes *com
     return completed->worker_version ? completed->worker_version->build_id : none;
 }
 
+/* The search attribute's strings of the builds that worked on this run, with commas between them;
+ * what does not fit into its value is left out. */
+static bool note_build(struct run *run, const char *build_id)
+{
+    const struct slice noted = bytes_slice(run->used_builds);
+    struct buf all;
+
+    if (!build_id[0] || run_used_version(run, build_id))
+        return false;
+    buf_init(&all, 0);
+    buf_append_slice(&all, noted);
+    if (noted.len > 0)
+        buf_append_slice(&all, SLICE_LIT(","));
+    const size_t from = all.len;
+    run_json_text(&all, "unversioned:", build_id);
+    must(buf_ok(&all));
+    const struct slice whole = buf_slice(&all);
+    const struct slice one = slice_of(whole.ptr + from, whole.len - from);
+    const bool fits = whole.len + SENTINEL_BYTES_MAX < SEARCH_VALUE_BYTES_MAX;
+    const bool anew = fits && (noted.len == 0 || !memmem(noted.ptr, noted.len, one.ptr, one.len));
+    if (anew) {
+        bytes_set(&run->used_builds, whole);
+        run->dirty = true;
+    }
+    buf_release(&all);
+    return anew;
+}
+
 bool run_add_reset_point(struct run *run, struct arena *arena,
                          const api_workflow_task_completed_event_attributes *completed,
                          int64_t event_id, int64_t now_ns)
 {
     api_reset_points *points = points_of(run, arena);
     char *build_id = build_id_of(completed);
+    const bool noted = note_build(run, build_id);
 
     for (size_t i = 0; i < points->n_points; i++)
         if (strcmp(points->points[i]->binary_checksum, completed->binary_checksum) == 0 &&
             strcmp(points->points[i]->build_id, build_id) == 0)
-            return false;
+            return noted;
     api_reset_point_info *point = engine_message(arena, &api_reset_point_info__desc);
     point->binary_checksum = completed->binary_checksum;
     point->build_id = build_id;
@@ -118,20 +150,20 @@ static void list_builds(const struct run *run, struct arena *arena, struct buf *
                         struct buf *checksums)
 {
     const api_reset_points *points = points_of(run, arena);
-    const size_t count = run->last_completed_ns == 0 ? 0 : points->n_points; /* of this run */
+    bool own = false; /* Spec: they are told when one of them is this run's */
 
     buf_append_slice(builds, SLICE_LIT("["));
     run_list_deployment(run, arena, builds);
+    if (builds->len > 1 && run->used_builds.len > 0)
+        buf_append_slice(builds, SLICE_LIT(","));
+    buf_append_slice(builds, bytes_slice(run->used_builds));
     buf_append_slice(checksums, SLICE_LIT("["));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < points->n_points; i++)
+        own = own || (points->points[i]->binary_checksum[0] &&
+                      strcmp(points->points[i]->run_id, run->run_id) == 0);
+    for (size_t i = 0; own && i < points->n_points; i++) {
         const api_reset_point_info *point = points->points[i];
 
-        if (point->build_id[0] && !run_used_version(run, point->build_id) &&
-            builds->len + 2 * strlen(point->build_id) + 32 < SEARCH_VALUE_BYTES_MAX) {
-            if (builds->len > 1)
-                buf_append_slice(builds, SLICE_LIT(","));
-            run_json_text(builds, "unversioned:", point->build_id);
-        }
         if (point->binary_checksum[0] &&
             checksums->len + 2 * strlen(point->binary_checksum) + 32 < SEARCH_VALUE_BYTES_MAX) {
             if (checksums->len > 1)

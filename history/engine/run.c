@@ -106,6 +106,7 @@ void run_free(struct run *run)
     bytes_clear(&run->search_attributes);
     bytes_clear(&run->deployment);
     bytes_clear(&run->used_versions);
+    bytes_clear(&run->used_builds);
     bytes_clear(&run->reset_points);
     bytes_clear(&run->buffered);
     bytes_clear(&run->shown_pauses);

@@ -126,6 +126,7 @@ struct run {
     struct bytes memo;              /* encoded Memo, of the start and modified */
     struct bytes search_attributes; /* encoded SearchAttributes, of the start and upserted */
     struct bytes deployment, used_versions; /* of workers: see versioning.h */
+    struct bytes used_builds;               /* of unversioned ones: see reset_points.c */
     struct bytes reset_points;              /* encoded ResetPoints, see reset_points.h */
     int64_t paused_ns;                      /* when it was paused; 0: it was not, or is unpaused */
     struct bytes pause_identity, pause_reason, pause_request_id;
