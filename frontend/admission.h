@@ -6,9 +6,13 @@
 #include "frontend/frontend.h"
 #include "frontend/quotas.h"
 
-/* Behind the look-up of its namespace, before its handler. ERR_BUSY with
- * ResourceExhaustedFailure: refused. */
-MUST_USE enum err fe_admit(struct fe_call *fc, const char *operation, struct quota_method method);
+/* Behind the look-up of its namespace, before its handler, which is `then`: called at once, its
+ * answer given, or when the call has waited for what the namespace's rate gives, as polls may
+ * (ERR_OK). ERR_BUSY with ResourceExhaustedFailure: refused. */
+MUST_USE enum err fe_admit(struct fe_call *fc, const char *operation, struct quota_method method,
+                           fe_handler_fn then);
+/* Answer the loop's polls that still wait, as if their time were over. The loop's thread. */
+void fe_admission_end_waits(struct fe_loop *loop);
 /* The call is answered. */
 void fe_admission_end(struct fe_call *fc);
 

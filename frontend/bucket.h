@@ -34,18 +34,29 @@ static inline struct bucket_rate bucket_rate_of(double per_s, double burst)
         .window_ns = window > (double)BUCKET_NS_MAX ? BUCKET_NS_MAX : (int64_t)window};
 }
 
-/* Take a token; false: there is none. */
-static inline bool bucket_take(struct bucket *bucket, struct bucket_rate rate, int64_t now_ns)
+/* Take the next token that there is or will be, in *wait_ns. false: not within `most_ns`. */
+static inline bool bucket_reserve(struct bucket *bucket, struct bucket_rate rate, int64_t now_ns,
+                                  int64_t most_ns, int64_t *wait_ns)
 {
     int_fast64_t full = atomic_load(&bucket->full_at_ns);
-    int64_t next;
+    int64_t next, wait;
 
     do {
         next = (full > now_ns ? full : now_ns) + rate.cost_ns;
-        if (next - now_ns > rate.window_ns)
+        wait = next - now_ns - rate.window_ns;
+        if (rate.window_ns < 0 || wait > most_ns)
             return false;
     } while (!atomic_compare_exchange_weak(&bucket->full_at_ns, &full, next));
+    *wait_ns = wait > 0 ? wait : 0;
     return true;
+}
+
+/* Take a token; false: there is none. */
+static inline bool bucket_take(struct bucket *bucket, struct bucket_rate rate, int64_t now_ns)
+{
+    int64_t wait_ns;
+
+    return bucket_reserve(bucket, rate, now_ns, 0, &wait_ns);
 }
 
 /* Take a token even if there is none. A bucket that never gives any has no debts either. */

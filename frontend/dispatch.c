@@ -222,9 +222,7 @@ static void dispatch(void *ctx, struct grpc_call *call)
     if (err == ERR_OK && fc->ns)
         err = fe_check_namespace_state(fc, fc->ns);
     if (err == ERR_OK)
-        err = fe_admit(fc, route->operation, route->quota);
-    if (err == ERR_OK)
-        err = route->handle(fc);
+        err = fe_admit(fc, route->operation, route->quota, route->handle);
     if (err != ERR_OK)
         fe_fail(fc, err, &fc->detail);
 }

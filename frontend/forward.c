@@ -2,6 +2,7 @@
  * being placed, forgotten when the client goes, answered with what comes back.
  *
  * Retries wait in arena memory on a loop timer; the gRPC call is not freed before its answer. */
+#include "frontend/admission.h"
 #include "frontend/frontend.h"
 
 struct fe_forward {
@@ -130,6 +131,7 @@ static void end_polls_of_loop(void *arg)
     struct fe_loop *loop = arg;
     struct list *node;
 
+    fe_admission_end_waits(loop);
     while ((node = list_pop_front(&loop->polls)) != NULL) {
         struct fe_forward *fw = CONTAINER_OF(node, struct fe_forward, node);
 

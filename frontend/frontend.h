@@ -34,6 +34,7 @@ struct fe_loop {
     struct mesh_port *port;
     struct rng rng;
     struct list polls;                /* long polls under way: struct fe_forward */
+    struct list waits;                /* polls that are not let in yet, see admission.c */
     struct fe_deliveries *deliveries; /* see deliveries.c */
     struct loop_msg stop_msg;         /* see frontend_end_polls() */
 };

@@ -90,6 +90,7 @@ static void make_frontend(struct process *p)
         fl->port = mesh_port_new(s->mesh, fl->loop, &handlers);
         rng_seed_from_kernel(&fl->rng);
         list_init(&fl->polls);
+        list_init(&fl->waits);
         fl->deliveries = fe_deliveries_new(&p->frontend, fl);
     }
     p->router = grpc_router_new();

@@ -226,30 +226,44 @@ static struct namespace_quota *namespace_of(struct quotas *q, struct slice name)
 
 /* ---- asking ---- */
 
-/* Its own bucket decides; those of the less important requests pay as well. */
-static bool take(struct rates *rates, struct quota_method method, bool from_operator,
-                 int64_t now_ns)
+/* Its own bucket decides; those of the less important requests pay as well. false: nothing is to
+ * be had within `patience_ns`. */
+static bool take(struct rates *rates, struct quota_method method,
+                 const struct quota_request *request, int64_t patience_ns, int64_t *wait_ns)
 {
-    const uint32_t priority = from_operator ? QUOTA_OPERATOR : method.priority;
+    const int64_t now_ns = request->now_mono_ns;
+    const uint32_t priority = request->from_operator ? QUOTA_OPERATOR : method.priority;
     const struct bucket_rate others = get_live(&rates->classes[method.class].others);
     const struct bucket_rate own =
         priority == QUOTA_OPERATOR ? get_live(&rates->classes[method.class].operators) : others;
 
-    if (!bucket_take(&rates->classes[method.class].buckets[priority], own, now_ns))
+    if (!bucket_reserve(&rates->classes[method.class].buckets[priority], own, now_ns, patience_ns,
+                        wait_ns))
         return false;
     for (uint32_t p = priority + 1; p < QUOTA_PRIORITIES; p++)
         bucket_charge(&rates->classes[method.class].buckets[p], others, now_ns);
     return true;
 }
 
+enum quota_answer quotas_ask_process(struct quotas *q, const struct quota_request *request)
+{
+    int64_t wait_ns;
+
+    return request->of_process.class == QUOTA_NONE ||
+                   take(&q->rates, request->of_process, request, 0, &wait_ns)
+               ? QUOTA_GRANTED
+               : QUOTA_PROCESS_RATE;
+}
+
 enum quota_answer quotas_ask(struct quotas *q, const struct quota_request *request,
-                             atomic_int **held)
+                             atomic_int **held, int64_t *wait_ns)
 {
     struct namespace_quota *n = namespace_of(q, request->namespace_name);
     const struct quota_method *method = &request->of_namespace;
     atomic_int *count = method->held ? &n->held[method->held - 1] : NULL;
 
     *held = NULL;
+    *wait_ns = 0;
     if (request->namespace_name.len == 0)
         count = NULL;
     if (count && atomic_fetch_add(count, 1) >= atomic_load(&n->held_max)) {
@@ -257,14 +271,13 @@ enum quota_answer quotas_ask(struct quotas *q, const struct quota_request *reque
         return QUOTA_TOO_MANY;
     }
 
-    enum quota_answer answer = QUOTA_GRANTED;
+    enum quota_answer answer;
     if (request->namespace_name.len > 0 && method->class != QUOTA_NONE &&
-        !take(&n->rates, *method, request->from_operator, request->now_mono_ns))
+        !take(&n->rates, *method, request, request->patience_ns, wait_ns))
         answer = QUOTA_NAMESPACE_RATE;
-    else if (request->of_process.class != QUOTA_NONE &&
-             !take(&q->rates, request->of_process, request->from_operator, request->now_mono_ns))
-        answer = QUOTA_PROCESS_RATE;
-    if (answer == QUOTA_GRANTED)
+    else
+        answer = *wait_ns > 0 ? QUOTA_LATER : quotas_ask_process(q, request);
+    if (answer == QUOTA_GRANTED || answer == QUOTA_LATER)
         *held = count;
     else
         quotas_let_go(count);

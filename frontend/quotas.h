@@ -37,7 +37,13 @@ struct quotas_options {
 struct quotas *quotas_new(const struct quotas_options *options);
 void quotas_free(struct quotas *quotas);
 
-enum quota_answer { QUOTA_GRANTED, QUOTA_TOO_MANY, QUOTA_NAMESPACE_RATE, QUOTA_PROCESS_RATE };
+enum quota_answer {
+    QUOTA_GRANTED,
+    QUOTA_TOO_MANY,
+    QUOTA_NAMESPACE_RATE,
+    QUOTA_PROCESS_RATE,
+    QUOTA_LATER
+};
 
 struct quota_request {
     struct slice namespace_name;      /* empty: only the process' rates count */
@@ -45,11 +51,15 @@ struct quota_request {
     struct quota_method of_process;   /* how the process' see it */
     bool from_operator;
     int64_t now_mono_ns;
+    int64_t patience_ns; /* so long it may wait for what its namespace's rate gives */
 };
 
-/* On QUOTA_GRANTED *held may be set: quotas_let_go() when the request is answered. */
+/* On QUOTA_GRANTED and QUOTA_LATER *held may be set: quotas_let_go() when the request is answered.
+ * QUOTA_LATER, for requests with patience only: it is let in in *wait_ns, if the process' rates
+ * grant it then (quotas_ask_process()). */
 enum quota_answer quotas_ask(struct quotas *quotas, const struct quota_request *request,
-                             atomic_int **held);
+                             atomic_int **held, int64_t *wait_ns);
+enum quota_answer quotas_ask_process(struct quotas *quotas, const struct quota_request *request);
 void quotas_let_go(atomic_int *held); /* NULL is fine */
 
 #endif

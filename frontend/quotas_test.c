@@ -55,7 +55,8 @@ static enum quota_answer ask(struct rig *rig, const char *ns, const char *method
                                           .from_operator = from_operator,
                                           .now_mono_ns = rig->now_ns};
     atomic_int *held;
-    const enum quota_answer answer = quotas_ask(rig->quotas, &request, &held);
+    int64_t wait_ns;
+    const enum quota_answer answer = quotas_ask(rig->quotas, &request, &held, &wait_ns);
 
     quotas_let_go(held);
     return answer;
@@ -89,6 +90,56 @@ TEST(test_bucket_gives_its_burst_then_its_rate)
     for (now_ns += NS_PER_S, given = 0; given < 10 && bucket_take(&bucket, rate, now_ns);)
         given++;
     check_i64(given, 3); /* no more than the burst is ever saved up */
+}
+
+TEST(test_bucket_tells_when_the_next_token_comes)
+{
+    const struct bucket_rate rate = bucket_rate_of(10, 2);
+    const int64_t now_ns = 5 * NS_PER_S;
+    struct bucket bucket = {0}, none = {0};
+    int64_t wait_ns = -1;
+
+    for (int i = 0; i < 5; i++) { /* a burst of two, then one each 100 ms */
+        check(bucket_reserve(&bucket, rate, now_ns, NS_PER_S, &wait_ns));
+        check_i64(wait_ns, i < 2 ? 0 : (i - 1) * 100 * NS_PER_MS);
+    }
+    check(!bucket_reserve(&bucket, rate, now_ns, 399 * NS_PER_MS, &wait_ns)); /* takes nothing */
+    check(bucket_reserve(&bucket, rate, now_ns, 400 * NS_PER_MS, &wait_ns));
+    check_i64(wait_ns, 400 * NS_PER_MS);
+    check(!bucket_reserve(&none, bucket_rate_of(0, 10), now_ns, INT64_MAX, &wait_ns));
+}
+
+TEST(test_quotas_let_the_patient_wait_for_their_namespace_alone)
+{
+    struct quota_request request = {.namespace_name = SLICE_LIT("a"),
+                                    .of_namespace = quota_method_of("PollWorkflowTaskQueue"),
+                                    .of_process = quota_method_of("PollWorkflowTaskQueue"),
+                                    .patience_ns = NS_PER_S};
+    atomic_int *held;
+    int64_t wait_ns;
+    struct rig rig;
+
+    rig_init(&rig);
+    rig_load(&rig, "frontend.namespaceRPS:\n- value: 1\n"
+                   "frontend.namespaceBurstRatio:\n- value: 1\n"
+                   "frontend.namespaceCount:\n- value: 3\n");
+    request.now_mono_ns = rig.now_ns;
+    check_i64(quotas_ask(rig.quotas, &request, &held, &wait_ns), QUOTA_GRANTED);
+    check_i64(quotas_ask(rig.quotas, &request, &held, &wait_ns), QUOTA_LATER);
+    check_i64(wait_ns, NS_PER_S);
+    check(held != NULL); /* it counts while it waits */
+    check_i64(quotas_ask(rig.quotas, &request, &held, &wait_ns), QUOTA_NAMESPACE_RATE);
+    check(held == NULL);
+    request.patience_ns = 10 * NS_PER_S;
+    check_i64(quotas_ask(rig.quotas, &request, &held, &wait_ns), QUOTA_LATER);
+    check_i64(wait_ns, 2 * NS_PER_S);
+    check_i64(quotas_ask(rig.quotas, &request, &held, &wait_ns), QUOTA_TOO_MANY);
+    check_i64(quotas_ask_process(rig.quotas, &request), QUOTA_GRANTED);
+    rig_load(&rig, "frontend.rps:\n- value: 0\n");
+    request.namespace_name = SLICE_LIT("b");
+    check_i64(quotas_ask(rig.quotas, &request, &held, &wait_ns), QUOTA_PROCESS_RATE);
+    check_i64(quotas_ask_process(rig.quotas, &request), QUOTA_PROCESS_RATE);
+    rig_release(&rig);
 }
 
 TEST(test_bucket_without_a_rate_gives_nothing_and_a_huge_one_all)
@@ -172,6 +223,7 @@ TEST(test_quotas_count_what_is_under_way_for_each_method)
 {
     struct rig rig;
     atomic_int *held[3], *more;
+    int64_t wait_ns;
 
     rig_init(&rig);
     rig_load(&rig, "frontend.namespaceCount: [{value: 2}]\n");
@@ -179,17 +231,17 @@ TEST(test_quotas_count_what_is_under_way_for_each_method)
                                     .of_namespace = quota_method_of("PollWorkflowTaskQueue"),
                                     .of_process = quota_method_of("PollWorkflowTaskQueue"),
                                     .now_mono_ns = rig.now_ns};
-    check_i64(quotas_ask(rig.quotas, &request, &held[0]), QUOTA_GRANTED);
-    check_i64(quotas_ask(rig.quotas, &request, &held[1]), QUOTA_GRANTED);
-    check_i64(quotas_ask(rig.quotas, &request, &more), QUOTA_TOO_MANY);
+    check_i64(quotas_ask(rig.quotas, &request, &held[0], &wait_ns), QUOTA_GRANTED);
+    check_i64(quotas_ask(rig.quotas, &request, &held[1], &wait_ns), QUOTA_GRANTED);
+    check_i64(quotas_ask(rig.quotas, &request, &more, &wait_ns), QUOTA_TOO_MANY);
     check(more == NULL);
     request.of_namespace = quota_method_of("PollActivityTaskQueue");
-    check_i64(quotas_ask(rig.quotas, &request, &held[2]), QUOTA_GRANTED);
+    check_i64(quotas_ask(rig.quotas, &request, &held[2], &wait_ns), QUOTA_GRANTED);
     quotas_let_go(held[0]);
     request.of_namespace = quota_method_of("PollWorkflowTaskQueue");
-    check_i64(quotas_ask(rig.quotas, &request, &held[0]), QUOTA_GRANTED);
+    check_i64(quotas_ask(rig.quotas, &request, &held[0], &wait_ns), QUOTA_GRANTED);
     request.namespace_name = SLICE_LIT("b");
-    check_i64(quotas_ask(rig.quotas, &request, &more), QUOTA_GRANTED);
+    check_i64(quotas_ask(rig.quotas, &request, &more, &wait_ns), QUOTA_GRANTED);
     for (size_t i = 0; i < COUNT_OF(held); i++)
         quotas_let_go(held[i]);
     quotas_let_go(more);

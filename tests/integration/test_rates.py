@@ -1,6 +1,7 @@
 """test_rates.py - rates and counts of requests: who is refused, with what, and that the file changes them."""
 
 import threading
+import time
 
 import pytest
 from temporalio.api.enums.v1 import ResourceExhaustedCause, ResourceExhaustedScope
@@ -103,6 +104,34 @@ def test_long_polls_are_counted_for_each_method(limited):
     assert wait_until(answered, 30, "a poll is answered again")
     task.join()
     held[1].cancel()
+
+
+def poll_of(space):
+    return PollWorkflowTaskQueueRequest(namespace=space.name, task_queue=TaskQueue(name="q"), identity="i")
+
+
+def refused_polls(space, seconds):
+    """What those of many polls at once that are refused are told; the others are given up."""
+    polls = [space.stub.PollWorkflowTaskQueue.future(poll_of(space), timeout=seconds) for _ in range(12)]
+    wait_until(lambda: any(poll.done() for poll in polls), seconds, "one is refused")
+    texts = {poll.details() for poll in polls if poll.done()}
+    for poll in polls:
+        poll.cancel()
+    return texts
+
+
+def test_polls_wait_for_the_rate_of_their_namespace(limited):
+    rate = {"frontend__namespaceRPS": 1, "frontend__namespaceBurstRatio": 2}
+    space = limited.namespace(system__pollWaitForNamespaceRateLimitToken=True, **rate)
+    began = time.monotonic()
+    # Each is answered: empty, when its own time is nearly over, as one that was never kept waiting.
+    polls = [space.stub.PollWorkflowTaskQueue.future(poll_of(space), timeout=18) for _ in range(6)]
+    assert [poll.result().task_token for poll in polls] == [b""] * 6
+    assert time.monotonic() - began > 4, "the last of them has waited for its turn"
+    # What would have to wait for longer than its own time allows is refused at once.
+    assert refused_polls(space, seconds=9) == {"namespace rate limit exceeded"}
+    # So it is where the key does not say that they wait.
+    assert refused_polls(limited.namespace(**rate), seconds=18) == {"namespace rate limit exceeded"}
 
 
 def test_describe_namespace_tells_its_limits(limited):
