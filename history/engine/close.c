@@ -10,6 +10,8 @@
 #include "history/engine/timer.h"
 #include "history/engine/update_int.h"
 
+#define STATE_LIMIT_REASON "Workflow mutable state size exceeds limit."
+
 void run_close(struct transition *t, int32_t status)
 {
     struct run *run = t->run;
@@ -112,10 +114,18 @@ static size_t state_bytes(const struct run *run)
     return bytes;
 }
 
+void engine_end_for_limit(struct transition *t, const struct engine_limit *limit)
+{
+    const char *text = limit->text ? limit->text : limit->reason;
+
+    run_terminate(t, limit->reason, limit->text ? engine_payloads_of_text(t->arena, text) : NULL,
+                  ENGINE_IDENTITY, 0, NULL);
+    t->reply_err = err_fail(t->detail, ERR_INVALID, "%s", text);
+}
+
 bool run_end_for_limit(struct transition *t, const char *reason)
 {
-    run_terminate(t, reason, NULL, ENGINE_IDENTITY, 0, NULL);
-    t->reply_err = err_fail(t->detail, ERR_INVALID, "%s", reason);
+    engine_end_for_limit(t, &(struct engine_limit){.reason = reason});
     return true;
 }
 
@@ -131,12 +141,16 @@ const char *run_past_limits(const struct transition *t, int64_t events)
     return NULL;
 }
 
+static bool is_past_state_limit(const struct transition *t, size_t run_memory_bytes)
+{
+    return run_memory_bytes > t->limits->state_bytes_max &&
+           state_bytes(t->run) > t->limits->state_bytes_max;
+}
+
 const char *run_past_state_limit(const struct transition *t, size_t run_memory_bytes)
 {
-    if (!run_is_open(t->run) || run_memory_bytes <= t->limits->state_bytes_max ||
-        state_bytes(t->run) <= t->limits->state_bytes_max)
-        return NULL;
-    return "Workflow mutable state size exceeds limit.";
+    return run_is_open(t->run) && is_past_state_limit(t, run_memory_bytes) ? STATE_LIMIT_REASON
+                                                                           : NULL;
 }
 
 bool run_meets_limits(struct transition *t, int64_t events)
@@ -168,10 +182,16 @@ bool run_enforce_limits(struct transition *t)
     return run_meets_limits(t, 0);
 }
 
-bool engine_enforce_limits(struct transition *t, size_t run_memory_bytes)
+bool engine_check_limits(struct transition *t, size_t run_memory_bytes, struct engine_limit *limit)
 {
-    if (run_enforce_limits(t))
-        return true;
-    const char *reason = run_past_state_limit(t, run_memory_bytes);
-    return reason && run_end_for_limit(t, reason);
+    *limit = t->past_limit;
+    if (!limit->reason)
+        limit->reason = run_past_limits(t, 0);
+    if (!limit->reason)
+        limit->reason = run_past_state_limit(t, run_memory_bytes);
+    /* Spec: a step that ends the run is carried out, but its caller is told as well. */
+    if (!limit->reason && t->closed && !t->next && t->reply_err == ERR_OK &&
+        is_past_state_limit(t, run_memory_bytes))
+        t->reply_err = err_fail(t->detail, ERR_INVALID, "%s", STATE_LIMIT_REASON);
+    return limit->reason != NULL;
 }

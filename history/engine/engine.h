@@ -52,10 +52,13 @@ bool engine_start_too_soon(const struct engine_limits *limits, const struct curr
                            const struct start_again *again, struct arena *arena,
                            struct err_detail *detail);
 
-/* After a step: a run that has become too large is terminated, and the caller hears of it
- * (t->reply_err). `run_memory_bytes`: what the run takes in
- * memory, which is never less than what counts. */
-bool engine_enforce_limits(struct transition *t, size_t run_memory_bytes);
+/* After a step, before anything of it is written. true: the run has become too large, and why is
+ * in *limit. The caller then throws the run in memory away, with the step, reads it again and ends
+ * it by engine_end_for_limit(). `run_memory_bytes`: what the run takes in memory, which is never
+ * less than what counts. */
+bool engine_check_limits(struct transition *t, size_t run_memory_bytes, struct engine_limit *limit);
+/* Terminate the run, which is open; the caller hears of it (t->reply_err). */
+void engine_end_for_limit(struct transition *t, const struct engine_limit *limit);
 
 /* t->run is a fresh run_new(): writes WorkflowExecutionStarted and WorkflowTaskScheduled. A request
  * for eager execution starts that task at once for the client: t->started. */

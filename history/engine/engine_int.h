@@ -93,7 +93,7 @@ bool run_meets_limits_by_task(struct transition *t);
  * true. */
 const char *run_past_limits(const struct transition *t, int64_t events);
 /* The same of what the run keeps beside its history; `run_memory_bytes` as it is for
- * engine_enforce_limits(). */
+ * engine_check_limits(). */
 const char *run_past_state_limit(const struct transition *t, size_t run_memory_bytes);
 bool run_end_for_limit(struct transition *t, const char *reason);
 

@@ -41,6 +41,12 @@ static bool due(const struct transition *t, int64_t at_ns)
     return at_ns != 0 && at_ns <= t->now_ns;
 }
 
+/* What the time-out of a task that nobody took writes, with the next one. */
+static int64_t unstarted_events(const struct run *run)
+{
+    return 1 + (run->wft.speculative ? 1 : 0) + (run->wft.attempt == 1 ? 1 : 0);
+}
+
 enum err engine_fire(struct transition *t)
 {
     struct run *run = t->run;
@@ -53,13 +59,16 @@ enum err engine_fire(struct transition *t)
         return ERR_OK;
     }
     if (due(t, wft_deadline_ns(run)) && !wft_leave_sticky_queue(t)) {
-        if (run->wft.state == WFT_STARTED && run_meets_limits_by_task(t))
+        if (run->wft.state == WFT_STARTED ? run_meets_limits_by_task(t)
+                                          : run_meets_limits(t, unstarted_events(run)))
             return ERR_OK;
         wft_time_out(t, run->wft.state == WFT_STARTED ? TIMEOUT_TYPE_START_TO_CLOSE
                                                       : TIMEOUT_TYPE_SCHEDULE_TO_START);
         transition_need_workflow_task(t);
     }
     if (due(t, run->first_task_due_ns) && !run_is_paused(run)) {
+        if (run_meets_limits(t, run->wft.state == WFT_STARTED ? 2 : 1))
+            return ERR_OK;
         wft_make_normal(t); /* an update was first: its task is the first one */
         transition_need_workflow_task(t);
     }

@@ -104,6 +104,12 @@ struct started_workflow_task {
                                          field 1 of History */
 };
 
+/* Why a run is to be ended: what its Terminated event says, and the caller is told. */
+struct engine_limit {
+    const char *reason; /* NULL: none */
+    const char *text;   /* the event's details, and the answer; NULL: that is the reason */
+};
+
 struct update_change;   /* update.h */
 struct update_undo;     /* update_messages.c */
 struct callback_change; /* callback.h */
@@ -153,6 +159,7 @@ struct transition {
     bool paused;        /* or unpaused: the current run's row shows that too */
     struct slice reply; /* the encoded API response */
     enum err reply_err; /* the step commits, and the caller gets this error (and *detail) */
+    struct engine_limit past_limit;        /* the step went past it: see engine_check_limits() */
     struct started_workflow_task *started; /* a workflow task started in this step */
     api_poll_activity_task_queue_response *started_activity;
     bool wft_completed; /* a workflow task completed: `query_results` answers queries */

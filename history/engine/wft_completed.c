@@ -276,40 +276,43 @@ static enum err carry_out(struct transition *t, struct command_context *ctx,
     return ERR_OK;
 }
 
-/* Spec: of an answer that takes the run past a limit nothing is carried out. */
-static void take_back(struct transition *t,
-                      const api_respond_workflow_task_completed_request *request,
-                      const struct run_mark *mark)
+/* The limit that an answer has taken the run past; no reason: none. */
+static struct engine_limit limit_of_answer(const struct transition *t)
 {
-    t->started = NULL;
-    if (request->n_messages > 0)
-        return;
-    run_return_to(t, mark);
-    t->wft_completed = false;
+    const size_t max = t->limits->transaction_bytes_max;
+    struct engine_limit limit = {.reason = run_past_limits(t, 0)};
+    size_t bytes = t->events.len;
+
+    if (!limit.reason)
+        limit.reason = run_past_state_limit(t, run_bytes(t->run));
+    if (bytes <= max && t->next)
+        bytes = t->next->events.len;
+    if (!limit.reason && bytes > max)
+        limit = (struct engine_limit){
+            .reason = "Transaction size exceeds limit.",
+            .text = arena_printf(
+                t->arena, "transaction size of %zu bytes exceeds limit of %zu bytes", bytes, max)};
+    return limit;
 }
 
+/* Spec: of an answer that takes the run past a limit nothing is carried out. What the mark does not
+ * bring back, updates that have moved and what an end has dropped, the caller reads again. */
 static bool ends_for_limit(struct transition *t,
                            const api_respond_workflow_task_completed_request *request,
                            const struct run_mark *mark)
 {
-    const size_t bytes = t->events.len, bytes_max = t->limits->transaction_bytes_max;
-    const char *past_limit = run_past_limits(t, 0);
+    const struct engine_limit limit = limit_of_answer(t);
 
-    if (!past_limit)
-        past_limit = run_past_state_limit(t, run_bytes(t->run));
-    if (past_limit) {
-        take_back(t, request, mark);
-        (void)run_end_for_limit(t, past_limit);
+    if (!limit.reason)
+        return false;
+    t->started = NULL;
+    if (request->n_messages > 0 || !run_is_open(t->run)) {
+        t->past_limit = limit;
         return true;
     }
-    if (!run_is_open(t->run) || bytes <= bytes_max)
-        return false;
-    take_back(t, request, mark);
-    t->reply_err =
-        err_fail(t->detail, ERR_INVALID, "transaction size of %zu bytes exceeds limit of %zu bytes",
-                 bytes, bytes_max);
-    run_terminate(t, "Transaction size exceeds limit.",
-                  engine_payloads_of_text(t->arena, t->detail->text), ENGINE_IDENTITY, 0, NULL);
+    run_return_to(t, mark);
+    t->wft_completed = false;
+    engine_end_for_limit(t, &limit);
     return true;
 }
 

@@ -231,14 +231,50 @@ enum err hs_commit_step(struct history_shard *shard, struct hs_request *req, str
     return hs_commit(shard, req, changes, count);
 }
 
+/* The run is there again, as it was before the step. */
+static void step_end_for_limit(struct history_shard *shard, struct hs_request *req,
+                               struct hs_entry *entry)
+{
+    struct transition t;
+    enum err err = ERR_OK;
+
+    hs_begin(shard, req, entry->run, &t);
+    if (run_is_open(entry->run)) {
+        engine_end_for_limit(&t, &req->limit);
+        err = hs_commit_step(shard, req, entry, &t);
+    }
+    const int64_t seq = err == ERR_OK ? entry->seq : 0;
+    if (err == ERR_OK)
+        err = err_fail(&req->detail, ERR_INVALID, "%s",
+                       req->limit.text ? req->limit.text : req->limit.reason);
+    transition_release(&t);
+    hs_answer(shard, req, err, SLICE_EMPTY, seq);
+}
+
+bool hs_ends_for_limit(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                       struct transition *t)
+{
+    if (!engine_check_limits(t, entry->bytes + t->events.len, &req->limit))
+        return false;
+    memcpy(req->run_id, entry->run_id, sizeof req->run_id);
+    req->tablet = entry->tablet;
+    req->wants_current = false;
+    req->step = step_end_for_limit;
+    hs_entry_discard(shard, entry);
+    transition_release(t);
+    hs_with_run(shard, req);
+    return true;
+}
+
 void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
             struct transition *t, enum err err)
 {
     int64_t seq = entry->seq;
     struct slice reply = SLICE_EMPTY;
 
+    if (err == ERR_OK && hs_ends_for_limit(shard, req, entry, t))
+        return;
     if (err == ERR_OK) {
-        (void)engine_enforce_limits(t, entry->bytes + t->events.len);
         err = hs_commit_step(shard, req, entry, t);
         if (err == ERR_OK) {
             seq = entry->seq;

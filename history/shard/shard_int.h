@@ -79,8 +79,9 @@ struct hs_request {
     hs_failed_fn failed;  /* called, instead of an answer, when that run can't be had */
     hs_request_fn resume; /* called again when the current run it waits for is known */
 
-    struct store_op with; /* a row that joins the commit of its step; no key: none */
-    bool makes_work;      /* beside what its operation says */
+    struct engine_limit limit; /* that its step went past: see hs_ends_for_limit() */
+    struct store_op with;      /* a row that joins the commit of its step; no key: none */
+    bool makes_work;           /* beside what its operation says */
 
     struct list node;            /* in the waiting list of an entry, or of a run's waiters */
     struct list all;             /* in shard->requests */
@@ -360,6 +361,10 @@ struct hs_change {
  * request's detail says why) the entries are discarded; new ones (`make_current`) are gone. */
 MUST_USE enum err hs_commit(struct history_shard *shard, struct hs_request *req,
                             const struct hs_change *changes, uint32_t count);
+/* Has a step taken its run past a limit? Then nothing of it is written: `t` is released, the run
+ * is read again and terminated, and the request is answered with the limit. Before the commit. */
+MUST_USE bool hs_ends_for_limit(struct history_shard *shard, struct hs_request *req,
+                                struct hs_entry *entry, struct transition *t);
 /* The same for one step of one run, with the run that it continues as, if any. */
 MUST_USE enum err hs_commit_step(struct history_shard *shard, struct hs_request *req,
                                  struct hs_entry *entry, struct transition *t);

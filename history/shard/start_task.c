@@ -297,6 +297,8 @@ void hs_step_workflow_task_completed(struct history_shard *shard, struct hs_requ
     hs_begin(shard, req, entry->run, &t);
     t.bad_binary = req->api.bad_binary;
     enum err err = engine_respond_workflow_task_completed(&t, &req->token, req->message);
+    if (err == ERR_OK && hs_ends_for_limit(shard, req, entry, &t))
+        return;
     if (err == ERR_OK) {
         err = hs_commit_step(shard, req, entry, &t);
         if (err == ERR_OK) {
