@@ -15,6 +15,7 @@ include mk/embed.mk
 include mk/test.mk
 include mk/models.mk
 include mk/sim.mk
+include mk/fuzz.mk
 include mk/lint.mk
 include mk/bench.mk
 include mk/oracle.mk

@@ -1,4 +1,4 @@
-# Compiler flags: one set of warnings, five variants.
+# Compiler flags: one set of warnings, six variants.
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
         -Wmissing-prototypes -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wswitch \
         -Wnull-dereference -fno-common -Werror \
@@ -8,9 +8,10 @@ OPT_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 OPT_debug   := -O0 -g -Wno-maybe-uninitialized # without optimisation it is often wrong
 OPT_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan    := -O1 -g -fsanitize=thread
+OPT_fuzz    := $(OPT_asan) -fsanitize-coverage=trace-pc
 OPT_cover   := -O0 -g --coverage -Wno-maybe-uninitialized
 ifeq ($(OPT_$(VARIANT)),)
-$(error VARIANT must be release, debug, asan, tsan or cover, not "$(VARIANT)")
+$(error VARIANT must be release, debug, asan, tsan, fuzz or cover, not "$(VARIANT)")
 endif
 
 PACKAGES := libuv libcurl libmicrohttpd libnghttp2 libprotobuf-c sqlite3 libxxhash msgpack jansson zlib yaml-0.1

@@ -11,7 +11,7 @@ quick: $(UNIT_EXES) ## unit tests only, of the chosen VARIANT (NAME=store: those
 
 # The parts of `make test`, in order: what is quick to tell comes first.
 PARTS = lint "quick VARIANT=release" "quick VARIANT=asan" "quick VARIANT=tsan" models \
-        "sim SEEDS=500" "sim-replay SEEDS=50" integration expectations
+        "fuzz-run VARIANT=asan RUNS=50000" "sim SEEDS=500" "sim-replay SEEDS=50" integration expectations
 
 test: ## everything, closing with one line; installs what is missing
 	@scripts/setup test $(BUILD)
