@@ -7,6 +7,7 @@ build/ui-screenshots.
 
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
@@ -160,6 +161,14 @@ def test_saved_views(visitor, shop):
     visitor.page.get_by_test_id("all").click()
     expect(visitor.row("quick-0")).to_be_visible()
 
+    visitor.go(WORKFLOW_LIST + "?query=" + quote('`WorkflowType`="Broken"'))
+    visitor.button("Save as New").click()
+    visitor.dialog().get_by_role("textbox").fill("what broke")
+    visitor.button("Save", within=visitor.dialog()).click()
+    visitor.go(WORKFLOW_LIST)
+    visitor.page.get_by_text("what broke").first.click()
+    expect(visitor.heading("1 Workflow")).to_be_visible()
+
 
 def test_search_attributes_as_columns(visitor, shop):
     visitor.go(WORKFLOW_LIST + "?query=%60WorkflowType%60%3D%22Quick%22")
@@ -270,6 +279,13 @@ def test_a_task_queue_and_its_pollers(visitor, shop):
 
 
 # -- acting -----------------------------------------------------------------------------------------
+
+
+TERMINATED, CANCELED = WorkflowExecutionStatus.TERMINATED, WorkflowExecutionStatus.CANCELED
+
+
+async def closed(handle, status):
+    return (await handle.describe()).status == status
 
 
 def choose(visitor, dialog, option):
@@ -390,6 +406,44 @@ def test_an_activity_is_paused_changed_and_reset(visitor, shop):
     visitor.button("Reset", within=visitor.dialog()).click()
     expect(visitor.dialog()).to_have_count(0)
     assert shop.activity(handle).attempt in (1, 2)
+
+
+def test_many_are_terminated_by_one_batch(visitor, shop):
+    """Those that a filter finds; the job has a page of its own, and one in the list of jobs."""
+    page = visitor.page
+    handles = shop.idle(3, "bulk")
+    visitor.go(WORKFLOW_LIST + "?query=" + quote('`WorkflowId` STARTS_WITH "bulk-"'))
+    expect(visitor.row("bulk-2")).to_be_visible()
+    page.get_by_label("Select all Workflows").first.check(force=True)
+    page.get_by_text("select all 3 workflows").click()  # by the filter, not by their ids
+    visitor.shot("batch-selected")
+    visitor.button("Terminate").first.click()
+    dialog = visitor.dialog()
+    dialog.get_by_label("Reason").fill("tidy up")
+    visitor.shot("batch-terminate")
+    dialog.get_by_test_id("confirm-modal-button").click()
+    for handle in handles:
+        shop.do(harness.eventually(lambda handle=handle: closed(handle, TERMINATED), 30, "terminated"))
+
+    visitor.go(f"{NAMESPACE}/batch-operations")
+    expect(visitor.row("Completed").first).to_be_visible()
+    visitor.shot("batch-operations")
+    visitor.row("Completed").first.get_by_role("link").click()
+    expect(page.get_by_text("tidy up").first).to_be_visible()
+    expect(page.get_by_text("3", exact=True).first).to_be_visible()
+
+
+def test_chosen_ones_are_canceled_by_one_batch(visitor, shop):
+    page = visitor.page
+    handles = shop.idle(3, "picked")
+    visitor.go(WORKFLOW_LIST + "?query=" + quote('`WorkflowId` STARTS_WITH "picked-"'))
+    for i in range(2):
+        page.get_by_label(f"Select Workflow picked-{i}").first.check(force=True)
+    visitor.button("Request Cancellation").first.click()
+    visitor.dialog().get_by_test_id("confirm-modal-button").click()
+    for handle in handles[:2]:
+        shop.do(harness.eventually(lambda handle=handle: closed(handle, CANCELED), 30, "canceled"))
+    assert shop.describe(handles[2]).status == WorkflowExecutionStatus.RUNNING
 
 
 # -- what is missing --------------------------------------------------------------------------------
