@@ -98,11 +98,12 @@ static void keep(const uint8_t *bytes, size_t len)
 {
     if (kept_count == KEPT_MAX)
         return;
-    uint8_t *copy = malloc(len + 1);
+    struct input *input = &kept[kept_count++];
 
-    must(copy != NULL);
-    memcpy(copy, bytes, len);
-    kept[kept_count++] = (struct input){copy, len};
+    input->bytes = malloc(len + 1);
+    must(input->bytes != NULL);
+    memcpy(input->bytes, bytes, len);
+    input->len = len;
 }
 
 static void read_seeds(const char *path)
