@@ -25,16 +25,14 @@ enum {
     MALLOC_KEEP_BYTES = 4 * 1024 * 1024,
 };
 
-static const char *const role_names[ROLE_COUNT] = {
-    [ROLE_FRONTEND] = "frontend",
-    [ROLE_HISTORY] = "history",
-    [ROLE_MATCHING] = "matching",
-    [ROLE_TIMERS] = "timers",
+static const char *const role_names[ROLE_COUNT + 1] = {
+    [ROLE_FRONTEND] = "frontend", [ROLE_HISTORY] = "history", [ROLE_MATCHING] = "matching",
+    [ROLE_TIMERS] = "timers",     [ROLE_TOOL] = "tool",
 };
 
 const char *mesh_role_name(enum mesh_role role)
 {
-    must(role < ROLE_COUNT);
+    must(role <= ROLE_TOOL);
     return role_names[role];
 }
 
@@ -268,7 +266,7 @@ static void on_member(void *arg, const struct member *member, bool up)
 {
     struct mesh *mesh = arg;
 
-    if (member->role >= ROLE_COUNT)
+    if (member->role > ROLE_TOOL)
         return; /* of a later version */
     log_info(mesh->options.log, up ? "peer up" : "peer down",
              F_STR("role", mesh_role_name((enum mesh_role)member->role)),
@@ -458,7 +456,7 @@ static void on_message(void *arg, struct mesh_inmsg *msg)
     struct slice bytes = mesh_inmsg_bytes(msg);
     struct mesh_header header;
 
-    if (mesh_header_read(&bytes, &header) != ERR_OK || header.role >= ROLE_COUNT) {
+    if (mesh_header_read(&bytes, &header) != ERR_OK || header.role > ROLE_TOOL) {
         counter_add(mesh->malformed, 1);
         complain(mesh, LOG_ERROR, 0, "a header that can't be read");
         return;
@@ -582,9 +580,9 @@ uint64_t mesh_owner(struct mesh *mesh, enum mesh_role role, uint32_t shard)
 {
     uint64_t owner = 0;
 
-    must(role < ROLE_COUNT);
+    must(role <= ROLE_TOOL);
     pthread_mutex_lock(&mesh->mutex);
-    if (shard < mesh->options.shard_count[role])
+    if (role < ROLE_COUNT && shard < mesh->options.shard_count[role])
         owner = mesh->owners[role][shard];
     pthread_mutex_unlock(&mesh->mutex);
     return owner;
@@ -656,6 +654,7 @@ static enum err options_check(const struct mesh_options *options, char full[PATH
 {
     for (size_t role = 0; role < ROLE_COUNT; role++)
         must(options->shard_count[role] <= MESH_SHARDS_MAX);
+    must(options->role < ROLE_TOOL || !options->cluster);
     if (options->run_dir[0] == '\0')
         return err_fail(detail, ERR_INVALID, "run.dir: empty");
     if (mkdir(options->run_dir, 0700) != 0 && errno != EEXIST)

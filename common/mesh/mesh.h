@@ -23,7 +23,15 @@
 struct mesh;
 struct mesh_port;
 
-enum mesh_role { ROLE_FRONTEND, ROLE_HISTORY, ROLE_MATCHING, ROLE_TIMERS, ROLE_COUNT };
+enum mesh_role {
+    ROLE_FRONTEND,
+    ROLE_HISTORY,
+    ROLE_MATCHING,
+    ROLE_TIMERS,
+    ROLE_COUNT,
+    ROLE_TOOL = ROLE_COUNT /* asks the others, and is no part of the cluster: owns nothing, has no
+                              say in the assignment (options.cluster is NULL) */
+};
 const char *mesh_role_name(enum mesh_role role); /* "frontend" */
 
 enum mesh_method {

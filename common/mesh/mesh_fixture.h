@@ -109,7 +109,7 @@ static inline void on_peer(void *arg, enum mesh_role role, uint64_t process, boo
 {
     struct node *node = arg;
 
-    check(role < ROLE_COUNT && process != 0);
+    check(role <= ROLE_TOOL && process != 0);
     if (up)
         node->ups++;
     else

@@ -589,3 +589,28 @@ TEST(mesh_killed_process_is_noticed_at_once)
     check(WIFSIGNALED(status));
     world_close(&world); /* also: the dead one's files are gone */
 }
+
+static bool third_is_known(const struct world *world)
+{
+    return world->nodes[1].ups >= 2 && world->nodes[2].ups >= 2;
+}
+
+TEST(mesh_a_tool_asks_a_process_and_is_no_part_of_the_cluster)
+{
+    struct world world;
+    const struct slice body = SLICE_LIT("hello there");
+
+    world_pair(&world);
+    struct node *tool = node_open(&world, 2, ROLE_TOOL);
+    run_until(&world, third_is_known);
+    check_i64(mesh_role_count(world.nodes[1].mesh, ROLE_FRONTEND), 1);
+    check_i64(mesh_role_count(world.nodes[1].mesh, ROLE_HISTORY), 1);
+    check(mesh_owner(world.nodes[1].mesh, ROLE_TOOL, 0) == 0);
+    check_str(mesh_role_name(ROLE_TOOL), "tool");
+    const struct mesh_target to = {
+        .role = ROLE_HISTORY, .shard = 1, .process = mesh_self(world.nodes[1].mesh)};
+    mesh_call(tool->port, to, METHOD_HISTORY_DESCRIBE, &body, 1, 5000, on_reply, &world);
+    run_until(&world, asked);
+    check(world.nodes[1].last_from.process == mesh_self(tool->mesh));
+    world_close(&world);
+}

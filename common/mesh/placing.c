@@ -93,9 +93,10 @@ static void look_around(struct mesh_placing *placing)
     live[count++] = (struct placement_member){
         .process = mesh->self, .role = (uint32_t)mesh->options.role, .leaving = mesh->leaving};
     for (size_t i = 0; i < mesh->peer_count; i++)
-        live[count++] = (struct placement_member){.process = mesh->peers[i]->member.process,
-                                                  .role = mesh->peers[i]->member.role,
-                                                  .leaving = mesh->peers[i]->leaving};
+        if (mesh->peers[i]->member.role != ROLE_TOOL)
+            live[count++] = (struct placement_member){.process = mesh->peers[i]->member.process,
+                                                      .role = mesh->peers[i]->member.role,
+                                                      .leaving = mesh->peers[i]->leaving};
     pthread_mutex_unlock(&mesh->mutex);
     placement_members(&placing->leader, live, count);
 }

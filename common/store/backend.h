@@ -25,6 +25,9 @@ struct backend_lease { /* what an open finds, after it has raised the lease */
     int64_t applied[STORE_FAMILY_COUNT];
 };
 
+/* Is a long piece of work to go on? */
+typedef bool (*backend_go_on_fn)(void *arg);
+
 typedef enum err (*backend_record_fn)(void *arg, int64_t seq, struct slice record);
 
 struct backend {
@@ -70,6 +73,23 @@ struct backend {
     /* The slices live until the next call; *valid false: the end. */
     enum err (*iter_next)(void *iter, struct slice *key, struct slice *value, bool *valid);
     void (*iter_close)(void *iter);
+
+    /* -- of a back end whose tables can be copied and looked at from outside; else NULL -- */
+
+    /* The tables of a shard that another process may have open: gives *shard for snapshots only,
+     * ended by unwatch(). ERR_NOT_FOUND: there are none. */
+    enum err (*watch)(const struct backend_env *env, void **shard, struct err_detail *detail);
+    void (*unwatch)(void *shard);
+    /* The positions of the families; `torn`: a part of what comes after them is in it, too. */
+    enum err (*snapshot_position)(void *snapshot, int64_t *applied, bool *torn);
+    /* A file with what the snapshot holds, at `path`, where nothing is. ERR_CANCELED: `go_on` said
+     * no. A failure leaves nothing there. */
+    enum err (*snapshot_copy)(void *snapshot, const char *path, backend_go_on_fn go_on, void *arg,
+                              struct err_detail *detail);
+    /* Make a shard of such a file, which lies where its tables belong: they and the log, made anew,
+     * begin as `lease` says. */
+    enum err (*restored)(const struct backend_env *env, const struct backend_lease *lease,
+                         struct err_detail *detail);
 };
 
 extern const struct backend backend_sqlite, backend_memory, backend_fault;

@@ -204,6 +204,14 @@ enum err store_read_now(struct store_shard *s, enum err (*read)(struct store_sna
     return err;
 }
 
+enum err snapshot_of_tables_read(struct store_shard *s, void *db,
+                                 enum err (*read)(struct store_snapshot *, void *), void *arg)
+{
+    struct store_snapshot snapshot = {.shard = s, .db = db};
+
+    return read(&snapshot, arg);
+}
+
 static void on_read(struct job *job)
 {
     struct read_item *item = CONTAINER_OF(job, struct read_item, job);

@@ -139,6 +139,9 @@ void shard_on_idle(struct store_shard *s);
 
 /* read.c */
 void shard_cancel_reads(struct store_shard *s);
+/* `read` with a snapshot of the tables alone, which the caller closes. */
+enum err snapshot_of_tables_read(struct store_shard *s, void *db,
+                                 enum err (*read)(struct store_snapshot *, void *), void *arg);
 bool shard_finish_one_read(struct store_shard *s); /* on the loop's thread */
 
 /* ballast.c: the mode of a full disk, one per store. */

@@ -227,6 +227,9 @@ static const struct hs_operation operations[] = {
     {.name = "QueryTaskStarted"},          /* ... for a query: see hs_operation_of_task() */
     BODY(PULL_TASKS, "GetTasks", hs_pull_tasks),
     BODY(COUNT_TASKS, "CountTasks", hs_count_tasks),
+    BODY(FLUSH, "FlushShard", hs_flush),
+    BODY(BACKUP, "BackupShard", hs_backup),
+    BODY(DESCRIBE_SHARD, "DescribeHistoryShard", hs_describe_shard),
     BODY(FIRE_DEADLINES, "FireDeadlines", hs_fire_deadlines),
     BODY(PULL_DEADLINES, "GetDeadlines", hs_pull_deadlines),
     {.method = METHOD_NOT_DELIVERED,

@@ -418,6 +418,9 @@ void hs_step_not_delivered(struct history_shard *shard, struct hs_request *req,
 
 void hs_pull_tasks(struct history_shard *shard, struct hs_request *req);
 void hs_count_tasks(struct history_shard *shard, struct hs_request *req); /* task_counts.c */
+void hs_flush(struct history_shard *shard, struct hs_request *req);       /* admin.c */
+void hs_backup(struct history_shard *shard, struct hs_request *req);
+void hs_describe_shard(struct history_shard *shard, struct hs_request *req);
 /* Offer a task that was staged with `seq` to matching once it is durable. */
 void hs_offer(struct history_shard *shard, const struct run *run, const struct task_change *change,
               int64_t now_ns, int64_t seq);

@@ -15,6 +15,7 @@ enum {
     LOG_WAL_PAGES = 2048, /* checkpoint from this size on */
     TABLES_WAL_PAGES = 1024,
     READERS_IDLE_MAX = 4, /* connections kept for the next read */
+    POSITION_TORN = 255,  /* `family` of the mark of a flush of which a part is written */
 };
 
 struct log_file { /* one connection, used by one thread at a time */
@@ -27,17 +28,18 @@ struct log_file { /* one connection, used by one thread at a time */
 
 struct tables_file { /* the flusher's connection */
     sqlite3 *db;
-    sqlite3_stmt *begin, *commit, *rollback, *position;
+    sqlite3_stmt *begin, *commit, *rollback, *position, *whole;
     sqlite3_stmt *put[STORE_FAMILY_COUNT], *del[STORE_FAMILY_COUNT];
     int wal_pages;
     bool in_txn;
+    bool torn; /* some slices of a flush are written, and its last is not */
 };
 
 struct reader { /* one connection: a snapshot while it is out of the pool */
     struct reader *next;
     struct sqlite_shard *shard;
     sqlite3 *db;
-    sqlite3_stmt *begin, *commit, *pin;
+    sqlite3_stmt *begin, *commit, *pin, *positions;
     sqlite3_stmt *get[STORE_FAMILY_COUNT], *up[STORE_FAMILY_COUNT], *down[STORE_FAMILY_COUNT],
         *last[STORE_FAMILY_COUNT];
 };
@@ -102,5 +104,20 @@ enum err sqlite_iter_open(void *snapshot, enum store_family family, struct slice
                           void **iter);
 enum err sqlite_iter_next(void *iter, struct slice *key, struct slice *value, bool *valid);
 void sqlite_iter_close(void *iter);
+
+/* sqlite_copy.c */
+enum err sqlite_watch(const struct backend_env *env, void **shard, struct err_detail *detail);
+void sqlite_unwatch(void *shard);
+enum err sqlite_snapshot_position(void *snapshot, int64_t *applied, bool *torn);
+enum err sqlite_snapshot_copy(void *snapshot, const char *path, backend_go_on_fn go_on, void *arg,
+                              struct err_detail *detail);
+enum err sqlite_restored(const struct backend_env *env, const struct backend_lease *lease,
+                         struct err_detail *detail);
+
+/* sqlite_log.c: its schema, for a log that begins somewhere. */
+extern const char sqlite_log_schema[];
+/* store_sqlite.c: gives a fresh shard without connections, and frees it. */
+struct sqlite_shard *sqlite_shard_new(const struct backend_env *env);
+void sqlite_shard_free(struct sqlite_shard *s);
 
 #endif

@@ -14,7 +14,7 @@
 
 _Static_assert(LOGREC_MAX <= PARTS_MAX * PART_BYTES, "every record fits into its parts");
 
-static const char schema[] =
+const char sqlite_log_schema[] =
     "CREATE TABLE identity(id INTEGER PRIMARY KEY, service TEXT NOT NULL,"
     " shard_id INTEGER NOT NULL);"
     "CREATE TABLE shard(id INTEGER PRIMARY KEY, range_id INTEGER NOT NULL,"
@@ -136,7 +136,7 @@ enum err sqlite_log_open(struct sqlite_shard *s, const struct backend_env *env,
     if (err != ERR_OK)
         return err;
     sqlite3_wal_hook(f->db, on_wal, f);
-    err = sqlite_identify(s, f->db, s->log_path, schema, detail);
+    err = sqlite_identify(s, f->db, s->log_path, sqlite_log_schema, detail);
     if (err != ERR_OK)
         return err;
     err = raise_lease(s, lease);

@@ -28,6 +28,7 @@ static void reader_free(struct reader *r)
     sqlite3_finalize(r->begin);
     sqlite3_finalize(r->commit);
     sqlite3_finalize(r->pin);
+    sqlite3_finalize(r->positions);
     for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
         sqlite3_finalize(r->get[i]);
         sqlite3_finalize(r->up[i]);
@@ -59,6 +60,8 @@ static enum err reader_open(struct sqlite_shard *s, struct reader **out)
         err = sqlite_prepare(r->db, "COMMIT", &r->commit);
     if (err == ERR_OK)
         err = sqlite_prepare(r->db, "SELECT applied_seq FROM position WHERE family = 0", &r->pin);
+    if (err == ERR_OK)
+        err = sqlite_prepare(r->db, "SELECT family, applied_seq FROM position", &r->positions);
     for (int i = 0; i < STORE_FAMILY_COUNT && err == ERR_OK; i++) {
         err = sqlite_prepare(r->db, get_sql[i], &r->get[i]);
         if (err == ERR_OK)

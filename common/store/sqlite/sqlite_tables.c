@@ -1,6 +1,8 @@
 /* sqlite_tables.c - the tables file's writer: the flusher's connection.
  *
- * Commits are synchronous: when a position has moved, the log may be truncated up to it. */
+ * Commits are synchronous: when a position has moved, the log may be truncated up to it. While only
+ * some slices of a flush are committed, a row beside the positions says so: who reads the tables
+ * without the memtables must know. */
 #include "common/store/sqlite/sqlite_int.h"
 
 static const char schema[] =
@@ -47,6 +49,8 @@ static enum err prepare_all(struct tables_file *f)
                              " ON CONFLICT(family) DO UPDATE"
                              " SET applied_seq = max(applied_seq, excluded.applied_seq)",
                              &f->position);
+    if (err == ERR_OK)
+        err = sqlite_prepare(f->db, "DELETE FROM position WHERE family = ?1", &f->whole);
     for (int i = 0; i < STORE_FAMILY_COUNT && err == ERR_OK; i++) {
         err = sqlite_prepare(f->db, put_sql[i], &f->put[i]);
         if (err == ERR_OK)
@@ -55,8 +59,9 @@ static enum err prepare_all(struct tables_file *f)
     return err;
 }
 
-static enum err read_positions(sqlite3 *db, struct backend_lease *lease)
+static enum err read_positions(struct tables_file *f, struct backend_lease *lease)
 {
+    sqlite3 *db = f->db;
     sqlite3_stmt *stmt;
     int code;
 
@@ -69,6 +74,7 @@ static enum err read_positions(sqlite3 *db, struct backend_lease *lease)
 
         if (family >= 0 && family < STORE_FAMILY_COUNT)
             lease->applied[family] = sqlite3_column_int64(stmt, 1);
+        f->torn = f->torn || family == POSITION_TORN;
     }
     sqlite3_finalize(stmt);
     return sqlite_err(code);
@@ -97,7 +103,7 @@ enum err sqlite_tables_open(struct sqlite_shard *s, struct backend_lease *lease,
         return err;
     err = sqlite_exec(f->db, "COMMIT");
     if (err == ERR_OK)
-        err = read_positions(f->db, lease);
+        err = read_positions(f, lease);
     if (err == ERR_OK)
         err = prepare_all(f);
     return err == ERR_OK ? ERR_OK : sqlite_fail(s, f->db, s->tables_path, detail);
@@ -111,6 +117,7 @@ void sqlite_tables_close(struct sqlite_shard *s)
     sqlite3_finalize(f->commit);
     sqlite3_finalize(f->rollback);
     sqlite3_finalize(f->position);
+    sqlite3_finalize(f->whole);
     for (int i = 0; i < STORE_FAMILY_COUNT; i++) {
         sqlite3_finalize(f->put[i]);
         sqlite3_finalize(f->del[i]);
@@ -146,11 +153,25 @@ enum err sqlite_flush_row(void *shard, enum store_family family, struct slice ke
     return err == ERR_OK ? ERR_OK : sqlite_fail(s, s->tables.db, "flush a row", NULL);
 }
 
+/* What is committed is the whole of what was flushed, or is not. */
+static enum err mark(struct tables_file *f, bool torn)
+{
+    sqlite3_stmt *stmt = torn ? f->position : f->whole;
+
+    if (f->torn == torn)
+        return ERR_OK;
+    sqlite3_bind_int64(stmt, 1, POSITION_TORN);
+    if (torn)
+        sqlite3_bind_int64(stmt, 2, 1);
+    return sqlite_run(stmt);
+}
+
 enum err sqlite_flush_commit(void *shard, const int64_t *applied)
 {
     struct sqlite_shard *s = shard;
     struct tables_file *f = &s->tables;
-    enum err err = ERR_OK;
+    const bool torn = applied == NULL;
+    enum err err = mark(f, torn);
 
     for (int i = 0; applied && i < STORE_FAMILY_COUNT && err == ERR_OK; i++) {
         sqlite3_bind_int64(f->position, 1, i);
@@ -162,6 +183,7 @@ enum err sqlite_flush_commit(void *shard, const int64_t *applied)
     if (err != ERR_OK)
         return sqlite_fail(s, f->db, "commit a flush", NULL);
     f->in_txn = false;
+    f->torn = torn;
     return ERR_OK;
 }
 

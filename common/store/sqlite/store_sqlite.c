@@ -75,25 +75,10 @@ static enum err sync_folder(const struct backend_env *env, struct err_detail *de
     return synced ? ERR_OK : err_fail(detail, ERR_IO, "cannot sync %s: errno %d", env->dir, errno);
 }
 
-static void close_shard(void *shard)
-{
-    struct sqlite_shard *s = shard;
-
-    sqlite_pool_close(s);
-    sqlite_tables_close(s);
-    sqlite_log_close(s); /* last: its lock is the fence */
-    pthread_mutex_destroy(&s->pool_lock);
-    free(s->log_path);
-    free(s->tables_path);
-    free(s);
-}
-
-static enum err open_shard(const struct backend_env *env, void **shard, struct backend_lease *lease,
-                           struct err_detail *detail)
+struct sqlite_shard *sqlite_shard_new(const struct backend_env *env)
 {
     struct sqlite_shard *s = calloc(1, sizeof *s);
 
-    *shard = NULL;
     must(s != NULL);
     s->log = env->log;
     s->service = env->service;
@@ -101,6 +86,33 @@ static enum err open_shard(const struct backend_env *env, void **shard, struct b
     s->log_path = path_of(env, "log");
     s->tables_path = path_of(env, "tables");
     must(pthread_mutex_init(&s->pool_lock, NULL) == 0);
+    return s;
+}
+
+void sqlite_shard_free(struct sqlite_shard *s)
+{
+    pthread_mutex_destroy(&s->pool_lock);
+    free(s->log_path);
+    free(s->tables_path);
+    free(s);
+}
+
+static void close_shard(void *shard)
+{
+    struct sqlite_shard *s = shard;
+
+    sqlite_pool_close(s);
+    sqlite_tables_close(s);
+    sqlite_log_close(s); /* last: its lock is the fence */
+    sqlite_shard_free(s);
+}
+
+static enum err open_shard(const struct backend_env *env, void **shard, struct backend_lease *lease,
+                           struct err_detail *detail)
+{
+    struct sqlite_shard *s = sqlite_shard_new(env);
+
+    *shard = NULL;
     enum err err = sqlite_log_open(s, env, lease, detail);
     if (err == ERR_OK)
         err = sqlite_tables_open(s, lease, detail);
@@ -134,4 +146,9 @@ const struct backend backend_sqlite = {
     .iter_open = sqlite_iter_open,
     .iter_next = sqlite_iter_next,
     .iter_close = sqlite_iter_close,
+    .watch = sqlite_watch,
+    .unwatch = sqlite_unwatch,
+    .snapshot_position = sqlite_snapshot_position,
+    .snapshot_copy = sqlite_snapshot_copy,
+    .restored = sqlite_restored,
 };
