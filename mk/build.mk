@@ -5,7 +5,7 @@ objects = $(patsubst %.c,$(OUT)/%.o,$(call sources,$(1)))
 SERVICES := frontend history matching timers
 LIBS     := $(foreach l,$(SERVICES) admin common,$(OUT)/lib$(l).a)
 EXES     := $(patsubst %/main.c,$(OUT)/gnomon-%,$(wildcard $(SERVICES:%=%/main.c))) \
-            $(OUT)/gnomon-run $(OUT)/gnomon-check
+            $(OUT)/gnomon-run $(OUT)/gnomon-check $(OUT)/gnomon-admin
 
 all: $(EXES) ## all executables of the chosen VARIANT
 
@@ -30,6 +30,11 @@ $(OUT)/gnomon-run: $(OUT)/admin/run/main.o $(OUT)/libadmin.a $(OUT)/libcommon.a
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(OUT)/gnomon-check: $(OUT)/admin/check/main.o $(OUT)/libadmin.a $(OUT)/libhistory.a \
+                     $(OUT)/libcommon.a $(PROTO_LIB)
+	@echo "  LD  $@"
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/gnomon-admin: $(OUT)/admin/tool/main.o $(OUT)/libadmin.a $(OUT)/libhistory.a \
                      $(OUT)/libcommon.a $(PROTO_LIB)
 	@echo "  LD  $@"
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

@@ -439,6 +439,56 @@ static void check_outgoing(struct shard_check *sc, const struct kept_row *row)
     arena_release(&arena);
 }
 
+static void want_named_run(struct shard_check *sc, uint8_t tablet, struct slice run_id,
+                           const char *what)
+{
+    uint8_t uuid[16];
+
+    if (uuid_parse(run_id, uuid))
+        want_run(sc, tablet, uuid, what);
+    else
+        problem(sc, "-", "a row names no run:", what);
+}
+
+static void check_task(struct shard_check *sc, uint8_t tablet, struct slice value)
+{
+    struct rpc_task task;
+    struct arena arena;
+
+    arena_init(&arena);
+    if (row_task_decode(&arena, value, &task) != ERR_OK)
+        problem(sc, "-", "a task row can't be read", "");
+    else
+        want_named_run(sc, tablet, task.run_id, "a task row");
+    arena_release(&arena);
+}
+
+static void check_current(struct shard_check *sc, uint8_t tablet, struct slice value)
+{
+    struct current_run current;
+    struct arena arena;
+
+    arena_init(&arena);
+    if (row_current_decode(&arena, value, &current) != ERR_OK)
+        problem(sc, "-", "a current run's row can't be read", "");
+    else
+        want_named_run(sc, tablet, slice_str(current.run_id), "a workflow id's current run");
+    arena_release(&arena);
+}
+
+static void check_call(struct shard_check *sc, uint8_t tablet, struct slice value)
+{
+    struct call_row row;
+    struct arena arena;
+
+    arena_init(&arena);
+    if (row_call_decode(&arena, value, &row) != ERR_OK)
+        problem(sc, "-", "a callback's row can't be read", "");
+    else
+        want_named_run(sc, tablet, slice_str(row.run_id), "a callback to be delivered");
+    arena_release(&arena);
+}
+
 static bool visit_main(void *arg, struct slice key, struct slice value)
 {
     struct shard_check *sc = arg;
@@ -470,6 +520,17 @@ static bool visit_main(void *arg, struct slice key, struct slice value)
         break;
     case 'T':
         sc->tasks_found++;
+        check_task(sc, tablet, value);
+        break;
+    case 'C':
+        check_current(sc, tablet, value);
+        break;
+    case 'H':
+        check_call(sc, tablet, value);
+        break;
+    case 'R':
+        if (key.len == 26 && !is_among(sc->runs, sc->run_count, tablet, key.ptr + 10))
+            sc->report->leaving++;
         break;
     case 'O':
         keep_outgoing(sc, key, value);
@@ -584,18 +645,52 @@ static enum err check_snapshot(struct store_snapshot *snapshot, void *arg)
     return sc->err;
 }
 
-enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
-                             struct check_report *report)
+enum err check_history_snapshot(struct store_snapshot *snapshot, uint32_t shard_id,
+                                struct check_report *report)
 {
     struct shard_check sc = {.report = report, .shard_id = shard_id};
 
     arena_init(&sc.arena);
     sc.index = (struct index_check){.problem = index_problem, .arg = &sc};
-    const enum err err = store_read_now(shard, check_snapshot, &sc);
+    const enum err err = check_snapshot(snapshot, &sc);
     arena_release(&sc.arena);
     index_check_release(&sc.index);
     free(sc.runs);
     free(sc.leaving);
     free(sc.sharing);
     return err;
+}
+
+struct whole_shard {
+    uint32_t shard_id;
+    struct check_report *report;
+};
+
+static enum err check_read(struct store_snapshot *snapshot, void *arg)
+{
+    const struct whole_shard *whole = arg;
+
+    return check_history_snapshot(snapshot, whole->shard_id, whole->report);
+}
+
+enum err check_history_shard(struct store_shard *shard, uint32_t shard_id,
+                             struct check_report *report)
+{
+    struct whole_shard whole = {shard_id, report};
+
+    return store_read_now(shard, check_read, &whole);
+}
+
+enum err check_history_run(struct store_snapshot *snapshot, uint32_t shard_id, uint8_t tablet,
+                           const char *run_id, struct check_report *report)
+{
+    struct shard_check sc = {.report = report, .shard_id = shard_id, .snapshot = snapshot};
+    struct run_ref ref = {.tablet = tablet};
+
+    if (!uuid_parse(slice_str(run_id), ref.id))
+        return ERR_INVALID;
+    arena_init(&sc.arena);
+    check_run(&sc, &ref);
+    arena_release(&sc.arena);
+    return sc.err;
 }

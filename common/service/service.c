@@ -106,6 +106,31 @@ static int read_arguments(struct service *s, enum mesh_role role, int argc, char
 
 /* ---- folders ---- */
 
+/* Socket paths hold 107 characters, so that the folder of the sockets is not below the data folder
+ * but a short name made of the data folder's path, the same for all processes of a cluster. */
+enum err service_run_dir(const struct config *config, char out[SERVICE_RUN_DIR_MAX],
+                         struct err_detail *detail)
+{
+    char real[4096];
+    int written;
+
+    if (config->run_dir[0] != '\0') {
+        written = snprintf(out, SERVICE_RUN_DIR_MAX, "%s", config->run_dir);
+    } else if (config->mesh_listen[0] != '\0') { /* no sockets in it, but seen by all machines */
+        written = snprintf(out, SERVICE_RUN_DIR_MAX, "%s/run", config->data_dir);
+    } else {
+        if (!realpath(config->data_dir, real))
+            return err_fail(detail, ERR_INVALID, "cannot use data.dir %s: %s", config->data_dir,
+                            strerror(errno));
+        written = snprintf(out, SERVICE_RUN_DIR_MAX, "/tmp/gnomon-%u-%08x", (unsigned)getuid(),
+                           (unsigned)hash_bytes(slice_str(real), 0));
+    }
+    if (written < 0 || written >= SERVICE_RUN_DIR_MAX - 40)
+        return err_fail(detail, ERR_INVALID, "run.dir %s is too long: at most %d characters",
+                        config->run_dir, SERVICE_RUN_DIR_MAX - 41);
+    return ERR_OK;
+}
+
 static int make_dir(struct service *s, const char *path, mode_t mode)
 {
     struct stat info;
@@ -118,28 +143,12 @@ static int make_dir(struct service *s, const char *path, mode_t mode)
     return -1;
 }
 
-/* Socket paths hold 107 characters, so that the folder of the sockets is not below the data folder
- * but a short name made of the data folder's path, the same for all processes of a cluster. */
 static int choose_run_dir(struct service *s)
 {
-    char real[4096];
-    int written;
+    struct err_detail detail = {0};
 
-    if (s->config.run_dir[0] != '\0') {
-        written = snprintf(s->run_dir, sizeof s->run_dir, "%s", s->config.run_dir);
-    } else if (s->config.mesh_listen[0] != '\0') { /* no sockets in it, but seen by all machines */
-        written = snprintf(s->run_dir, sizeof s->run_dir, "%s/run", s->config.data_dir);
-    } else {
-        if (!realpath(s->config.data_dir, real))
-            return service_refuse(s->name, SERVICE_EXIT_CONFIG, "cannot use data.dir %s: %s",
-                                  s->config.data_dir, strerror(errno));
-        written = snprintf(s->run_dir, sizeof s->run_dir, "/tmp/gnomon-%u-%08x", (unsigned)getuid(),
-                           (unsigned)hash_bytes(slice_str(real), 0));
-    }
-    if (written < 0 || (size_t)written >= sizeof s->run_dir - 40)
-        return service_refuse(s->name, SERVICE_EXIT_CONFIG,
-                              "run.dir %s is too long: at most %zu characters", s->config.run_dir,
-                              sizeof s->run_dir - 41);
+    if (service_run_dir(&s->config, s->run_dir, &detail) != ERR_OK)
+        return service_refuse(s->name, SERVICE_EXIT_CONFIG, "%s", detail.text);
     return make_dir(s, s->run_dir, 0700);
 }
 

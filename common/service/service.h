@@ -24,6 +24,7 @@
 #include "common/service/watchdog.h"
 
 enum { SERVICE_EXIT_OK = 0, SERVICE_EXIT_FAILED = 1, SERVICE_EXIT_CONFIG = 2 };
+enum { SERVICE_RUN_DIR_MAX = 108 };
 
 struct service {
     const char *name; /* "history" */
@@ -38,7 +39,7 @@ struct service {
     struct mesh *mesh;
     struct loop *loop;         /* of the main thread */
     struct watchdog *watchdog; /* NULL: off */
-    char run_dir[108];
+    char run_dir[SERVICE_RUN_DIR_MAX];
     int exit_code;
     /* internal */
     loop_fn stop;
@@ -60,6 +61,11 @@ void service_run(struct service *service, loop_fn stop, void *arg);
 void service_fail(struct service *service);
 
 int service_release(struct service *service);
+
+/* The folder of the processes' sockets and member files, by the configuration; it need not be
+ * there. ERR_INVALID. */
+MUST_USE enum err service_run_dir(const struct config *config, char out[SERVICE_RUN_DIR_MAX],
+                                  struct err_detail *detail);
 
 /* A line `NAME: text` on stderr; gives `code`: `return service_refuse("history", 2, "...")`. */
 int service_refuse(const char *name, int code, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -1,0 +1,231 @@
+/* sql.c - the command sql: a SELECT over the tables of all shards as one.
+ *
+ * The tables files are attached to a connection of our own that can only read: an authorizer admits
+ * nothing but SELECT. Two views join them: rows(shard, tablet, kind, run_id, key, value, json) and
+ * visibility(shard, tablet, key, value, json). All are read as of one moment each, between two
+ * flushes. */
+#include "admin/tool/sql.h"
+
+#include "admin/tool/tool.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <time.h>
+
+enum { FLUSH_TIMEOUT_MS = 60000, UNTORN_TRIES = 2000, UNTORN_PAUSE_MS = 5, BUSY_WAIT_MS = 5000 };
+
+static int refuse_sql(sqlite3 *db)
+{
+    return tool_refuse("sql: %s", sqlite3_errmsg(db));
+}
+
+/* Everything that was acknowledged into the tables. */
+static int flush(struct tool *tool)
+{
+    struct tool_call calls[256] = {{0}};
+    struct arena arena;
+    int code = -1;
+
+    for (uint32_t i = 0; i < tool->shard_count; i++)
+        calls[i].shard = i;
+    if (!tool->link) {
+        for (uint32_t i = 0; i < tool->shard_count; i++) {
+            struct err_detail detail = {0};
+            struct tool_shard shard;
+
+            if (tool_shard_open(tool, i, &shard, &detail) != ERR_OK)
+                return tool_refuse("%s", detail.text);
+            tool_shard_close(&shard, true);
+        }
+        return -1;
+    }
+    arena_init(&arena);
+    tool_ask(tool, METHOD_HISTORY_FLUSH, calls, tool->shard_count, true, FLUSH_TIMEOUT_MS, &arena);
+    for (uint32_t i = 0; i < tool->shard_count && code < 0; i++)
+        if (calls[i].err != ERR_OK)
+            code = tool_refuse("shard %u: its owner cannot flush it: %s", i,
+                               calls[i].detail.text[0] ? calls[i].detail.text
+                                                       : err_text(calls[i].err));
+    arena_release(&arena);
+    return code;
+}
+
+static bool run_text(sqlite3 *db, const char *sql)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+static bool attach(const struct tool *tool, sqlite3 *db, uint32_t shard)
+{
+    char path[PATH_MAX], name[16];
+    sqlite3_stmt *stmt;
+
+    snprintf(path, sizeof path, "%s/history-%" PRIu32 ".tables.db", tool->config.data_dir, shard);
+    snprintf(name, sizeof name, "s%" PRIu32, shard);
+    if (sqlite3_prepare_v2(db, "ATTACH ?1 AS ?2", -1, &stmt, NULL) != SQLITE_OK)
+        return false;
+    sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
+    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
+    sqlite3_step(stmt);
+    return sqlite3_finalize(stmt) == SQLITE_OK;
+}
+
+static bool make_views(const struct tool *tool, sqlite3 *db)
+{
+    struct buf sql;
+
+    buf_init(&sql, 0);
+    buf_printf(&sql, "CREATE TEMP VIEW rows AS");
+    for (uint32_t i = 0; i < tool->shard_count; i++)
+        buf_printf(&sql,
+                   "%s SELECT %" PRIu32 " AS shard, substr(key, 1, 1) AS tablet,"
+                   " gnomon_kind(key) AS kind, gnomon_run(key) AS run_id, key, value,"
+                   " gnomon_json(key, value) AS json FROM s%" PRIu32 ".rows_main",
+                   i ? " UNION ALL" : "", i, i);
+    buf_printf(&sql, "; CREATE TEMP VIEW visibility AS");
+    for (uint32_t i = 0; i < tool->shard_count; i++)
+        buf_printf(&sql,
+                   "%s SELECT %" PRIu32 " AS shard, substr(key, 1, 1) AS tablet, key, value,"
+                   " gnomon_visible(value) AS json FROM s%" PRIu32 ".rows_visibility",
+                   i ? " UNION ALL" : "", i, i);
+    buf_append(&sql, "", 1);
+    const bool made = buf_ok(&sql) && run_text(db, (const char *)sql.ptr);
+    buf_release(&sql);
+    return made;
+}
+
+/* Begin, with every shard between two flushes. */
+static bool begin_untorn(const struct tool *tool, sqlite3 *db)
+{
+    const struct timespec pause = {.tv_nsec = UNTORN_PAUSE_MS * NS_PER_MS};
+
+    for (int attempt = 0; attempt < UNTORN_TRIES; attempt++) {
+        bool torn = false;
+
+        if (!run_text(db, "BEGIN"))
+            return false;
+        for (uint32_t i = 0; i < tool->shard_count && !torn; i++) {
+            sqlite3_stmt *stmt;
+            char sql[80];
+
+            snprintf(sql, sizeof sql, "SELECT 1 FROM s%" PRIu32 ".position WHERE family = 255", i);
+            if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+                return false;
+            torn = sqlite3_step(stmt) == SQLITE_ROW;
+            if (sqlite3_finalize(stmt) != SQLITE_OK)
+                return false;
+        }
+        if (!torn)
+            return true;
+        if (!run_text(db, "ROLLBACK"))
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+static int may(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    UNUSED(arg);
+    UNUSED(a);
+    UNUSED(c);
+    UNUSED(d);
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_FUNCTION:
+        return b && strcmp(b, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    default:
+        return SQLITE_DENY;
+    }
+}
+
+/* -- output --------------------------------------------------------------------------------- */
+
+static void show_value(sqlite3_stmt *stmt, int column)
+{
+    if (sqlite3_column_type(stmt, column) == SQLITE_BLOB) {
+        const uint8_t *bytes = sqlite3_column_blob(stmt, column);
+        const int len = sqlite3_column_bytes(stmt, column);
+
+        printf("x'");
+        for (int i = 0; i < len; i++)
+            printf("%02x", bytes[i]);
+        printf("'");
+    } else if (sqlite3_column_type(stmt, column) != SQLITE_NULL) {
+        const char *text = (const char *)sqlite3_column_text(stmt, column);
+
+        for (; text && *text; text++) /* a line is a row */
+            putchar(*text == '\t' || *text == '\n' || *text == '\r' ? ' ' : *text);
+    }
+}
+
+static int show_rows(sqlite3 *db, sqlite3_stmt *stmt)
+{
+    const int columns = sqlite3_column_count(stmt);
+    int code;
+
+    for (int i = 0; i < columns; i++)
+        printf("%s%s", i ? "\t" : "", sqlite3_column_name(stmt, i));
+    putchar('\n');
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW && !ferror(stdout)) {
+        for (int i = 0; i < columns; i++) {
+            if (i)
+                putchar('\t');
+            show_value(stmt, i);
+        }
+        putchar('\n');
+    }
+    return code == SQLITE_DONE || code == SQLITE_ROW ? TOOL_OK : refuse_sql(db);
+}
+
+static int select_all(const struct tool *tool, sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+    const char *rest = "";
+
+    if (!begin_untorn(tool, db))
+        return tool_refuse("sql: flushes are always under way");
+    sqlite3_set_authorizer(db, may, NULL);
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, &rest) != SQLITE_OK)
+        return refuse_sql(db);
+    int code = -1;
+    if (!stmt || !sqlite3_stmt_readonly(stmt))
+        code = tool_refuse("sql: one SELECT is what it takes");
+    else if (rest[strspn(rest, " \t\r\n;")] != '\0')
+        code = tool_refuse("sql: only one statement");
+    if (code < 0)
+        code = show_rows(db, stmt);
+    sqlite3_finalize(stmt);
+    return code;
+}
+
+int tool_sql(struct tool *tool, const struct tool_args *args)
+{
+    sqlite3 *db = NULL;
+    int code = flush(tool);
+
+    if (code >= 0)
+        return code;
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK) {
+        code = refuse_sql(db);
+    } else if ((int)tool->shard_count > sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, -1)) {
+        code = tool_refuse("sql: this SQLite joins at most %d shards, the cluster has %u",
+                           sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, -1), tool->shard_count);
+    }
+    if (code < 0 &&
+        (sqlite3_busy_timeout(db, BUSY_WAIT_MS) != SQLITE_OK || sql_functions_add(db) != SQLITE_OK))
+        code = refuse_sql(db);
+    for (uint32_t i = 0; i < tool->shard_count && code < 0; i++)
+        if (!attach(tool, db, i))
+            code = refuse_sql(db);
+    if (code < 0 && (!make_views(tool, db) || !run_text(db, "PRAGMA query_only = 1")))
+        code = refuse_sql(db);
+    if (code < 0)
+        code = select_all(tool, db, args->words[0]);
+    sqlite3_close(db);
+    return code;
+}

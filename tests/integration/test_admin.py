@@ -1,0 +1,205 @@
+"""test_admin.py - gnomon-admin: every command on a cluster that runs and on one that is stopped; backups."""
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+
+import pytest
+
+import harness
+from workflows import Plain
+
+ADMIN = harness.BIN / "gnomon-admin"
+
+
+def admin(cluster, *words, status=0, data=None):
+    """Its stdout, or, when it is to end with another status than 0, both outputs."""
+    environment = {**cluster.environment, "GNOMON_DATA_DIR": str(data or cluster.folder / "data")}
+    if data:
+        environment["GNOMON_RUN_DIR"] = str(data.parent / (data.name + "-run"))
+    done = subprocess.run(
+        [str(ADMIN), *map(str, words)], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout if status == 0 else done.stdout + done.stderr
+
+
+def sql(cluster, statement):
+    """The rows without their head, a list of columns each."""
+    return [line.split("\t") for line in admin(cluster, "sql", statement).splitlines()[1:]]
+
+
+@pytest.fixture
+async def session():
+    cluster = harness.Cluster()
+    try:
+        session = harness.Session(cluster)
+        await session.connect()
+        yield session
+    finally:
+        cluster.stop()
+
+
+async def run_some(session):
+    """One workflow that is over and one that waits for a worker; gives their ids and the latter's queue."""
+    queue, nobody = harness.unique("admin"), harness.unique("nobody")
+    done, waits = harness.unique("done"), harness.unique("waits")
+    async with session.worker(queue, [Plain]):
+        await session.client.execute_workflow(Plain.run, "x", id=done, task_queue=queue)
+    await session.client.start_workflow(Plain.run, "x", id=waits, task_queue=nobody)
+    return done, waits, nobody
+
+
+def look_around(cluster, done, waits, queue):
+    """What every command says of these two, whether the cluster runs or not."""
+    assert len(admin(cluster, "shard", "list").splitlines()) == 5
+    described = "".join(admin(cluster, "shard", "describe", n) for n in range(4))
+    assert described.count("rows execution: ") >= 1 and "rows retention: 1" in described
+
+    state = json.loads(admin(cluster, "workflow", "describe", waits))
+    assert state["fields"]["workflow_id"] == waits
+    assert state["fields"]["task_queue"] == queue
+    assert state["fields"]["wft.state"] == 1 and state["fields"]["wft.row_seq"] > 0
+    assert state["activities"] == [] and state["timers"] == []
+    closed = json.loads(admin(cluster, "workflow", "describe", done))
+    assert closed["fields"]["close_ns"] > closed["fields"]["start_ns"] > 0
+    run_id = closed["fields"]["run_id"]
+    assert json.loads(admin(cluster, "workflow", "describe", done, "--run-id", run_id)) == closed
+
+    assert "checked 1 runs (1 open)" in admin(cluster, "workflow", "verify", waits)
+    assert "checked 2 runs (1 open)" in admin(cluster, "verify")
+    (task,) = map(json.loads, admin(cluster, "task", "list", queue).splitlines())
+    assert (task["workflow_id"], task["kind"], task["attempt"]) == (waits, "workflow", 1)
+    assert admin(cluster, "task", "list", queue, "--kind", "activity") == ""
+
+    assert sql(cluster, "select count(*) from rows where kind = 'execution'") == [["2"]]
+    found = sql(cluster, f"select json from rows where kind = 'execution' and run_id = '{run_id}'")
+    assert json.loads(found[0][0]) == closed["fields"]
+    shown = [json.loads(json_) for (json_,) in sql(cluster, "select json from visibility")]
+    assert sorted(info["execution"]["workflowId"] for info in shown) == sorted([done, waits])
+    events = sql(
+        cluster,
+        "select event.value ->> 'eventType' from rows, json_each(rows.json, '$.events') as event"
+        f" where kind = 'history node' and run_id = '{run_id}' order by rows.key, event.key",
+    )
+    assert events[0] == ["EVENT_TYPE_WORKFLOW_EXECUTION_STARTED"]
+    assert events[-1] == ["EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"]
+
+
+async def test_every_command_looks_at_what_was_acknowledged(session):
+    cluster = session.server
+    names = await run_some(session)
+    look_around(cluster, *names)
+    assert "durable_seq: " in admin(cluster, "shard", "describe", 0)
+    await session.client.start_workflow(Plain.run, "x", id="just now", task_queue="nobody at all")
+    assert "checked 3 runs (2 open)" in admin(cluster, "verify")
+    await session.client.get_workflow_handle("just now").terminate()
+    assert cluster.interrupt() == 0
+
+
+async def test_every_command_looks_into_a_stopped_cluster(session):
+    cluster = session.server
+    names = await run_some(session)
+    cluster.process.kill()  # and so its services: nothing was flushed
+    cluster.process.wait(10)
+    harness.wait_until(lambda: "owner: none" in admin(cluster, "shard", "describe", 0), 20, "all ended")
+    look_around(cluster, *names)
+
+
+async def test_what_it_refuses(session):
+    cluster = session.server
+    for statement, problem in (
+        ("delete from s0.rows_main", "not authorized"),
+        ("update s0.rows_main set value = x''", "not authorized"),
+        ("create table s0.mine(x)", "not authorized"),
+        ("pragma s0.user_version = 7", "not authorized"),
+        ("attach '/tmp/x' as x", "not authorized"),
+        ("begin", "not authorized"),
+        ("select load_extension('x')", "not authorized"),
+        ("select 1; select 2", "only one statement"),
+        ("", "one SELECT"),
+        ("select nothing from nowhere", "no such table"),
+    ):
+        assert problem in admin(cluster, "sql", statement, status=2), statement
+    for words, problem in (
+        (("workflow", "describe", "unknown"), "not found"),
+        (("workflow", "describe", "unknown", "--run-id", "x"), "no run id"),
+        (("workflow", "describe", "unknown", "--namespace", "x"), "namespace x"),
+        (("shard", "describe", "4"), "shards are 0 to 3"),
+        (("shard", "describe"), "usage"),
+        (("task", "list", "q", "--kind", "x"), "--kind"),
+        (("verify", "--now"), "not understood"),
+        (("nonsense",), "usage"),
+        (("restore", "/nowhere"), "--to"),
+        (("restore", "/nowhere", "--to", cluster.folder / "x"), "no whole backup"),
+    ):
+        assert problem in admin(cluster, *words, status=2), words
+    missing = cluster.folder / "missing"
+    assert "is no cluster's data" in admin(cluster, "verify", status=2, data=missing)
+    assert not missing.exists()
+
+
+# -- deletion -----------------------------------------------------------------------------------
+
+
+ORPHANS = {
+    "a pending item": "P",
+    "a history node": "N",
+    "a task row": "T",
+    "a workflow id's current run": "C",
+    "a deadline row": "D",
+    "a visibility row": None,
+}
+
+
+async def test_a_deleted_workflow_leaves_nothing(session):
+    cluster = session.server
+    done, waits, _ = await run_some(session)
+    for workflow_id in (done, waits):
+        await session.client.workflow_service.delete_workflow_execution(
+            harness_delete(workflow_id)
+        )
+    left = "select kind, count(*) from rows where kind not in ('clock', 'lease of another shard') group by 1"
+    await harness.eventually(lambda: asyncio.to_thread(lambda: sql(cluster, left) == []), 20, "all rows are gone")
+    assert sql(cluster, "select count(*) from visibility") == [["0"]]
+    assert "checked 0 runs (0 open), 0 events, 0 deletions under way: 0 problems" in admin(cluster, "verify")
+
+
+def harness_delete(workflow_id):
+    from temporalio.api.common.v1 import WorkflowExecution
+    from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+
+    return DeleteWorkflowExecutionRequest(
+        namespace=harness.NAMESPACE, workflow_execution=WorkflowExecution(workflow_id=workflow_id)
+    )
+
+
+async def test_rows_without_a_run_are_told():
+    cluster = harness.Cluster()
+    try:
+        session = harness.Session(cluster)
+        await session.connect()
+        await session.client.start_workflow(
+            Plain.run, "x", id="orphan", task_queue="nobody", execution_timeout=harness_hour()
+        )
+        await session.client.get_workflow_handle("orphan").signal("any", "x")
+        assert cluster.interrupt() == 0
+        for path in (cluster.folder / "data").glob("history-*.tables.db"):
+            with sqlite3.connect(path) as db:
+                db.execute("delete from rows_main where substr(key, 2, 1) = x'58'")
+        told = admin(cluster, "verify", status=1)
+        for problem, kind in ORPHANS.items():
+            if kind != "P":
+                assert f"there is no such run, but {problem}" in told, told
+    finally:
+        cluster.kill_all()
+        cluster.folder and __import__("shutil").rmtree(cluster.folder, ignore_errors=True)
+
+
+def harness_hour():
+    from datetime import timedelta
+
+    return timedelta(hours=1)
