@@ -105,18 +105,17 @@ static bool add_node(void *arg, struct slice key, struct slice value)
     return true;
 }
 
-static void check_history(struct shard_check *sc, const struct run *run, struct arena *arena)
+enum err check_rebuild(struct store_snapshot *snapshot, const struct run *run, struct arena *arena,
+                       struct check_rebuilt *out)
 {
     struct row_key from, to;
-    struct buf history, diff;
+    struct buf history;
     struct node_scan scan = {.history = &history};
     struct branches branches;
-    struct run *rebuilt = NULL;
-    const char *why = "";
     enum err err = ERR_OK;
 
+    *out = (struct check_rebuilt){.why = ""};
     buf_init(&history, 0);
-    buf_init(&diff, 0);
     const bool ok = branches_decode(run->branches, &branches);
     must(ok); /* it was loaded */
     for (int64_t at = 1, end; err == ERR_OK && at != INT64_MAX; at = end) {
@@ -125,23 +124,40 @@ static void check_history(struct shard_check *sc, const struct run *run, struct 
         scan.end = end;
         row_key_node(&from, run->tablet, owner, at);
         row_key_node(&to, run->tablet, owner, end);
-        err = store_scan(sc->snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
+        err = store_scan(snapshot, STORE_MAIN, row_key_slice(&from), row_key_slice(&to), false,
                          add_node, &scan);
     }
-    sc->report->events += scan.events;
-    if (err != ERR_OK || !buf_ok(&history)) {
-        sc->err = err != ERR_OK ? err : ERR_NO_MEMORY;
-    } else if (run_rebuild(arena, buf_slice(&history), bytes_slice(run->buffered), &rebuilt,
-                           &why) != ERR_OK) {
-        problem(sc, run->run_id, "illegal history:", why);
-    } else {
-        if (!run_compare(run, rebuilt, RUN_FIELDS_DERIVED, &diff)) {
-            buf_append(&diff, "", 1);
-            problem(sc, run->run_id, "state and events differ:", (const char *)diff.ptr);
-        }
-        run_free(rebuilt);
-    }
+    out->events = scan.events;
+    if (err == ERR_OK && !buf_ok(&history))
+        err = ERR_NO_MEMORY;
+    if (err == ERR_OK && run_rebuild(arena, buf_slice(&history), bytes_slice(run->buffered),
+                                     &out->run, &out->why) != ERR_OK)
+        out->run = NULL;
     buf_release(&history);
+    return err;
+}
+
+static void check_history(struct shard_check *sc, const struct run *run, struct arena *arena)
+{
+    struct check_rebuilt rebuilt;
+    struct buf diff;
+
+    const enum err err = check_rebuild(sc->snapshot, run, arena, &rebuilt);
+    sc->report->events += rebuilt.events;
+    if (err != ERR_OK) {
+        sc->err = err;
+        return;
+    }
+    if (!rebuilt.run) {
+        problem(sc, run->run_id, "illegal history:", rebuilt.why);
+        return;
+    }
+    buf_init(&diff, 0);
+    if (!run_compare(run, rebuilt.run, RUN_FIELDS_DERIVED, &diff)) {
+        buf_append(&diff, "", 1);
+        problem(sc, run->run_id, "state and events differ:", (const char *)diff.ptr);
+    }
+    run_free(rebuilt.run);
     buf_release(&diff);
 }
 

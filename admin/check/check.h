@@ -10,6 +10,7 @@
 #define GNOMON_ADMIN_CHECK_H
 
 #include "common/store/store.h"
+#include "history/engine/run.h"
 
 struct check_report {
     uint64_t runs, open_runs, events;
@@ -35,5 +36,14 @@ MUST_USE enum err check_history_snapshot(struct store_snapshot *snapshot, uint32
 MUST_USE enum err check_history_run(struct store_snapshot *snapshot, uint32_t shard_id,
                                     uint8_t tablet, const char *run_id,
                                     struct check_report *report);
+
+/* A run made anew from its history, that of the runs whose nodes it shares included. */
+struct check_rebuilt {
+    struct run *run; /* ended by run_free(); NULL: its history is not legal ... */
+    const char *why; /* ... and why, in the arena */
+    uint64_t events;
+};
+MUST_USE enum err check_rebuild(struct store_snapshot *snapshot, const struct run *run,
+                                struct arena *arena, struct check_rebuilt *out);
 
 #endif

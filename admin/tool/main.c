@@ -20,6 +20,8 @@ static const struct command commands[] = {
     {"workflow", "verify", 1, false, tool_workflow_verify,
      "workflow verify WORKFLOW_ID [--run-id ID] [--namespace NAME]"},
     {"verify", NULL, 0, false, tool_verify, "verify"},
+    {"rebuild", NULL, 1, false, tool_rebuild,
+     "rebuild WORKFLOW_ID [--run-id ID] [--namespace NAME] [--repair]"},
     {"task", "list", 1, false, tool_task_list,
      "task list QUEUE [--namespace NAME] [--kind workflow|activity]"},
     {"backup", NULL, 1, false, tool_backup, "backup FOLDER"},
@@ -74,6 +76,8 @@ static bool read_args(const struct command *command, int argc, char **argv, stru
                 value = options[o].value;
         if (value) {
             *value = argv[++i];
+        } else if (strcmp(argv[i], "--repair") == 0 && command->run == tool_rebuild) {
+            out->repair = true;
         } else if (strncmp(argv[i], "--", 2) == 0 || out->count == command->words) {
             tool_refuse("%s is not understood; usage: gnomon-admin %s", argv[i], command->usage);
             return false;

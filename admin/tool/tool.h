@@ -98,6 +98,7 @@ struct tool_args { /* what follows the command's words; options are taken out */
     const char *words[4];
     int count;
     const char *namespace_name, *run_id, *to, *kind;
+    bool repair;
 };
 
 int tool_shard_list(struct tool *tool, const struct tool_args *args);
@@ -105,6 +106,7 @@ int tool_shard_describe(struct tool *tool, const struct tool_args *args);
 int tool_workflow_describe(struct tool *tool, const struct tool_args *args);
 int tool_workflow_verify(struct tool *tool, const struct tool_args *args);
 int tool_verify(struct tool *tool, const struct tool_args *args);
+int tool_rebuild(struct tool *tool, const struct tool_args *args);
 int tool_task_list(struct tool *tool, const struct tool_args *args);
 int tool_backup(struct tool *tool, const struct tool_args *args);
 int tool_restore(struct tool *tool, const struct tool_args *args);

@@ -8,16 +8,34 @@
 
 enum { UNTORN_TRIES = 5000, UNTORN_PAUSE_MS = 2 };
 
-/* A snapshot of the tables between two flushes, and its position. */
-static enum err open_untorn(const struct backend *backend, void *db, void **snapshot, int64_t *seq)
+static bool goes_on(void *arg)
 {
+    struct store_shard *s = arg;
+
+    pthread_mutex_lock(&s->lock);
+    const bool on = !s->closing && s->lost == ERR_OK;
+    pthread_mutex_unlock(&s->lock);
+    return on;
+}
+
+static bool always(void *arg)
+{
+    UNUSED(arg);
+    return true;
+}
+
+/* A snapshot of the tables between two flushes, and its position; waits for one while `go_on`. */
+static enum err open_untorn(const struct store_shard *s, backend_go_on_fn go_on, void *arg,
+                            void **snapshot, int64_t *seq)
+{
+    const struct backend *backend = s->store->backend;
     int64_t applied[STORE_FAMILY_COUNT];
     bool torn = true;
 
     for (int i = 0; i < UNTORN_TRIES; i++) {
         const struct timespec pause = {.tv_nsec = UNTORN_PAUSE_MS * NS_PER_MS};
 
-        enum err err = backend->snapshot_open(db, snapshot);
+        enum err err = backend->snapshot_open(s->db, snapshot);
         if (err != ERR_OK)
             return err;
         err = backend->snapshot_position(*snapshot, applied, &torn);
@@ -33,19 +51,11 @@ static enum err open_untorn(const struct backend *backend, void *db, void **snap
         *snapshot = NULL;
         if (err != ERR_OK)
             return err;
+        if (!go_on(arg))
+            return ERR_CANCELED;
         nanosleep(&pause, NULL);
     }
     return ERR_BUSY;
-}
-
-static bool goes_on(void *arg)
-{
-    struct store_shard *s = arg;
-
-    pthread_mutex_lock(&s->lock);
-    const bool on = !s->closing && s->lost == ERR_OK;
-    pthread_mutex_unlock(&s->lock);
-    return on;
 }
 
 enum err store_shard_backup(struct store_shard *s, const char *path, struct store_backup *out,
@@ -60,7 +70,7 @@ enum err store_shard_backup(struct store_shard *s, const char *path, struct stor
     const int64_t asked = store_staged_seq(s);
     enum err err = store_shard_flush(s);
     if (err == ERR_OK)
-        err = open_untorn(backend, s->db, &snapshot, &out->seq);
+        err = open_untorn(s, goes_on, s, &snapshot, &out->seq);
     if (err != ERR_OK)
         return err_fail(detail, err, "shard %u cannot be flushed: %s", s->id, err_text(err));
     if (out->seq < asked)
@@ -116,7 +126,7 @@ enum err store_tables_read(const struct store_options *options, uint32_t shard_i
     enum err err = backend->watch(&env, &shard.db, detail);
     if (err != ERR_OK)
         return err;
-    err = open_untorn(backend, shard.db, &snapshot, &at);
+    err = open_untorn(&shard, always, NULL, &snapshot, &at);
     if (err == ERR_OK) {
         if (seq)
             *seq = at;

@@ -193,3 +193,59 @@ async def test_rows_without_a_run_are_told():
     finally:
         cluster.kill_all()
         shutil.rmtree(cluster.folder, ignore_errors=True)
+
+
+def change_tables(cluster, statement, change=None):
+    """Run it on every shard of a stopped cluster: a statement, or on the value of each row that a SELECT gives."""
+    hit = 0
+    for path in (cluster.folder / "data").glob("history-*.tables.db"):
+        with sqlite3.connect(path) as db:
+            if not change:
+                hit += db.execute(statement).rowcount
+                continue
+            for key, value in db.execute(statement).fetchall():
+                hit += db.execute("update rows_main set value = ? where key = ?", (change(value), key)).rowcount
+    assert hit > 0, statement
+
+
+async def test_a_damaged_run_is_repaired_from_its_history(own):
+    cluster, session = own, await connect(own)
+    done, waits, nobody = await run_some(session)
+    await session.client.start_workflow(
+        Plain.run, "x", id="timed", task_queue="nobody", execution_timeout=timedelta(hours=1)
+    )
+    assert "what the history says" in admin(cluster, "rebuild", waits)
+    assert "stop it before a repair" in admin(cluster, "rebuild", waits, "--repair", status=2)
+    assert cluster.interrupt() == 0
+
+    executions = "select key, value from rows_main where substr(key, 2, 1) = x'58'"
+    change_tables(cluster, executions, lambda value: value.replace(b"Plain", b"Plane"))
+    change_tables(cluster, "update rows_visibility set value = x'00'")
+    change_tables(cluster, "delete from rows_main where substr(key, 2, 1) in (x'43', x'44', x'52')")
+    ids = (done, waits, "timed")
+    for workflow_id, run_id in [(i, r) for r in run_ids(cluster) for i in ids if is_run_of(cluster, i, r)]:
+        named = (workflow_id, "--run-id", run_id)
+        assert 'workflow_type: 5 bytes "Plane", 5 bytes "Plain"' in admin(cluster, "rebuild", *named, status=1)
+        assert "state and events differ" in admin(cluster, "workflow", "verify", *named, status=1)
+        assert ": 0 problems" in admin(cluster, "rebuild", *named, "--repair")
+        assert "what the history says" in admin(cluster, "rebuild", *named)
+    # A closed run may be without a current run: its successor may have been deleted.
+    assert "checked 3 runs (2 open)" in admin(cluster, "verify")
+
+    cluster.start()
+    cluster.wait_ready()
+    session = await connect(cluster)
+    shown = [info async for info in harness.all_executions(session.client)]
+    assert sorted(info.execution.workflow_id for info in shown) == sorted(ids)
+    assert {info.type.name for info in shown} == {"Plain"}
+    async with session.worker(nobody, [Plain]):
+        assert await session.client.get_workflow_handle(waits).result() == "x"
+
+
+def run_ids(cluster):
+    return [run_id for (run_id,) in sql(cluster, "select run_id from rows where kind = 'execution'")]
+
+
+def is_run_of(cluster, workflow_id, run_id):
+    statement = f"select json ->> 'workflow_id' from rows where kind = 'execution' and run_id = '{run_id}'"
+    return sql(cluster, statement) == [[workflow_id]]
