@@ -18,7 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_BYTES = PATH_MAX + 64, COPY_TIMEOUT_MS = 6 * 3600 * 1000, BUSY_WAIT_MS = 5000 };
+enum {
+    PATH_BYTES = PATH_MAX + 64,
+    COPY_TIMEOUT_MS = 6 * 3600 * 1000,
+    BUSY_WAIT_MS = 5000,
+    FLUSH_TIMEOUT_MS = 60000
+};
 
 #define RAISE_SEQ (INT64_C(1) << 32)
 #define RAISE_LEASE (INT64_C(1) << 20)
@@ -102,6 +107,9 @@ static int ask_owners(struct tool *tool, const char *dir, struct manifest *manif
         calls[i].shard = i;
         calls[i].body = arena_copy(&arena, slice_str(path));
     }
+    /* First what takes long, and finds owners that have just changed. What fails here is told by
+     * the backup itself. */
+    tool_ask(tool, METHOD_HISTORY_FLUSH, calls, tool->shard_count, true, FLUSH_TIMEOUT_MS, &arena);
     tool_ask(tool, METHOD_HISTORY_BACKUP, calls, tool->shard_count, false, COPY_TIMEOUT_MS, &arena);
     for (uint32_t i = 0; i < tool->shard_count && code < 0; i++) {
         struct rpc_number *numbers;

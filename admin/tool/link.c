@@ -50,11 +50,11 @@ struct tool_link *tool_link_open(struct tool *tool)
     }
     link->loop = loop_new("admin");
     link->port = mesh_port_new(link->mesh, link->loop, &(struct mesh_handlers){0});
-    if (!mesh_role_alive(link->mesh, ROLE_HISTORY)) {
-        tool_link_close(link);
-        return NULL;
-    }
-    return link;
+    for (enum mesh_role role = ROLE_FRONTEND; role < ROLE_COUNT; role++)
+        if (mesh_role_alive(link->mesh, role))
+            return link; /* history may be about to start again */
+    tool_link_close(link);
+    return NULL;
 }
 
 void tool_link_close(struct tool_link *link)

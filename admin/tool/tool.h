@@ -28,7 +28,7 @@ struct tool {
     struct metrics *metrics;
     struct cluster *cluster;
     uint32_t shard_count;
-    struct tool_link *link; /* NULL: no history process runs */
+    struct tool_link *link; /* NULL: the cluster is stopped */
 };
 
 /* Settings as the services', `data_dir` (may be NULL) instead of data.dir. Exit code, or -1. */
@@ -51,8 +51,8 @@ struct tool_call {
     struct tool_asked *asked; /* of link.c */
 };
 
-/* link.c: a member of the mesh of `run_dir` that is no part of the cluster. NULL: no history
- * process runs there. */
+/* link.c: a member of the mesh of `run_dir` that is no part of the cluster. NULL: no process of a
+ * cluster runs there. */
 struct tool_link *tool_link_open(struct tool *tool);
 void tool_link_close(struct tool_link *link);
 /* Ask them all at once and wait for the answers. An owner that is gone, or is not the owner any
