@@ -87,7 +87,8 @@ static bool make_views(const struct tool *tool, sqlite3 *db)
     for (uint32_t i = 0; i < tool->shard_count; i++)
         buf_printf(&sql,
                    "%s SELECT %" PRIu32 " AS shard, substr(key, 1, 1) AS tablet, key, value,"
-                   " gnomon_visible(value) AS json FROM s%" PRIu32 ".rows_visibility",
+                   " gnomon_visible(value) AS json FROM s%" PRIu32
+                   ".rows_visibility WHERE length(key) = 49",
                    i ? " UNION ALL" : "", i, i);
     buf_append(&sql, "", 1);
     const bool made = buf_ok(&sql) && run_text(db, (const char *)sql.ptr);
