@@ -94,10 +94,17 @@ def look_around(cluster, done, waits, queue):
     assert events[-1] == ["EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED"]
 
 
+def placement(cluster):
+    with sqlite3.connect(cluster.folder / "data" / "cluster.db") as db:
+        return db.execute("select leader, term, version from placement").fetchall()
+
+
 async def test_every_command_looks_at_what_was_acknowledged(own):
     cluster, session = own, await connect(own)
     names = await run_some(session)
+    placed = placement(cluster)
     look_around(cluster, *names)
+    assert placement(cluster) == placed, "a tool has no part in the assignment"
     assert "durable_seq: " in admin(cluster, "shard", "describe", 0)
     await session.client.start_workflow(Plain.run, "x", id="just now", task_queue="nobody at all")
     assert "checked 3 runs (2 open)" in admin(cluster, "verify")
