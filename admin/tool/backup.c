@@ -109,8 +109,10 @@ static int ask_owners(struct tool *tool, const char *dir, struct manifest *manif
     }
     /* First what takes long, and finds owners that have just changed. What fails here is told by
      * the backup itself. */
-    tool_ask(tool, METHOD_HISTORY_FLUSH, calls, tool->shard_count, true, FLUSH_TIMEOUT_MS, &arena);
-    tool_ask(tool, METHOD_HISTORY_BACKUP, calls, tool->shard_count, false, COPY_TIMEOUT_MS, &arena);
+    tool_ask(tool, METHOD_HISTORY_FLUSH, calls, tool->shard_count, TOOL_AGAIN, FLUSH_TIMEOUT_MS,
+             &arena);
+    tool_ask(tool, METHOD_HISTORY_BACKUP, calls, tool->shard_count, TOOL_IF_UNDONE, COPY_TIMEOUT_MS,
+             &arena);
     for (uint32_t i = 0; i < tool->shard_count && code < 0; i++) {
         struct rpc_number *numbers;
         uint32_t count;
@@ -118,9 +120,7 @@ static int ask_owners(struct tool *tool, const char *dir, struct manifest *manif
         if (calls[i].err == ERR_OK)
             calls[i].err = rpc_numbers_decode(&arena, calls[i].reply, &numbers, &count);
         if (calls[i].err != ERR_OK) {
-            code = tool_refuse("shard %u: %s", i,
-                               calls[i].detail.text[0] ? calls[i].detail.text
-                                                       : err_text(calls[i].err));
+            code = tool_refuse("shard %u: %s", i, tool_call_problem(&calls[i]));
             continue;
         }
         manifest->files[i + 1].seq = rpc_number(numbers, count, "seq", 0);

@@ -8,6 +8,8 @@
 
 enum { LOOK_AGAIN_MS = 10000, LOOK_PAUSE_MS = 50 };
 
+#define OWNERLESS "no owner answers; a history process must run, or the whole cluster be stopped"
+
 struct tool_asked { /* one call on its way */
     struct tool_link *link;
     struct tool_call *call;
@@ -96,9 +98,22 @@ static enum err read_map(struct tool_link *link)
     return err;
 }
 
-static bool wants_another_owner(enum err err)
+static bool wants_another_owner(enum err err, enum tool_again again)
 {
+    if (again == TOOL_IF_UNDONE)
+        return err == ERR_NOT_OWNER;
     return err == ERR_NOT_OWNER || err == ERR_UNAVAILABLE || err == ERR_PEER_RESET;
+}
+
+const char *tool_call_problem(const struct tool_call *call)
+{
+    if (call->detail.text[0])
+        return call->detail.text;
+    if (call->err == ERR_UNAVAILABLE || call->err == ERR_NOT_OWNER)
+        return OWNERLESS;
+    if (call->err == ERR_PEER_RESET)
+        return "its owner went away; ask again";
+    return err_text(call->err);
 }
 
 /* Ask those that are not answered. */
@@ -115,7 +130,7 @@ static void ask_round(struct tool_link *link, enum mesh_method method, struct to
             continue;
         call->process = err == ERR_OK ? placement_owner(&link->map, ROLE_HISTORY, call->shard) : 0;
         if (call->process == 0) {
-            call->err = err_fail(&call->detail, ERR_UNAVAILABLE, "nobody owns the shard");
+            call->err = err_fail(&call->detail, ERR_NOT_OWNER, OWNERLESS);
             continue;
         }
         const struct mesh_target to = {
@@ -130,22 +145,20 @@ static void ask_round(struct tool_link *link, enum mesh_method method, struct to
 }
 
 void tool_ask(struct tool *tool, enum mesh_method method, struct tool_call *calls, uint32_t count,
-              bool again, int64_t timeout_ms, struct arena *arena)
+              enum tool_again again, int64_t timeout_ms, struct arena *arena)
 {
-    const int64_t until_ns = clock_mono_ns(&clock_real) + LOOK_AGAIN_MS * NS_PER_MS;
     const struct timespec pause = {.tv_nsec = LOOK_PAUSE_MS * NS_PER_MS};
     bool more = true;
 
     must(tool->link != NULL);
     for (uint32_t i = 0; i < count; i++)
         calls[i].err = ERR_UNAVAILABLE;
-    while (more) {
+    for (int pauses = 0; more && pauses < LOOK_AGAIN_MS / LOOK_PAUSE_MS; pauses++) {
+        if (pauses)
+            nanosleep(&pause, NULL);
         ask_round(tool->link, method, calls, count, timeout_ms, arena);
         more = false;
         for (uint32_t i = 0; i < count; i++)
-            more = more || (again && wants_another_owner(calls[i].err));
-        more = more && clock_mono_ns(&clock_real) < until_ns;
-        if (more)
-            nanosleep(&pause, NULL);
+            more = more || wants_another_owner(calls[i].err, again);
     }
 }

@@ -41,7 +41,7 @@ int tool_shard_list(struct tool *tool, const struct tool_args *args)
     for (uint32_t i = 0; i < tool->shard_count; i++)
         calls[i].shard = i;
     if (tool->link)
-        tool_ask(tool, METHOD_HISTORY_DESCRIBE_SHARD, calls, tool->shard_count, true,
+        tool_ask(tool, METHOD_HISTORY_DESCRIBE_SHARD, calls, tool->shard_count, TOOL_AGAIN,
                  ASK_TIMEOUT_MS, &arena);
     printf("shard  owner             lease  sequence  log bytes  table bytes\n");
     for (uint32_t i = 0; i < tool->shard_count; i++) {
@@ -50,9 +50,7 @@ int tool_shard_list(struct tool *tool, const struct tool_args *args)
 
         if (tool->link && (calls[i].err != ERR_OK ||
                            rpc_numbers_decode(&arena, calls[i].reply, &numbers, &count) != ERR_OK))
-            code = tool_refuse("shard %u: %s", i,
-                               calls[i].detail.text[0] ? calls[i].detail.text
-                                                       : err_text(calls[i].err));
+            code = tool_refuse("shard %u: %s", i, tool_call_problem(&calls[i]));
         if (numbers)
             printf("%5u  %016" PRIx64 "  %5lld  %8lld", i, calls[i].process,
                    (long long)rpc_number(numbers, count, "range_id", 0),
@@ -158,7 +156,7 @@ int tool_shard_describe(struct tool *tool, const struct tool_args *args)
         return show_rows(tool, call.shard);
     }
     arena_init(&arena);
-    tool_ask(tool, METHOD_HISTORY_DESCRIBE_SHARD, &call, 1, true, ASK_TIMEOUT_MS, &arena);
+    tool_ask(tool, METHOD_HISTORY_DESCRIBE_SHARD, &call, 1, TOOL_AGAIN, ASK_TIMEOUT_MS, &arena);
     if (call.err == ERR_OK)
         call.err = rpc_numbers_decode(&arena, call.reply, &numbers, &count);
     if (call.err == ERR_OK) {
@@ -166,10 +164,8 @@ int tool_shard_describe(struct tool *tool, const struct tool_args *args)
         for (uint32_t i = 0; i < count; i++)
             printf("%s: %lld\n", numbers[i].name, (long long)numbers[i].value);
     }
-    const int code = call.err == ERR_OK
-                         ? -1
-                         : tool_refuse("shard %u: %s", call.shard,
-                                       call.detail.text[0] ? call.detail.text : err_text(call.err));
+    const int code =
+        call.err == ERR_OK ? -1 : tool_refuse("shard %u: %s", call.shard, tool_call_problem(&call));
     arena_release(&arena);
     return code >= 0 ? code : show_rows(tool, call.shard);
 }

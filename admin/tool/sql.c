@@ -41,12 +41,12 @@ static int flush(struct tool *tool)
         return -1;
     }
     arena_init(&arena);
-    tool_ask(tool, METHOD_HISTORY_FLUSH, calls, tool->shard_count, true, FLUSH_TIMEOUT_MS, &arena);
+    tool_ask(tool, METHOD_HISTORY_FLUSH, calls, tool->shard_count, TOOL_AGAIN, FLUSH_TIMEOUT_MS,
+             &arena);
     for (uint32_t i = 0; i < tool->shard_count && code < 0; i++)
         if (calls[i].err != ERR_OK)
             code = tool_refuse("shard %u: its owner cannot flush it: %s", i,
-                               calls[i].detail.text[0] ? calls[i].detail.text
-                                                       : err_text(calls[i].err));
+                               tool_call_problem(&calls[i]));
     arena_release(&arena);
     return code;
 }

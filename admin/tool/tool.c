@@ -152,11 +152,11 @@ enum err tool_read(struct tool *tool, uint32_t shard,
 
     if (tool->link) {
         arena_init(&arena);
-        tool_ask(tool, METHOD_HISTORY_FLUSH, &call, 1, true, FLUSH_TIMEOUT_MS, &arena);
+        tool_ask(tool, METHOD_HISTORY_FLUSH, &call, 1, TOOL_AGAIN, FLUSH_TIMEOUT_MS, &arena);
         arena_release(&arena);
         if (call.err != ERR_OK)
             return err_fail(detail, call.err, "shard %u: its owner cannot flush it: %s", shard,
-                            call.detail.text[0] ? call.detail.text : err_text(call.err));
+                            tool_call_problem(&call));
         return store_tables_read(&options, shard, read, arg, NULL, detail);
     }
     enum err err = tool_shard_open(tool, shard, &opened, detail);

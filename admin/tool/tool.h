@@ -55,10 +55,16 @@ struct tool_call {
  * cluster runs there. */
 struct tool_link *tool_link_open(struct tool *tool);
 void tool_link_close(struct tool_link *link);
-/* Ask them all at once and wait for the answers. An owner that is gone, or is not the owner any
- * more, is looked for anew for ten seconds if `again`. */
+/* Whom to ask again for up to ten seconds, when the assignment may have changed. */
+enum tool_again {
+    TOOL_IF_UNDONE, /* where nothing was done: by who is not the owner, or has moved the shard away
+                     */
+    TOOL_AGAIN,     /* also where the owner is gone and may have done it */
+};
+/* Ask them all at once and wait for the answers. */
 void tool_ask(struct tool *tool, enum mesh_method method, struct tool_call *calls, uint32_t count,
-              bool again, int64_t timeout_ms, struct arena *arena);
+              enum tool_again again, int64_t timeout_ms, struct arena *arena);
+const char *tool_call_problem(const struct tool_call *call); /* what was wrong, for people */
 
 /* Read one shard, everything acknowledged included: of a cluster that runs, its owner flushes, and
  * the tables are read as they are between two flushes; of one that is stopped, the shard is opened

@@ -13,7 +13,7 @@ static bool goes_on(void *arg)
     struct store_shard *s = arg;
 
     pthread_mutex_lock(&s->lock);
-    const bool on = !s->closing && s->lost == ERR_OK;
+    const bool on = !s->closing && !s->releasing && s->lost == ERR_OK;
     pthread_mutex_unlock(&s->lock);
     return on;
 }
@@ -58,11 +58,10 @@ static enum err open_untorn(const struct store_shard *s, backend_go_on_fn go_on,
     return ERR_BUSY;
 }
 
-enum err store_shard_backup(struct store_shard *s, const char *path, struct store_backup *out,
+enum err store_backup_begin(struct store_shard *s, struct store_backup *out,
                             struct err_detail *detail)
 {
     const struct backend *backend = s->store->backend;
-    void *snapshot = NULL;
 
     *out = (struct store_backup){.range_id = s->range_id};
     if (!backend->snapshot_copy)
@@ -70,15 +69,37 @@ enum err store_shard_backup(struct store_shard *s, const char *path, struct stor
     const int64_t asked = store_staged_seq(s);
     enum err err = store_shard_flush(s);
     if (err == ERR_OK)
-        err = open_untorn(s, goes_on, s, &snapshot, &out->seq);
+        err = open_untorn(s, goes_on, s, &out->snapshot, &out->seq);
     if (err != ERR_OK)
         return err_fail(detail, err, "shard %u cannot be flushed: %s", s->id, err_text(err));
-    if (out->seq < asked)
-        err = err_fail(detail, ERR_CORRUPT, "shard %u: tables at %lld after a flush up to %lld",
-                       s->id, (long long)out->seq, (long long)asked);
-    else
-        err = backend->snapshot_copy(snapshot, path, goes_on, s, detail);
-    backend->snapshot_close(snapshot);
+    if (out->seq >= asked)
+        return ERR_OK;
+    store_backup_end(s, out);
+    return err_fail(detail, ERR_CORRUPT, "shard %u: tables at %lld after a flush up to %lld", s->id,
+                    (long long)out->seq, (long long)asked);
+}
+
+enum err store_backup_copy(struct store_shard *s, const struct store_backup *backup,
+                           const char *path, struct err_detail *detail)
+{
+    return s->store->backend->snapshot_copy(backup->snapshot, path, goes_on, s, detail);
+}
+
+void store_backup_end(struct store_shard *s, struct store_backup *backup)
+{
+    if (backup->snapshot)
+        s->store->backend->snapshot_close(backup->snapshot);
+    backup->snapshot = NULL;
+}
+
+enum err store_shard_backup(struct store_shard *s, const char *path, struct store_backup *out,
+                            struct err_detail *detail)
+{
+    enum err err = store_backup_begin(s, out, detail);
+
+    if (err == ERR_OK)
+        err = store_backup_copy(s, out, path, detail);
+    store_backup_end(s, out);
     return err;
 }
 

@@ -12,11 +12,22 @@
 struct store_backup {
     int64_t seq;      /* the copy holds everything up to this one, and nothing beyond */
     int64_t range_id; /* the lease of the shard it was taken from */
+    void *snapshot;   /* between begin and end; else NULL */
 };
 
-/* Flush, then copy the tables to `path`, an absolute name where nothing is. Blocks, on any thread
- * but the shard's; the shard goes on meanwhile. What fails is told in `detail` and leaves no file.
- * ERR_CANCELED: the shard closes; ERR_BUSY: flushes were always under way. */
+/* Flush, and hold the tables as they are then: that is the moment of the backup. Gives a backup
+ * that is ended by store_backup_end() before the shard is closed; none when it fails, which is told
+ * in `detail`. Blocks, on any thread but the shard's; the shard goes on meanwhile. ERR_CANCELED:
+ * the shard closes; ERR_BUSY: flushes were always under way. */
+MUST_USE enum err store_backup_begin(struct store_shard *shard, struct store_backup *out,
+                                     struct err_detail *detail);
+/* Copy the tables to `path`, an absolute name where nothing is. As above; a failure leaves no file.
+ */
+MUST_USE enum err store_backup_copy(struct store_shard *shard, const struct store_backup *backup,
+                                    const char *path, struct err_detail *detail);
+void store_backup_end(struct store_shard *shard, struct store_backup *backup);
+
+/* The three at once. */
 MUST_USE enum err store_shard_backup(struct store_shard *shard, const char *path,
                                      struct store_backup *out, struct err_detail *detail);
 

@@ -243,3 +243,65 @@ TEST(tables_are_read_while_the_shard_is_open)
     disk_close(&disk, true);
     disk_release(&disk);
 }
+
+struct aside { /* a job of another lane than reads */
+    struct store_read_job job;
+    int runs, dones;
+    enum err err;
+};
+
+static enum err aside_run(struct store_snapshot *snapshot, void *arg)
+{
+    struct aside *aside = arg;
+
+    check(snapshot == NULL);
+    aside->runs++;
+    return ERR_OK;
+}
+
+static void aside_done(void *arg, enum err err)
+{
+    struct aside *aside = arg;
+
+    aside->dones++;
+    aside->err = err;
+}
+
+static void aside_post(struct disk *disk, struct aside *aside, enum store_lane lane)
+{
+    *aside =
+        (struct aside){.job = {.lane = lane, .read = aside_run, .done = aside_done, .arg = aside}};
+    store_read(disk->shard, &aside->job);
+}
+
+/* Who gives a shard away waits for no copies: those that wait, run, or come too late end. */
+TEST(a_shard_that_is_released_ends_its_copies_and_flushes_for_others)
+{
+    struct disk disk;
+    struct store_backup backup;
+    struct err_detail detail = {0};
+    struct aside before, waiting, late;
+
+    disk_init(&disk);
+    put(&disk, "a", "1");
+    aside_post(&disk, &before, STORE_LANE_COPY);
+    while (!before.dones)
+        check(store_step(disk.store));
+    check(before.runs == 1 && before.err == ERR_OK);
+
+    check_ok(store_backup_begin(disk.shard, &backup, &detail));
+    aside_post(&disk, &waiting, STORE_LANE_FLUSH);
+    store_shard_releasing(disk.shard);
+    aside_post(&disk, &late, STORE_LANE_COPY);
+    check_err(store_backup_copy(disk.shard, &backup, disk.copy, &detail), ERR_CANCELED);
+    store_backup_end(disk.shard, &backup);
+    check(access(disk.copy, F_OK) != 0);
+    while (!waiting.dones || !late.dones)
+        check(store_step(disk.store));
+    check(waiting.runs == 0 && late.runs == 0);
+    check_err(waiting.err, ERR_CANCELED);
+    check_err(late.err, ERR_CANCELED);
+    check_row(&disk, "a", "1"); /* reads go on until it closes */
+    disk_close(&disk, true);
+    disk_release(&disk);
+}

@@ -221,9 +221,14 @@ static void on_read(struct job *job)
     pthread_mutex_lock(&s->lock);
     list_remove(&item->node);
     s->reads_running++;
-    const bool closing = s->closing;
+    const bool closing = s->closing || (s->releasing && owner->lane != STORE_LANE_READ);
     pthread_mutex_unlock(&s->lock);
-    item->err = closing ? ERR_CANCELED : store_read_now(s, owner->read, owner->arg);
+    if (closing)
+        item->err = ERR_CANCELED;
+    else if (owner->lane == STORE_LANE_READ)
+        item->err = store_read_now(s, owner->read, owner->arg);
+    else
+        item->err = owner->read(NULL, owner->arg);
     pthread_mutex_lock(&s->lock);
     list_push_back(&s->reads_done, &item->node);
     s->reads_running--;
@@ -243,12 +248,12 @@ void store_read(struct store_shard *s, struct store_read_job *owner)
     item->shard = s;
     item->err = ERR_CANCELED;
     pthread_mutex_lock(&s->lock);
-    if (s->closing || s->lost != ERR_OK) {
+    if (s->closing || s->lost != ERR_OK || (s->releasing && owner->lane != STORE_LANE_READ)) {
         list_push_back(&s->reads_done, &item->node);
         shard_wake(s);
     } else {
         list_push_back(&s->reads_waiting, &item->node);
-        worker_post(s->store->readers, &item->job);
+        worker_post(s->store->lanes[owner->lane], &item->job);
     }
     pthread_mutex_unlock(&s->lock);
 }
@@ -266,19 +271,38 @@ bool shard_finish_one_read(struct store_shard *s)
     return true;
 }
 
+/* With the lock. Those that wait, and be it only the long ones, are done with ERR_CANCELED. */
+static void cancel_waiting(struct store_shard *s, bool long_only)
+{
+    LIST_EACH_SAFE(node, next, &s->reads_waiting)
+    {
+        struct read_item *item = CONTAINER_OF(node, struct read_item, node);
+        const enum store_lane lane = owner_of(item)->lane;
+
+        if (long_only && lane == STORE_LANE_READ)
+            continue;
+        if (!worker_remove(s->store->lanes[lane], &item->job))
+            continue; /* it starts just now, and sees what the shard is up to */
+        list_remove(node);
+        list_push_back(&s->reads_done, node);
+    }
+}
+
+void store_shard_releasing(struct store_shard *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->releasing = true;
+    cancel_waiting(s, true);
+    if (!list_empty(&s->reads_done))
+        shard_wake(s);
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* The shard closes: nothing waits or runs when this returns, and every job had its `done`. */
 void shard_cancel_reads(struct store_shard *s)
 {
     pthread_mutex_lock(&s->lock);
-    LIST_EACH_SAFE(node, next, &s->reads_waiting)
-    {
-        struct read_item *item = CONTAINER_OF(node, struct read_item, node);
-
-        if (!worker_remove(s->store->readers, &item->job))
-            continue; /* it starts just now, and sees that the shard is closing */
-        list_remove(node);
-        list_push_back(&s->reads_done, node);
-    }
+    cancel_waiting(s, false);
     while (s->reads_running > 0 || !list_empty(&s->reads_waiting)) {
         must(!s->store->manual);
         pthread_cond_wait(&s->changed, &s->lock);

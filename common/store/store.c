@@ -35,12 +35,16 @@ static void make_workers(struct store *store)
     store->commit = calloc(store->commit_threads, sizeof(struct worker *));
     must(store->commit != NULL);
     if (store->manual) {
-        store->commit[0] = store->readers = store->flusher = worker_new("store", 0, store->clock);
+        store->commit[0] = store->flusher = worker_new("store", 0, store->clock);
+        for (size_t lane = 0; lane < STORE_LANE_COUNT; lane++)
+            store->lanes[lane] = store->flusher;
         return;
     }
     for (uint32_t i = 0; i < store->commit_threads; i++)
         store->commit[i] = worker_new("store-commit", 1, store->clock);
-    store->readers = worker_new("store-read", READER_THREADS, store->clock);
+    store->lanes[STORE_LANE_READ] = worker_new("store-read", READER_THREADS, store->clock);
+    store->lanes[STORE_LANE_FLUSH] = worker_new("store-wait", 1, store->clock);
+    store->lanes[STORE_LANE_COPY] = worker_new("store-copy", 1, store->clock);
     store->flusher = worker_new("store-flush", 1, store->clock);
 }
 
@@ -89,7 +93,8 @@ void store_close(struct store *store)
     must(atomic_load(&store->shard_count) == 0);
     ballast_free(store->ballast);
     if (!store->manual) {
-        worker_free(store->readers);
+        for (size_t lane = 0; lane < STORE_LANE_COUNT; lane++)
+            worker_free(store->lanes[lane]);
         worker_free(store->flusher);
     }
     for (uint32_t i = 0; i < store->commit_threads; i++)

@@ -108,10 +108,20 @@ MUST_USE enum err store_scan(struct store_snapshot *snapshot, enum store_family 
                              struct slice from, struct slice to, bool reverse, store_visit_fn visit,
                              void *arg);
 
-/* A read job: `read` runs on a reader thread with a snapshot that holds at least everything
- * durable when the job was posted, then `done` on the shard's loop with what `read` returned
- * (ERR_CANCELED: the shard closed first). The caller owns the job until `done`. */
+/* Which thread a job runs on: what takes long holds up no reads. */
+enum store_lane {
+    STORE_LANE_READ,  /* the reader threads */
+    STORE_LANE_FLUSH, /* one that may wait for flushes */
+    STORE_LANE_COPY,  /* one for what takes as long as the tables are large */
+    STORE_LANE_COUNT
+};
+
+/* A read job: `read` runs on a thread of its lane with a snapshot that holds at least everything
+ * durable when the job was posted (NULL in any lane but STORE_LANE_READ), then `done` on the
+ * shard's loop with what `read` returned (ERR_CANCELED: the shard closed first). The caller owns
+ * the job until `done`. */
 struct store_read_job {
+    enum store_lane lane;
     enum err (*read)(struct store_snapshot *snapshot, void *arg);
     void (*done)(void *arg, enum err err);
     void *arg;
@@ -127,6 +137,10 @@ MUST_USE enum err store_read_now(struct store_shard *shard,
 
 /* Write everything to the tables and truncate the log; blocks. For an orderly stop and tests. */
 MUST_USE enum err store_shard_flush(struct store_shard *shard);
+
+/* The shard is about to be closed: what waits in other lanes than STORE_LANE_READ, or comes there
+ * from here on, is done with ERR_CANCELED, and a copy that is under way ends so. */
+void store_shard_releasing(struct store_shard *shard);
 
 /* Waits for the append in flight, flushes when `flush` (else what is staged and not durable is
  * dropped), releases the lease. Reads that wait are done with ERR_CANCELED inside; no callback

@@ -49,8 +49,8 @@ struct store {
     const struct log *log;
     uint32_t commit_threads;
     bool manual, no_wait;
-    struct worker **commit; /* one when manual: the same as `readers` and `flusher` */
-    struct worker *readers, *flusher;
+    struct worker **commit; /* one when manual: the same as `lanes` and `flusher` */
+    struct worker *lanes[STORE_LANE_COUNT], *flusher;
     struct ballast *ballast;
     pthread_mutex_t rng_lock; /* guards rng */
     struct rng rng;
@@ -114,6 +114,7 @@ struct store_shard {
     enum err lost; /* ERR_OK: not lost */
     enum err flush_error;
     bool closing, dropping; /* dropping: what is staged is not appended any more */
+    bool releasing;         /* no flush for others and no copy begins, and those that run end */
     struct list reads_waiting, reads_done;
     uint32_t reads_running;
 

@@ -675,7 +675,8 @@ static void suite_reads_are_answered_or_cancelled(const struct suite_hooks *hook
     bed_init(&bed, hooks);
     bed_put(&bed, "a", "1");
     for (int i = 0; i < 3; i++)
-        reads[i].job = (struct store_read_job){read_nothing, read_is_done, &reads[i], {0}};
+        reads[i].job =
+            (struct store_read_job){.read = read_nothing, .done = read_is_done, .arg = &reads[i]};
     store_read(bed.shard, &reads[0].job);
     bed_run(&bed);
     check_i64(reads[0].done, 1);

@@ -186,7 +186,7 @@ static void post_read(struct actor *actor)
 {
     actor->reading = true;
     actor->read_from = actor->durable_n;
-    actor->job = (struct store_read_job){read_actor, on_read, actor, {0}};
+    actor->job = (struct store_read_job){.read = read_actor, .done = on_read, .arg = actor};
     store_read(actor->shard, &actor->job);
 }
 

@@ -1,5 +1,5 @@
 /* admin.c - what an operator's tool asks of a shard: flushes, backups, figures. All but the figures
- * run on a reader thread, where they may block; the shard goes on meanwhile. */
+ * run on threads that the reads of clients do not wait for; the shard goes on meanwhile. */
 #include "common/rpc/numbers.h"
 #include "common/store/backup.h"
 #include "history/shard/shard_int.h"
@@ -28,41 +28,41 @@ static void answer(struct history_shard *shard, struct hs_request *req,
     hs_answer(shard, req, ERR_OK, reply, 0);
 }
 
-static void admin_done(struct history_shard *shard, struct hs_job *arg, enum err err)
+/* The end of a request: its answer, of the flush or the copy. */
+static void finish(struct history_shard *shard, struct admin_job *job, enum err err)
 {
-    struct admin_job *job = CONTAINER_OF(arg, struct admin_job, job);
     struct hs_request *req = job->job.req;
     const struct rpc_number numbers[] = {{"seq", job->backup.seq},
                                          {"range_id", job->backup.range_id}};
 
     if (err == ERR_OK)
         err = job->err;
+    store_backup_end(shard->store, &job->backup);
     if (err == ERR_OK) {
         answer(shard, req, numbers, COUNT_OF(numbers));
     } else {
-        if (err == ERR_CANCELED)
-            err = err_fail(&job->detail, ERR_UNAVAILABLE, "the shard closes");
+        if (err == ERR_CANCELED) /* which leaves nothing behind: ask its next owner */
+            err = err_fail(&job->detail, ERR_NOT_OWNER, "the shard moves to another process");
         req->detail = job->detail;
         hs_answer(shard, req, err, SLICE_EMPTY, 0);
     }
     free(job);
 }
 
-static void run(struct history_shard *shard, struct hs_request *req, struct admin_job *job,
-                enum err (*read)(struct store_snapshot *, struct hs_job *))
+static void admin_done(struct history_shard *shard, struct hs_job *arg, enum err err)
 {
-    job->store = shard->store;
-    job->job.req = req;
-    job->job.read = read;
-    job->job.done = admin_done;
-    hs_read(shard, &job->job);
+    finish(shard, CONTAINER_OF(arg, struct admin_job, job), err);
 }
 
-static struct admin_job *job_new(void)
+static struct admin_job *job_new(struct history_shard *shard, struct hs_request *req)
 {
     struct admin_job *job = calloc(1, sizeof *job);
 
     must(job != NULL);
+    job->store = shard->store;
+    job->job.req = req;
+    job->job.lane = STORE_LANE_FLUSH;
+    job->job.done = admin_done;
     return job;
 }
 
@@ -79,16 +79,45 @@ static enum err flush_read(struct store_snapshot *snapshot, struct hs_job *arg)
 
 void hs_flush(struct history_shard *shard, struct hs_request *req)
 {
-    run(shard, req, job_new(), flush_read);
+    struct admin_job *job = job_new(shard, req);
+
+    job->job.read = flush_read;
+    hs_read(shard, &job->job);
 }
 
-static enum err backup_read(struct store_snapshot *snapshot, struct hs_job *arg)
+/* -- backup: the moments of all shards are near each other, their copies follow one by one ------
+ */
+
+static enum err copy_read(struct store_snapshot *snapshot, struct hs_job *arg)
 {
     struct admin_job *job = CONTAINER_OF(arg, struct admin_job, job);
 
     UNUSED(snapshot);
-    job->err = store_shard_backup(job->store, job->path, &job->backup, &job->detail);
+    job->err = store_backup_copy(job->store, &job->backup, job->path, &job->detail);
     return ERR_OK;
+}
+
+static enum err begin_read(struct store_snapshot *snapshot, struct hs_job *arg)
+{
+    struct admin_job *job = CONTAINER_OF(arg, struct admin_job, job);
+
+    UNUSED(snapshot);
+    job->err = store_backup_begin(job->store, &job->backup, &job->detail);
+    return ERR_OK;
+}
+
+static void begin_done(struct history_shard *shard, struct hs_job *arg, enum err err)
+{
+    struct admin_job *job = CONTAINER_OF(arg, struct admin_job, job);
+
+    if (err != ERR_OK || job->err != ERR_OK) {
+        finish(shard, job, err);
+        return;
+    }
+    job->job.lane = STORE_LANE_COPY;
+    job->job.read = copy_read;
+    job->job.done = admin_done;
+    hs_read(shard, &job->job);
 }
 
 void hs_backup(struct history_shard *shard, struct hs_request *req)
@@ -101,9 +130,11 @@ void hs_backup(struct history_shard *shard, struct hs_request *req)
                   SLICE_EMPTY, 0);
         return;
     }
-    struct admin_job *job = job_new();
+    struct admin_job *job = job_new(shard, req);
     memcpy(job->path, path.ptr, path.len);
-    run(shard, req, job, backup_read);
+    job->job.read = begin_read;
+    job->job.done = begin_done;
+    hs_read(shard, &job->job);
 }
 
 void hs_describe_shard(struct history_shard *shard, struct hs_request *req)

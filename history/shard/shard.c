@@ -45,7 +45,8 @@ static void job_done(void *arg, enum err err)
 void hs_read(struct history_shard *shard, struct hs_job *job)
 {
     job->shard = shard;
-    job->job = (struct store_read_job){.read = job_read, .done = job_done, .arg = job};
+    job->job =
+        (struct store_read_job){.lane = job->lane, .read = job_read, .done = job_done, .arg = job};
     shard->reads++;
     store_read(shard->store, &job->job);
 }
@@ -322,6 +323,7 @@ enum err history_shard_open(const struct history_shard_options *options, struct 
 void history_shard_drain(struct history_shard *shard)
 {
     shard->draining = true;
+    store_shard_releasing(shard->store);
     hs_expire(shard, INT64_MAX); /* all parked requests get the answer of their time-out */
     hs_rearm(shard);
 }

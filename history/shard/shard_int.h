@@ -661,6 +661,7 @@ struct hs_job {
     struct store_read_job job;
     struct history_shard *shard;
     struct hs_request *req; /* may be NULL */
+    enum store_lane lane;   /* zero: reads */
     enum err (*read)(struct store_snapshot *snapshot, struct hs_job *job);
     void (*done)(struct history_shard *shard, struct hs_job *job, enum err err);
 };

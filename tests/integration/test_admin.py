@@ -16,16 +16,30 @@ from workflows import Plain
 ADMIN = harness.BIN / "gnomon-admin"
 
 
-def admin(cluster, *words, status=0, data=None):
-    """Its stdout, or, when it is to end with another status than 0, both outputs."""
+def run(cluster, *words, data=None):
     environment = {**cluster.environment, "GNOMON_DATA_DIR": str(data or cluster.folder / "data")}
     if data:
         environment["GNOMON_RUN_DIR"] = str(data.parent / (data.name + "-run"))
-    done = subprocess.run(
+    return subprocess.run(
         [str(ADMIN), *map(str, words)], env=environment, capture_output=True, text=True, timeout=120
     )
+
+
+def admin(cluster, *words, status=0, data=None):
+    """Its stdout, or, when it is to end with another status than 0, both outputs."""
+    done = run(cluster, *words, data=data)
     assert done.returncode == status, f"{words}: {done.returncode}\n{done.stdout}{done.stderr}"
     return done.stdout if status == 0 else done.stdout + done.stderr
+
+
+def wait_stopped(cluster):
+    """Of a killed supervisor's processes, some live for a moment."""
+
+    def alone():
+        done = run(cluster, "shard", "describe", 0)
+        return done.returncode == 0 and "owner: none" in done.stdout
+
+    harness.wait_until(alone, 20, "all processes ended")
 
 
 def sql(cluster, statement):
@@ -117,7 +131,7 @@ async def test_every_command_looks_into_a_stopped_cluster(own):
     names = await run_some(session)
     cluster.process.kill()  # and so its services: nothing was flushed
     cluster.process.wait(10)
-    harness.wait_until(lambda: "owner: none" in admin(cluster, "shard", "describe", 0), 20, "all ended")
+    wait_stopped(cluster)
     look_around(cluster, *names)
 
 

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 import harness
-from test_admin import ADMIN, admin, connect
+from test_admin import ADMIN, admin, connect, wait_stopped
 from workflows import Collects
 
 COUNT = 500
@@ -100,7 +100,7 @@ async def test_a_stopped_cluster_is_backed_up(own):
     cluster, session = own, await connect(own)
     handle = await session.client.start_workflow(Collects.run, id="stopped", task_queue=QUEUE)
     cluster.kill_all()  # nothing was flushed
-    harness.wait_until(lambda: "owner: none" in admin(cluster, "shard", "describe", 0), 20, "all ended")
+    wait_stopped(cluster)
     backup = cluster.folder / "backup"
     admin(cluster, "backup", backup)
     replace_data(cluster, backup)
