@@ -1,4 +1,5 @@
 /* shard.c - the commands shard list and shard describe. */
+#include "admin/tool/kinds.h"
 #include "admin/tool/tool.h"
 
 #include "common/rpc/numbers.h"
@@ -107,24 +108,16 @@ static void show_count(const char *name, uint64_t count, uint64_t bytes)
 
 static int show_rows(struct tool *tool, uint32_t shard)
 {
-    static const struct {
-        char kind;
-        const char *name;
-    } kinds[] = {{'C', "current run"},    {'X', "execution"}, {'P', "pending item"},
-                 {'N', "history node"},   {'B', "branch"},    {'T', "task"},
-                 {'D', "deadline"},       {'R', "retention"}, {'O', "request to another execution"},
-                 {'E', "effect outcome"}, {'H', "callback"},  {'L', "lease of another shard"},
-                 {'K', "clock"}};
     struct row_counts counts = {.visible = 0};
     struct err_detail detail = {0};
     const enum err err = tool_read(tool, shard, count_rows, &counts, &detail);
 
     if (err != ERR_OK)
         return tool_refuse("%s", detail.text[0] ? detail.text : err_text(err));
-    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        const uint8_t kind = (uint8_t)kinds[i].kind;
+    for (size_t i = 0; i < tool_row_kind_count; i++) {
+        const uint8_t kind = (uint8_t)tool_row_kinds[i].kind;
 
-        show_count(kinds[i].name, counts.of_kind[kind], counts.bytes_of_kind[kind]);
+        show_count(tool_row_kinds[i].name, counts.of_kind[kind], counts.bytes_of_kind[kind]);
         counts.of_kind[kind] = 0;
     }
     for (unsigned kind = 0; kind < 256; kind++) {

@@ -1,6 +1,7 @@
 /* sql_functions.c - see sql.h. Keys and values may be anything: what can't be read is NULL. */
 #include "admin/tool/sql.h"
 
+#include "admin/tool/kinds.h"
 #include "admin/tool/run_json.h"
 #include "api.h"
 #include "common/proto/wire.h"
@@ -26,20 +27,12 @@ static void give(sqlite3_context *context, struct buf *out, bool whole)
 
 static void kind_of(sqlite3_context *context, int count, sqlite3_value **values)
 {
-    static const struct {
-        char kind;
-        const char *name;
-    } kinds[] = {{'C', "current run"},    {'X', "execution"}, {'P', "pending item"},
-                 {'N', "history node"},   {'B', "branch"},    {'T', "task"},
-                 {'D', "deadline"},       {'R', "retention"}, {'O', "request to another execution"},
-                 {'E', "effect outcome"}, {'H', "callback"},  {'L', "lease of another shard"},
-                 {'K', "clock"}};
     const struct slice key = blob(values[0]);
 
     UNUSED(count);
-    for (size_t i = 0; i < COUNT_OF(kinds); i++)
-        if (key.len > 1 && key.ptr[1] == (uint8_t)kinds[i].kind)
-            sqlite3_result_text(context, kinds[i].name, -1, SQLITE_STATIC);
+    for (size_t i = 0; i < tool_row_kind_count; i++)
+        if (key.len > 1 && key.ptr[1] == (uint8_t)tool_row_kinds[i].kind)
+            sqlite3_result_text(context, tool_row_kinds[i].name, -1, SQLITE_STATIC);
 }
 
 static void run_of(sqlite3_context *context, int count, sqlite3_value **values)
