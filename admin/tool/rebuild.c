@@ -2,22 +2,25 @@
  * stored one and, with --repair, put in its place.
  *
  * Repaired are the fields that follow from the events, the rows that a run is found by (visibility,
- * current run), its retention and its deadline. What is pending (activities, timers ...) has state
- * that no event tells: where that differs, nothing is written. */
+ * its index, current run), its retention and its deadline. What is pending (activities, timers ...)
+ * has state that no event tells: where that differs, nothing is written. */
 #include "admin/check/check.h"
 #include "admin/tool/tool.h"
 #include "history/engine/rows.h"
 #include "history/engine/run_codec.h"
+#include "history/shard/vis_index.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+enum { ROW_KEY_LEN = 49 /* of a visibility row; keys of the index are longer or shorter */ };
 
 struct rebuild {
     struct arena arena;
     struct run *run, *rebuilt;
     struct buf differences;
     bool has_current, has_retention;
-    struct stale { /* visibility rows of the run; their keys in the arena */
+    struct stale { /* rows of the visibility family that go; their keys in the arena */
         struct stale *next;
         struct slice key;
     } * visible;
@@ -33,6 +36,15 @@ static enum err has_row(struct store_snapshot *snapshot, const struct row_key *k
     return store_get(snapshot, STORE_MAIN, row_key_slice(key), &rebuild->arena, &value, found);
 }
 
+static void note_stale(struct rebuild *rebuild, struct slice key)
+{
+    struct stale *row = ARENA_NEW(&rebuild->arena, struct stale);
+
+    row->key = arena_copy(&rebuild->arena, key);
+    row->next = rebuild->visible;
+    rebuild->visible = row;
+}
+
 static bool collect_visible(void *arg, struct slice key, struct slice value)
 {
     struct rebuild *rebuild = arg;
@@ -40,25 +52,43 @@ static bool collect_visible(void *arg, struct slice key, struct slice value)
 
     UNUSED(value);
     const bool parsed = uuid_parse(slice_str(rebuild->run->run_id), id);
-    if (parsed && key.len == 49 && memcmp(key.ptr + 33, id, sizeof id) == 0) {
-        struct stale *row = ARENA_NEW(&rebuild->arena, struct stale);
+    if (parsed && key.len == ROW_KEY_LEN && memcmp(key.ptr + 33, id, sizeof id) == 0)
+        note_stale(rebuild, key);
+    return true;
+}
 
-        row->key = arena_copy(&rebuild->arena, key);
-        row->next = rebuild->visible;
-        rebuild->visible = row;
-    }
+/* What the index says of the run, and all that it counts: without its format row, the shard makes
+ * it anew (history/shard/vis_index.h). */
+static bool collect_index(void *arg, struct slice key, struct slice value)
+{
+    struct rebuild *rebuild = arg;
+    uint8_t id[16];
+
+    UNUSED(value);
+    const bool parsed = uuid_parse(slice_str(rebuild->run->run_id), id);
+    const bool counts = key.len == HS_FORMAT_KEY_LEN || key.len == HS_COUNTERS_KEY_LEN;
+    if (counts || (parsed && key.len > ROW_KEY_LEN &&
+                   memcmp(key.ptr + key.len - sizeof id, id, sizeof id) == 0))
+        note_stale(rebuild, key);
     return true;
 }
 
 /* Every visibility row of the run, wherever it stands. */
-static enum err find_visible(struct store_snapshot *snapshot, struct rebuild *rebuild)
+static enum err find_visible(struct store_snapshot *snapshot, struct rebuild *rebuild,
+                             uint8_t first_tablet)
 {
     const uint8_t tablet = rebuild->run->tablet, from[1] = {tablet},
-                  to[1] = {(uint8_t)(tablet + 1)};
+                  to[1] = {(uint8_t)(tablet + 1)}, first[1] = {first_tablet},
+                  second[1] = {(uint8_t)(first_tablet + 1)};
 
-    return store_scan(snapshot, STORE_VISIBILITY, slice_of(from, 1),
-                      tablet == UINT8_MAX ? SLICE_EMPTY : slice_of(to, 1), false, collect_visible,
-                      rebuild);
+    const enum err err = store_scan(snapshot, STORE_VISIBILITY, slice_of(from, 1),
+                                    tablet == UINT8_MAX ? SLICE_EMPTY : slice_of(to, 1), false,
+                                    collect_visible, rebuild);
+    if (err != ERR_OK)
+        return err;
+    return store_scan(snapshot, STORE_VISIBILITY, slice_of(first, 1),
+                      first_tablet == UINT8_MAX ? SLICE_EMPTY : slice_of(second, 1), false,
+                      collect_index, rebuild);
 }
 
 static enum err read_both(struct store_snapshot *snapshot, struct tool_run *named)
@@ -86,7 +116,8 @@ static enum err read_both(struct store_snapshot *snapshot, struct tool_run *name
         row_key_retention(&key, named->tablet, run_retention_due_ns(rebuild->run), named->run_id);
         err = has_row(snapshot, &key, rebuild, &rebuild->has_retention);
     }
-    return err == ERR_OK ? find_visible(snapshot, rebuild) : err;
+    const uint32_t tablets = 256 / named->tool->shard_count;
+    return err == ERR_OK ? find_visible(snapshot, rebuild, (uint8_t)(named->shard * tablets)) : err;
 }
 
 /* -- repairing ------------------------------------------------------------------------------ */
