@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import threading
+from datetime import timedelta
 
 import pytest
 from temporalio import activity
+from temporalio.runtime import Runtime, TelemetryConfig
 
 import child_workflows as c
 import update_workflows as u
@@ -33,7 +35,8 @@ def running(server):
 
     async def main():
         session = Session(server)
-        await session.connect()
+        beats = Runtime(telemetry=TelemetryConfig(), worker_heartbeat_interval=timedelta(seconds=1))
+        await session.connect(runtime=beats)
         async with session.worker(queue, WORKFLOWS, [w.greet, w.hang, always_fails], identity=IDENTITY):
             ready.set()
             while not stop.is_set():
