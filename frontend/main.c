@@ -100,11 +100,13 @@ static void make_frontend(struct process *p)
     frontend_register(&p->frontend, p->router);
     grpc_health_register(p->health, p->router);
     grpc_reflection_register(p->router);
-    p->http_api = http_api_new(&(struct http_api_options){.router = p->router,
-                                                          .clock = s->clock,
-                                                          .dynconf = s->dynconf,
-                                                          .metrics = s->metrics,
-                                                          .server_version = FE_SERVER_VERSION});
+    p->http_api = http_api_new(
+        &(struct http_api_options){.router = p->router,
+                                   .clock = s->clock,
+                                   .dynconf = s->dynconf,
+                                   .metrics = s->metrics,
+                                   .cors_origins = s->config.frontend_http_cors_origins,
+                                   .server_version = FE_SERVER_VERSION});
 }
 
 static void handle_http(void *ctx, struct web_request *request)

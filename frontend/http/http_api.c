@@ -7,6 +7,7 @@
 #include "common/proto/json.h"
 #include "common/proto/json_read.h"
 #include "common/proto/wire.h"
+#include "frontend/http/cors.h"
 #include "frontend/http/files.h"
 #include "frontend/http/hosts.h"
 #include "frontend/http/query.h"
@@ -365,6 +366,9 @@ void http_api_handle(struct http_api *api, struct web_request *request, enum htt
     struct err_detail ignored = {0};
 
     *x = (struct exchange){.api = api, .request = request, .flavor = flavor};
+    if (flavor == HTTP_FLAVOR_API && api->options.cors_origins &&
+        http_cors_answer(api->options.cors_origins, request))
+        return;
     if (flavor == HTTP_FLAVOR_API && http_files_answer(request))
         return;
     /* Here only the well-formed part counts; build_request() refuses the rest. */

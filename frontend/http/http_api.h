@@ -14,6 +14,7 @@ struct http_api_options {
     const struct clock *clock;        /* kept */
     const struct dynconf *dynconf;    /* kept; NULL: every host is allowed */
     struct metrics *metrics;          /* kept; NULL: nothing is counted */
+    const char *cors_origins;         /* kept: cors.h; NULL: none */
     const char *server_version;       /* kept: what a client that names none is taken for */
 };
 

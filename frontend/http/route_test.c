@@ -6,6 +6,7 @@
 #include "common/base/rng.h"
 #include "common/proto/json.h"
 #include "common/proto/wire.h"
+#include "frontend/http/cors.h"
 #include "frontend/http/hosts.h"
 #include "frontend/http/query.h"
 #include "tests/lib/test.h"
@@ -202,4 +203,25 @@ TEST(test_http_query_survives_random_damage)
         check(ask(&arena, "GET", text, rng_below(&rng, 2) == 0)[0] != '\0');
     }
     arena_release(&arena);
+}
+
+TEST(test_http_origins)
+{
+    static const struct {
+        const char *origins, *origin;
+        bool allowed;
+    } cases[] = {
+        {"", "http://a", false},
+        {"http://a", "http://a", true},
+        {"http://a", "", false},
+        {"http://a", "http://a:81", false},
+        {"http://b,http://a", "http://a", true},
+        {"http://b,", "http://a", false},
+        {",,", "http://a", false},
+        {"*", "http://a", true},
+        {"*", "", false},
+    };
+
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        check(http_cors_allows(cases[i].origins, slice_str(cases[i].origin)) == cases[i].allowed);
 }

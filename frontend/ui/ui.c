@@ -3,6 +3,7 @@
 
 #include "common/base/rng.h"
 #include "common/proto/json.h"
+#include "frontend/http/cors.h"
 #include "frontend/http/route.h"
 
 #include <stdio.h>
@@ -219,17 +220,8 @@ static void answer_ui(const struct ui_server *ui, struct web_request *request)
 static void put_cors(const struct ui_server *ui, struct web_request *request)
 {
     const struct slice origin = web_header(request, "Origin");
-    struct slice rest = slice_str(ui->options.cors_origins);
-    bool allowed = false;
 
-    while (rest.len > 0) {
-        const uint8_t *comma = memchr(rest.ptr, ',', rest.len);
-        const struct slice one = slice_of(rest.ptr, comma ? (size_t)(comma - rest.ptr) : rest.len);
-
-        allowed = allowed || slice_eq(one, SLICE_LIT("*")) || slice_eq(one, origin);
-        rest = comma ? slice_of(comma + 1, rest.len - one.len - 1) : SLICE_EMPTY;
-    }
-    if (!allowed || origin.len == 0)
+    if (!http_cors_allows(ui->options.cors_origins, origin))
         return;
     web_answer_header(request, "Access-Control-Allow-Origin", arena_str(&request->arena, origin));
     web_answer_header(request, "Access-Control-Allow-Credentials", "true");

@@ -132,6 +132,15 @@ def test_hosts_may_be_limited(own_server, api):
         own_server.set_dynamic({})
 
 
+def test_pages_of_other_origins_are_not_let_in(api):
+    """Unless frontend.http.cors.origins says so: test_web_ui.py has a page that is."""
+    asked = {"Origin": "http://elsewhere", "Access-Control-Request-Method": "POST"}
+    status, _, headers = ask(api, "OPTIONS", "/api/v1/namespaces", headers=asked)
+    assert status == 501 and headers["Access-Control-Allow-Origin"] is None
+    status, _, headers = ask(api, "GET", "/api/v1/namespaces", headers={"Origin": "http://elsewhere"})
+    assert status == 200 and headers["Access-Control-Allow-Origin"] is None
+
+
 def test_the_deadline_of_the_client_counts(api, workflow_id):
     start(api, workflow_id)
     path = f"/api/v1/namespaces/default/workflows/{workflow_id}/history?waitNewEvent=true&maximumPageSize=10"

@@ -86,7 +86,7 @@ class Shop(web_ui.Backstage):
 @pytest.fixture(scope="module")
 def cluster():
     web_ui.clear_shots()
-    cluster = harness.Cluster()
+    cluster = harness.Cluster(environment={"GNOMON_FRONTEND_HTTP_CORS_ORIGINS": "http://elsewhere,*"})
     yield cluster
     cluster.stop()
 
@@ -471,3 +471,20 @@ def test_nexus_is_not_offered(visitor, shop):
     visitor.go(WORKFLOW_LIST)
     expect(visitor.page.get_by_role("link", name="Schedules", exact=True)).to_be_visible()
     expect(visitor.page.get_by_role("link", name="Nexus", exact=True)).to_have_count(0)
+
+
+def test_a_page_uses_the_http_api(visitor, shop, cluster):
+    """One of another origin, to which the configuration allows it: the browser asks first for what writes."""
+    visitor.go("/healthz")
+    ask = """async ([url, body]) => {
+        const headers = {"Content-Type": "application/json"};
+        const answer = await fetch(url, body ? {method: "POST", headers, body: JSON.stringify(body)} : {});
+        return [answer.status, await answer.json()];
+    }"""
+    workflows = f"{cluster.http}/api/v1{NAMESPACE}/workflows"
+    body = {"workflowType": {"name": "Quick"}, "taskQueue": {"name": QUEUE}, "input": ["page"]}
+    status, answer = visitor.page.evaluate(ask, [f"{workflows}/by-a-page", body])
+    assert status == 200 and answer["runId"], answer
+    assert shop.do(shop.client.get_workflow_handle("by-a-page").result()) == "Hello, page!"
+    status, answer = visitor.page.evaluate(ask, [f"{workflows}/by-a-page", None])
+    assert (status, answer["workflowExecutionInfo"]["type"]["name"]) == (200, "Quick")
