@@ -6,7 +6,8 @@
  * sorted, of more there is no list: then many rows satisfy the comparison, and a scan meets them
  * soon. A span of start times is a source for each status and duration that there is (of each, a
  * stretch of close times), and what is open of each tablet, which stands in the order of the start
- * times. Whether a row is in a span is seen from its order key, but for its status. */
+ * times. A run id is looked up: the run says which row it has. Whether a row is in a span is seen
+ * from its order key, but for its status. */
 #include "history/shard/vis_stream.h"
 
 #include "history/shard/shard_int.h"
@@ -17,7 +18,6 @@ enum {
     BATCH_FIRST = 16,
     BATCH_MAX = 512,
     BATCH_FILTERED = 4096, /* where most are not wanted */
-    RANGE_MAX = 20000,     /* postings that are collected */
     TIMES_LEN = 16,        /* of an order key: ~close, ~start */
     PREFIX_MAX = HS_POSTING_AT + VIS_POSTING_MAX,
 };
@@ -423,11 +423,58 @@ static enum err collect(struct collecting *collecting, const struct vis_term *te
     return err != ERR_OK ? err : collecting->err;
 }
 
+/* The run says which row it has. */
+static enum err find_run(const struct hs_stream *stream, struct source *source,
+                         const struct vis_term *term)
+{
+    char run_id[UUID_TEXT_LEN + 1], namespace_id[UUID_TEXT_LEN + 1];
+    uint8_t bytes[16];
+
+    source->over = true;
+    if (term->run_id.len != UUID_TEXT_LEN)
+        return ERR_OK;
+    memcpy(run_id, term->run_id.ptr, UUID_TEXT_LEN);
+    run_id[UUID_TEXT_LEN] = '\0';
+    if (!uuid_parse(slice_str(run_id), bytes))
+        return ERR_OK;
+    uuid_format(stream->namespace_id, namespace_id);
+    for (uint32_t i = 0; i < stream->tablet_count; i++) {
+        const uint8_t tablet = (uint8_t)(stream->first_tablet + i);
+        struct row_key key;
+        struct run *run;
+        struct slice value;
+        bool found;
+
+        row_key_execution(&key, tablet, run_id);
+        enum err err = store_get(stream->snapshot, STORE_MAIN, row_key_slice(&key), stream->arena,
+                                 &value, &found);
+        if (err != ERR_OK)
+            return err;
+        if (!found)
+            continue;
+        err = run_load(stream->snapshot, tablet, slice_str(namespace_id), run_id, &run);
+        if (err == ERR_NOT_FOUND) /* of another namespace */
+            return ERR_OK;
+        if (err != ERR_OK)
+            return err;
+        if (run->visibility_order_ns[1] != 0) {
+            row_key_visibility(&key, tablet, run->namespace_id, run->visibility_order_ns[0],
+                               run->visibility_order_ns[1], run->run_id);
+            if (slice_cmp(slice_of(key.bytes + HS_ROW_PREFIX_LEN, HS_ORDER_LEN),
+                          stream->range.from) >= 0)
+                add_row(stream, source, key.bytes + HS_ROW_PREFIX_LEN, tablet);
+        }
+        run_free(run);
+        return ERR_OK;
+    }
+    return ERR_OK;
+}
+
 /* *usable false: it would be too long. */
 static enum err open_list(struct hs_stream *stream, const struct vis_list *from,
                           struct hs_stream_list *out, bool *usable)
 {
-    struct collecting collecting = {.stream = stream, .left = RANGE_MAX};
+    struct collecting collecting = {.stream = stream, .left = stream->range_max};
 
     *usable = true;
     *out = (struct hs_stream_list){.list = from};
@@ -439,6 +486,12 @@ static enum err open_list(struct hs_stream *stream, const struct vis_list *from,
             continue;
         }
         struct source *source = add_source(stream, out);
+        if (term->kind == VIS_TERM_RUN) {
+            const enum err err = find_run(stream, source, term);
+            if (err != ERR_OK)
+                return err;
+            continue;
+        }
         set_posting(stream, source, &term->from);
         if (term->kind == VIS_TERM_ONE)
             continue;

@@ -26,6 +26,8 @@ struct hs_stream {
     uint32_t tablet_count;
     const uint8_t *namespace_id;
     struct hs_stream_range range;
+    uint32_t
+        range_max; /* postings of a range of values that are collected; of more there is no list */
 
     struct hs_stream_list *lists;
     uint32_t count; /* 0: too many rows stand in what the plan would have collected: no stream */

@@ -25,8 +25,10 @@ enum {
     ROW_KEY_LEN = PREFIX_LEN + ORDER_LEN,
 };
 enum {
-    SLICE_ROWS = 20000, /* some 20 ms */
-    FETCHED_ROW = 5,    /* a row that the index names costs as much as so many of a scan */
+    SLICE_ROWS = 20000,   /* some 20 ms */
+    FETCHED_ROW = 5,      /* a row that the index names costs as much as so many of a scan */
+    RANGE_OF_PAGE = 8000, /* where more satisfy a range of values, a scan fills a page as soon */
+    RANGE_OF_COUNT = 100000,
 };
 
 struct list_row {
@@ -193,7 +195,8 @@ static enum err index_read(struct store_snapshot *snapshot, struct list_job *job
                                .first_tablet = job->first_tablet,
                                .tablet_count = job->tablet_count,
                                .namespace_id = job->namespace_id,
-                               .range = {.from = slice_of(from, 8)}};
+                               .range = {.from = slice_of(from, 8)},
+                               .range_max = job->counting ? RANGE_OF_COUNT : RANGE_OF_PAGE};
     bool found = true, certain;
 
     be64_put(from, ~(uint64_t)job->bounds.close_max);

@@ -77,7 +77,7 @@ static struct vis_execution random_execution(struct arena *arena, struct rng *rn
     const struct slice bytes = arena_copy(arena, buf_slice(&attributes));
     buf_release(&attributes);
     return (struct vis_execution){
-        .self = {slice_str(pick(rng)), SLICE_LIT("run")},
+        .self = {slice_str(pick(rng)), slice_str(pick(rng))},
         .parent = {slice_str(pick(rng)), SLICE_LIT("run")},
         .root = {slice_str(pick(rng)), SLICE_LIT("run")},
         .workflow_type = slice_str(pick(rng)),
@@ -93,7 +93,7 @@ static struct vis_node *random_leaf(struct arena *arena, struct rng *rng)
 {
     static const char *const system[] = {"WorkflowType",   "WorkflowId",      "ParentWorkflowId",
                                          "RootWorkflowId", "ExecutionStatus", "TaskQueue",
-                                         "StartTime",      "ExecutionTime"};
+                                         "RunId",          "StartTime",       "ExecutionTime"};
     static const int64_t numbers[] = {INT64_MIN, -1, 0, 1, 2, INT64_MAX};
     struct vis_node *node = ARENA_NEW(arena, struct vis_node);
     const size_t which = rng_below(rng, COUNT_OF(system) + COUNT_OF(own));
@@ -103,7 +103,7 @@ static struct vis_node *random_leaf(struct arena *arena, struct rng *rng)
     node->name = slice_str(node->is_custom ? own[which - COUNT_OF(system)].name : system[which]);
     node->type = node->is_custom ? own[which - COUNT_OF(system)].as
                  : which == 4    ? VIS_INT
-                 : which > 5     ? VIS_DATETIME
+                 : which > 6     ? VIS_DATETIME
                                  : VIS_KEYWORD;
     if (node->is_custom && rng_below(rng, 5) == 0) /* as it is no more */
         node->type = (enum vis_type)(1 + rng_below(rng, 7));
@@ -143,6 +143,8 @@ static bool is_found_by(const struct vis_term *term, const struct vis_execution 
     const struct slice from = vis_posting_slice(&term->from);
     const struct slice to = term->kind == VIS_TERM_RANGE ? vis_posting_slice(&term->to) : from;
 
+    if (term->kind == VIS_TERM_RUN)
+        return slice_eq(term->run_id, execution->self.run_id);
     if (term->kind == VIS_TERM_SPAN)
         return execution->start_ns >= term->span.start_min &&
                execution->start_ns <= term->span.start_max &&

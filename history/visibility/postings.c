@@ -431,6 +431,19 @@ static bool time_terms(const struct vis_node *leaf, bool of_execution, struct ar
     return true;
 }
 
+/* A run in a division is found too. */
+static bool run_terms(const struct vis_node *leaf, struct arena *arena, struct vis_term **out,
+                      uint32_t *count)
+{
+    if ((leaf->op != VIS_EQ && leaf->op != VIS_IN) || leaf->type != VIS_KEYWORD)
+        return false;
+    *out = ARENA_ARRAY(arena, struct vis_term, leaf->value_count);
+    *count = leaf->value_count;
+    for (uint32_t i = 0; i < leaf->value_count; i++)
+        (*out)[i] = (struct vis_term){.kind = VIS_TERM_RUN, .run_id = leaf->values[i].text};
+    return true;
+}
+
 /* 0: it is not in the index. */
 static uint64_t attribute_of(const struct vis_node *leaf)
 {
@@ -456,6 +469,8 @@ bool vis_terms_of(const struct vis_node *leaf, struct arena *arena, struct vis_t
         return time_terms(leaf, false, arena, out, count);
     if (!leaf->is_custom && slice_eq(leaf->name, SLICE_LIT("ExecutionTime")))
         return time_terms(leaf, true, arena, out, count);
+    if (!leaf->is_custom && slice_eq(leaf->name, SLICE_LIT("RunId")))
+        return run_terms(leaf, arena, out, count);
     const uint64_t attribute = attribute_of(leaf);
     const bool equals = leaf->op == VIS_EQ || leaf->op == VIS_IN;
 

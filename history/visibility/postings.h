@@ -55,6 +55,7 @@ enum vis_term_kind {
     VIS_TERM_ONE = 1, /* has the posting `from`: its rows stand in the order of the list */
     VIS_TERM_RANGE,   /* has a posting p, from <= p <= to */
     VIS_TERM_SPAN,
+    VIS_TERM_RUN, /* has this run id: where it stands, its run says */
 };
 
 /* What a comparison asks of the index. */
@@ -62,6 +63,7 @@ struct vis_term {
     enum vis_term_kind kind;
     struct vis_posting from, to;
     struct vis_span span;
+    struct slice run_id; /* of the filter */
     bool exact; /* whoever is found by it satisfies the comparison; of a SPAN, whoever is closed */
 };
 

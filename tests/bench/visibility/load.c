@@ -2,7 +2,8 @@
  * `make bench BENCH=--visibility` lists and counts them.
  *
  * usage: gnomon-vis-load DATA_DIR SHARDS NAMESPACE_ID CLOSED OPEN. What an execution is follows
- * from its number, see info_of(). */
+ * from its number, see info_of(). The rows come in the order of time; the postings of a customer
+ * and of an amount in passes of their own, in their order, so that each page is written once. */
 #include "common/base/buf.h"
 #include "common/base/hash.h"
 #include "common/base/rng.h"
@@ -14,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TABLETS = 256, BATCH_RUNS = 400 };
+enum { TABLETS = 256, BATCH_RUNS = 1000, CUSTOMERS = 100000, AMOUNTS = 1000000 };
+enum pass { OF_ROWS, OF_CUSTOMER, OF_AMOUNT };
+static const uint64_t customer_step = 7919, amount_step = 104729; /* prime to their numbers */
 #define FIRST_START_NS (INT64_C(1700000000) * NS_PER_S)
 
 struct loader {
@@ -27,6 +30,7 @@ struct loader {
     struct store_op ops[BATCH_RUNS * 16];
     size_t count;
     uint64_t counters[HS_STATUSES];
+    uint64_t closed, open, runs;
 };
 
 struct planned {
@@ -92,9 +96,9 @@ static void info_of(uint64_t number, const struct planned *run, struct buf *out)
     struct buf attributes;
 
     buf_init(&attributes, 0);
-    snprintf(text, sizeof text, "\"customer-%u\"", (unsigned)(number * 7919 % 100000));
+    snprintf(text, sizeof text, "\"customer-%u\"", (unsigned)(number * customer_step % CUSTOMERS));
     put_attribute(&attributes, "BenchCustomer", "Keyword", text);
-    snprintf(text, sizeof text, "%u", (unsigned)(number * 104729 % 1000000));
+    snprintf(text, sizeof text, "%u", (unsigned)(number * amount_step % AMOUNTS));
     put_attribute(&attributes, "BenchAmount", "Int", text);
     put_pair(out, 1, run->workflow_id, run->run_id);
     snprintf(text, sizeof text, "Type-%u", number % 2 ? 0 : (unsigned)(number / 2 % 100));
@@ -159,7 +163,15 @@ static void stage(struct loader *loader)
     arena_reset(&loader->arena);
 }
 
-static void add_run(struct loader *loader, uint64_t number, const struct planned *run)
+static enum pass pass_of(const struct vis_posting *posting)
+{
+    static const enum pass passes[] = {[VIS_KEYWORD] = OF_CUSTOMER, [VIS_INT] = OF_AMOUNT};
+
+    return posting->bytes[0] < 0x80 ? OF_ROWS : passes[posting->bytes[0] & 0x7f];
+}
+
+static void add_run(struct loader *loader, enum pass pass, uint64_t number,
+                    const struct planned *run)
 {
     struct vis_execution execution;
     struct vis_posting *postings;
@@ -177,7 +189,10 @@ static void add_run(struct loader *loader, uint64_t number, const struct planned
     rec_end(&writer);
     row_key_visibility(&key, run->tablet, slice_str(loader->namespace_id), run->close_ns,
                        run->start_ns, run->run_id);
-    add_op(loader, key.bytes, key.len, buf_slice(&value));
+    if (pass == OF_ROWS) {
+        add_op(loader, key.bytes, key.len, buf_slice(&value));
+        loader->counters[run->status]++;
+    }
     const bool read = vis_execution_read(buf_slice(&info), &execution);
     must(read);
     vis_postings_of(&execution, &loader->arena, &postings, &count);
@@ -188,9 +203,9 @@ static void add_run(struct loader *loader, uint64_t number, const struct planned
                                             vis_posting_slice(&postings[i]));
 
         memcpy(posting + at, key.bytes + HS_ROW_PREFIX_LEN, HS_ORDER_LEN);
-        add_op(loader, posting, at + HS_ORDER_LEN, slice_of(&run->tablet, 1));
+        if (pass_of(&postings[i]) == pass)
+            add_op(loader, posting, at + HS_ORDER_LEN, slice_of(&run->tablet, 1));
     }
-    loader->counters[run->status]++;
     buf_release(&info);
     buf_release(&value);
 }
@@ -209,12 +224,34 @@ static void finish(struct loader *loader)
     stage(loader);
 }
 
-static void load_shard(struct loader *loader, uint64_t closed, uint64_t open)
+static void load_run(struct loader *loader, enum pass pass, uint64_t number, bool open)
+{
+    struct planned run;
+
+    if (!plan(loader, number, open, &run))
+        return;
+    add_run(loader, pass, number, &run);
+    if (++loader->runs % BATCH_RUNS == 0)
+        stage(loader);
+}
+
+/* Executions in the order of (number * step % values). */
+static void load_ordered(struct loader *loader, enum pass pass, uint64_t step, uint64_t values)
+{
+    uint64_t inverse = 1;
+
+    while (inverse * step % values != 1)
+        inverse++;
+    for (uint64_t value = 0; value < values; value++)
+        for (uint64_t n = value * inverse % values; n < loader->closed + loader->open; n += values)
+            load_run(loader, pass, n, n >= loader->closed);
+}
+
+static void load_shard(struct loader *loader)
 {
     static const struct store_shard_callbacks callbacks = {.durable = ignore_durable,
                                                            .lost = stop_when_lost};
     struct err_detail detail = {0};
-    uint32_t runs = 0;
 
     if (store_shard_open(loader->store, loader->shard_id, NULL, &callbacks, &loader->shard,
                          &detail) != ERR_OK) {
@@ -222,15 +259,10 @@ static void load_shard(struct loader *loader, uint64_t closed, uint64_t open)
         exit(2);
     }
     memset(loader->counters, 0, sizeof loader->counters);
-    for (uint64_t number = 0; number < closed + open; number++) {
-        struct planned run;
-
-        if (!plan(loader, number, number >= closed, &run))
-            continue;
-        add_run(loader, number, &run);
-        if (++runs % BATCH_RUNS == 0)
-            stage(loader);
-    }
+    for (uint64_t number = 0; number < loader->closed + loader->open; number++)
+        load_run(loader, OF_ROWS, number, number >= loader->closed);
+    load_ordered(loader, OF_CUSTOMER, customer_step, CUSTOMERS);
+    load_ordered(loader, OF_AMOUNT, amount_step, AMOUNTS);
     finish(loader);
     store_shard_close(loader->shard, true);
 }
@@ -249,6 +281,8 @@ int main(int argc, char **argv)
     }
     loader->shard_count = (uint32_t)strtoul(argv[2], NULL, 10);
     loader->namespace_id = argv[3];
+    loader->closed = strtoull(argv[4], NULL, 10);
+    loader->open = strtoull(argv[5], NULL, 10);
     arena_init(&loader->arena);
     struct metrics *metrics = metrics_new();
     const struct store_options options = {.backend = "sqlite",
@@ -265,7 +299,7 @@ int main(int argc, char **argv)
         return 2;
     }
     for (; loader->shard_id < loader->shard_count; loader->shard_id++)
-        load_shard(loader, strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10));
+        load_shard(loader);
     store_close(loader->store);
     metrics_free(metrics);
     arena_release(&loader->arena);

@@ -53,7 +53,6 @@ PAGES = {
     "id": "WorkflowId = 'order-000001234'",
     "nobody's id": "WorkflowId = 'order-nobody'",
     "id: begins with": "WorkflowId STARTS_WITH 'order-00001'",
-    "run id": "RunId = '{run_id}'",
     "type and failed": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
     "type and open": "WorkflowType = 'Type-7' AND ExecutionStatus = 'Running'",
     "type and completed": "WorkflowType = 'Type-7' AND ExecutionStatus = 'Completed'",
@@ -136,13 +135,10 @@ async def timed(what, call, times):
 async def ask(client, times):
     missed = 0
     service = client.workflow_service
-    one = await service.list_workflow_executions(list_request("WorkflowId = 'order-000001234'"))
-    run_id = one.executions[0].execution.run_id
     print(f"{'pages of 20':32}{'first':>9}{'p50 ms':>9}{'p99 ms':>9}  rows")
     for what, query in PAGES.items():
         first, p50, p99, answer = await timed(
-            what, lambda q=query.format(run_id=run_id): service.list_workflow_executions(list_request(q)),
-            times)
+            what, lambda q=query: service.list_workflow_executions(list_request(q)), times)
         missed += p50 >= PAGE_MS
         print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {len(answer.executions)}")
     print("counts")
