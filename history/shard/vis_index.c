@@ -14,6 +14,8 @@
 enum {
     ROW_KEY_LEN = HS_ROW_PREFIX_LEN + HS_ORDER_LEN,
     SLICE_ROWS = 500,
+    RANGE_OF_PAGE = 8000, /* where more satisfy a range of values, a scan fills a page as soon */
+    RANGE_OF_COUNT = 100000,
     SLICE_BYTES = 256 * 1024, /* of postings; a row more */
 };
 #define AGAIN_NS (100 * NS_PER_MS) /* after a full log or a failed read */
@@ -392,7 +394,10 @@ void hs_index_failed(struct history_shard *shard, const struct hs_index_step *st
 
 void hs_index_init(struct history_shard *shard)
 {
-    shard->index = (struct hs_index){.ready = true, .slice_rows = SLICE_ROWS};
+    shard->index = (struct hs_index){.ready = true,
+                                     .slice_rows = SLICE_ROWS,
+                                     .range_of_page = RANGE_OF_PAGE,
+                                     .range_of_count = RANGE_OF_COUNT};
     map_init(&shard->index.counters, rng_u64(&shard->rng));
 }
 

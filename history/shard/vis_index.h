@@ -43,12 +43,13 @@ size_t hs_counters_encode(uint8_t value[HS_COUNTERS_MAX], const uint64_t counts[
 MUST_USE bool hs_counters_decode(struct slice value, uint64_t counts[HS_STATUSES]);
 
 struct hs_index {
-    bool ready;                 /* complete: reads may go by it */
-    bool has_row;               /* the format row is written */
-    int64_t seq;                /* of the last change of a counter */
-    struct map counters;        /* struct hs_counters, a namespace each */
-    uint32_t slice_rows;        /* rows at a time, while it is made; tests take fewer */
-    struct hs_rebuild *rebuild; /* while it is not ready */
+    bool ready;                             /* complete: reads may go by it */
+    bool has_row;                           /* the format row is written */
+    int64_t seq;                            /* of the last change of a counter */
+    struct map counters;                    /* struct hs_counters, a namespace each */
+    uint32_t slice_rows;                    /* rows at a time, while it is made; tests take fewer */
+    uint32_t range_of_page, range_of_count; /* postings of a range of values; tests take fewer */
+    struct hs_rebuild *rebuild;             /* while it is not ready */
 };
 
 void hs_index_init(struct history_shard *shard);

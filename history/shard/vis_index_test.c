@@ -344,6 +344,8 @@ static void check_filters(struct world *w, struct rng *rng, uint32_t times)
 
         arena_init(&arena);
         const struct vis_query query = {.where = random_filter(&arena, rng, w->clock.now_ns)};
+        index->range_of_page = i % 3 == 0 ? 10 : 8000; /* more: a scan */
+        index->range_of_count = i % 3 == 0 ? 20 : 8000;
         const char *by_index = listed(w, &query);
         const struct slice count_by_index = counted(w, &query);
 

@@ -25,10 +25,8 @@ enum {
     ROW_KEY_LEN = PREFIX_LEN + ORDER_LEN,
 };
 enum {
-    SLICE_ROWS = 20000,   /* some 20 ms */
-    FETCHED_ROW = 5,      /* a row that the index names costs as much as so many of a scan */
-    RANGE_OF_PAGE = 8000, /* where more satisfy a range of values, a scan fills a page as soon */
-    RANGE_OF_COUNT = 100000,
+    SLICE_ROWS = 20000, /* some 20 ms */
+    FETCHED_ROW = 5,    /* a row that the index names costs as much as so many of a scan */
 };
 
 struct list_row {
@@ -48,6 +46,7 @@ struct list_job {
     struct vis_query query;
     struct vis_bounds bounds;
     struct vis_plan plan;
+    uint32_t range_max;
     struct arena arena, scratch, index; /* of the job, a row, a read of the index */
 
     /* where the scan is */
@@ -196,7 +195,7 @@ static enum err index_read(struct store_snapshot *snapshot, struct list_job *job
                                .tablet_count = job->tablet_count,
                                .namespace_id = job->namespace_id,
                                .range = {.from = slice_of(from, 8)},
-                               .range_max = job->counting ? RANGE_OF_COUNT : RANGE_OF_PAGE};
+                               .range_max = job->range_max};
     bool found = true, certain;
 
     be64_put(from, ~(uint64_t)job->bounds.close_max);
@@ -397,6 +396,7 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
     if (shard->index.ready)
         job->plan = vis_plan_of(query.where, &job->arena);
     vis_groups_init(&job->groups, (uint64_t)(uintptr_t)job);
+    job->range_max = counting ? shard->index.range_of_count : shard->index.range_of_page;
     job->first_tablet = shard->first_tablet;
     job->tablet_count = shard->tablet_count;
     job->job.req = req;
