@@ -1,9 +1,10 @@
 /* load.c - fills the history shards of a stopped cluster with executions, as visibility rows alone:
  * `make bench BENCH=--visibility` lists and counts them.
  *
- * usage: gnomon-vis-load DATA_DIR SHARDS NAMESPACE_ID CLOSED OPEN. What an execution is follows
- * from its number, see info_of(). The rows come in the order of time; the postings of a customer
- * and of an amount in passes of their own, in their order, so that each page is written once. */
+ * usage: gnomon-vis-load DATA_DIR SHARDS NAMESPACE_ID CLOSED OPEN [SHARD]. What an execution is
+ * follows from its number, see info_of(). The rows come in the order of time; the postings of a
+ * customer and of an amount in passes of their own, in their order, so that each page is written
+ * once. */
 #include "common/base/buf.h"
 #include "common/base/hash.h"
 #include "common/base/rng.h"
@@ -274,8 +275,9 @@ int main(int argc, char **argv)
     struct err_detail detail = {0};
 
     must(loader != NULL);
-    if (argc != 6 || !uuid_parse(slice_str(argv[3]), loader->namespace_bytes)) {
-        fprintf(stderr, "usage: gnomon-vis-load DATA_DIR SHARDS NAMESPACE_ID CLOSED OPEN\n");
+    if (argc < 6 || argc > 7 || !uuid_parse(slice_str(argv[3]), loader->namespace_bytes)) {
+        fprintf(stderr,
+                "usage: gnomon-vis-load DATA_DIR SHARDS NAMESPACE_ID CLOSED OPEN [SHARD]\n");
         free(loader);
         return 2;
     }
@@ -298,8 +300,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "can't open %s: %s\n", argv[1], detail.text);
         return 2;
     }
+    const uint32_t only = argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : UINT32_MAX;
     for (; loader->shard_id < loader->shard_count; loader->shard_id++)
-        load_shard(loader);
+        if (only == UINT32_MAX || only == loader->shard_id)
+            load_shard(loader);
     store_close(loader->store);
     metrics_free(metrics);
     arena_release(&loader->arena);
