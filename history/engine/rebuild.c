@@ -210,6 +210,20 @@ static bool apply_task_scheduled(struct rebuilding *r)
     return true;
 }
 
+static uint32_t reason_bit(Temporal__Api__Enums__V1__SuggestContinueAsNewReason reason)
+{
+    switch ((int)reason) {
+    case SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE:
+        return SUGGEST_BY_SIZE;
+    case SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS:
+        return SUGGEST_BY_COUNT;
+    case SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_UPDATES:
+        return SUGGEST_BY_UPDATES;
+    default:
+        return 0;
+    }
+}
+
 static bool apply_task_started(struct rebuilding *r)
 {
     const api_workflow_task_started_event_attributes *a = engine_event_attributes(r->event);
@@ -222,6 +236,9 @@ static bool apply_task_started(struct rebuilding *r)
     wft->started_ns = r->now_ns;
     wft->history_size_bytes = a->history_size_bytes;
     wft->suggest_continue_as_new = a->suggest_continue_as_new;
+    wft->suggest_reasons = 0;
+    for (size_t i = 0; i < a->n_suggest_continue_as_new_reasons; i++)
+        wft->suggest_reasons |= reason_bit(a->suggest_continue_as_new_reasons[i]);
     return true;
 }
 
@@ -699,6 +716,10 @@ static bool apply_all(struct rebuilding *r, struct slice bytes, bool buffered)
     r->event = &none;
     if (!events)
         return wrong(r, "malformed bytes");
+    if (buffered)
+        r->run->buffered_count += (uint32_t)count;
+    else
+        r->run->history_size_bytes += (int64_t)bytes.len;
     for (size_t i = 0; i < count; i++) {
         r->event = events[i];
         if (!run_is_open(r->run))

@@ -1,14 +1,17 @@
 """commands.py - random commands of a workflow task, and what to wait for when they have been given."""
 import time
 
-from temporalio.api.common.v1 import ActivityType, Header, Memo, Payload, RetryPolicy, WorkflowExecution, WorkflowType
+from temporalio.api.common.v1 import (ActivityType, Header, Memo, Payload, Priority, RetryPolicy, SearchAttributes,
+                                      WorkflowExecution, WorkflowType)
 from temporalio.api.enums.v1 import ParentClosePolicy
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure
+from temporalio.api.sdk.v1 import UserMetadata
 from temporalio.api.taskqueue.v1 import TaskQueue
 
 from chance.world import Execution
 from lab import command, payloads, seconds
 
+VERSIONS = Payload(metadata={"encoding": b"json/plain", "type": b"KeywordList"}, data=b'["v"]')
 TEXT = Payload(metadata={"encoding": b"json/plain"}, data=b'"text"')
 CHILD_ANSWERS = ("CHILD_WORKFLOW_EXECUTION_STARTED", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
 SHORT_CHILD_ENDS = ("CHILD_WORKFLOW_EXECUTION_TIMED_OUT", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
@@ -22,6 +25,19 @@ def application(rng, non_retryable=False):
         type=rng.choice(["A", "B"]), non_retryable=non_retryable, details=payloads("d") if rng.random() < 0.3 else None))
 
 
+def summary(rng):
+    """User metadata, or none."""
+    return dict(user_metadata=UserMetadata(summary=TEXT)) if rng.random() < 0.15 else {}
+
+
+def priority(rng):
+    return Priority(priority_key=rng.randrange(1, 6), fairness_key=rng.choice(["", "k"]))
+
+
+def search_values():
+    return SearchAttributes(indexed_fields={"TemporalChangeVersion": VERSIONS})
+
+
 def activity(e, **more):
     """One that lasts as long as the script."""
     rng, activity_id = e.world.rng, e.world.next_id("a")
@@ -33,6 +49,10 @@ def activity(e, **more):
         fields["heartbeat_timeout"] = seconds(200)
     if rng.random() < 0.3:
         fields["header"] = Header(fields={"h": TEXT})
+    if e.world.wide and rng.random() < 0.2:
+        fields["priority"] = priority(rng)
+    if e.world.wide:
+        fields.update(summary(rng))
     fields["retry_policy"] = RetryPolicy(initial_interval=seconds(0.3), maximum_interval=seconds(0.5),
                                          maximum_attempts=rng.randrange(1, 4),
                                          non_retryable_error_types=["B"] if rng.random() < 0.3 else [])
@@ -49,7 +69,8 @@ def cancel_activity(e):
 
 
 def timer(e):
-    return command("start_timer", timer_id=e.world.next_id("t"), start_to_fire_timeout=seconds(300))
+    return command("start_timer", timer_id=e.world.next_id("t"), start_to_fire_timeout=seconds(300),
+                   **(summary(e.world.rng) if e.world.wide else {}))
 
 
 def cancel_timer(e):
@@ -92,6 +113,16 @@ def child(e):
         fields["workflow_run_timeout"] = seconds(500)
     if e.world.chains and rng.random() < 0.4:
         fields["retry_policy"] = retry_policy(rng)
+    if e.world.wide:
+        fields.update(summary(rng))
+        if rng.random() < 0.2:
+            fields["priority"] = priority(rng)
+        if rng.random() < 0.2:
+            fields["search_attributes"] = {"indexed_fields": {"TemporalChangeVersion": VERSIONS}}
+        if rng.random() < 0.2:
+            fields["header"] = Header(fields={"h": TEXT})
+        if rng.random() < 0.2:
+            fields["workflow_execution_timeout"] = seconds(700)
     return command("start_child_workflow_execution", **fields), new
 
 
@@ -148,7 +179,29 @@ def close(e):
         return command("cancel_workflow_execution", details=payloads("gone"))
     if e.parent is None and not e.world.cron and rng.random() < 0.25:
         return command("continue_as_new_workflow_execution", input=payloads("short"), workflow_run_timeout=seconds(1))
-    return command("continue_as_new_workflow_execution", input=payloads("next"))
+    return command("continue_as_new_workflow_execution", input=payloads("next"), **(continuation(e) if e.world.wide else {}))
+
+
+def continuation(e):
+    """What else the command may say of the next run."""
+    rng, fields = e.world.rng, {}
+    if rng.random() < 0.3:
+        fields["memo"] = Memo(fields={"n": TEXT})
+    if rng.random() < 0.3:
+        fields["search_attributes"] = {"indexed_fields": {"TemporalChangeVersion": VERSIONS}}
+    if rng.random() < 0.3:
+        fields["header"] = Header(fields={"h": TEXT})
+    if rng.random() < 0.2:
+        fields["workflow_type"] = WorkflowType(name="other")
+    if rng.random() < 0.2:
+        fields["workflow_run_timeout"] = seconds(600)
+    if rng.random() < 0.2:
+        fields["workflow_task_timeout"] = seconds(50)
+    if rng.random() < 0.3:
+        fields["backoff_start_interval"] = seconds(0.5)
+    if rng.random() < 0.2:
+        fields["retry_policy"] = retry_policy(rng)
+    return fields
 
 
 PLAIN = (activity, activity, activity, cancel_activity, timer, cancel_timer, marker, memo, search_attributes)

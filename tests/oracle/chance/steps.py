@@ -1,14 +1,17 @@
 """steps.py - what a random script can do with one execution; each step ends in a state that lasts."""
 import uuid
 
-from temporalio.api.common.v1 import RetryPolicy
-from temporalio.api.enums.v1 import QueryResultType, WorkflowTaskFailedCause
+from temporalio.api.common.v1 import Header, RetryPolicy, WorkflowExecution
+from temporalio.api.enums.v1 import (QueryRejectCondition, QueryResultType, WorkflowIdReusePolicy,
+                                     WorkflowTaskFailedCause)
+from temporalio.api.enums.v1 import WorkflowIdConflictPolicy as Conflict
 from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 from chance import commands, operations
 from chance.world import NO_TASK, SCHEDULED, STARTED, attributes, type_name
 from kit import updates
+from kit.links import link
 from kit.task import polled
 from lab import command, payloads, seconds
 
@@ -113,7 +116,7 @@ def complete(e, x):
     elif draw < 0.26:
         e_commands.append(commands.cancel_external(e))
         answers = commands.CANCEL_ANSWERS
-    elif draw < 0.32 and e.fails == 0 and not (e.asked and e.accepted):  # see differences.txt
+    elif draw < 0.32 and e.fails == 0 and not e.asked:  # the reference forgets those in memory, see differences.txt
         e_commands.append(commands.bad(e))
         e.fails += 1
     elif draw < 0.40 and not e.asked and not e.accepted and not messages:
@@ -140,8 +143,9 @@ def complete(e, x):
                 new.until(lambda c: c.task == SCHEDULED, "the first task of a child")
         for other in e.world.executions:
             other.look()
-    if done is not None and e_commands:
+    if done is not None:
         e.sticky = "sticky_attributes" in more
+    if done is not None and e_commands:
         e.short_run = commands.is_short(e_commands[-1])
     settle(e)
 
@@ -244,17 +248,25 @@ def heartbeat(e, x):
 
 
 # -- clients --------------------------------------------------------------------------------------
+def linked(e):
+    """What a request may bring along."""
+    return dict(links=[link()]) if e.world.wide and e.world.rng.random() < 0.2 else {}
+
+
 def signal(e, x):
+    if e.world.wide and e.sticky_poll is None and e.world.rng.random() < 0.2:
+        x.signal(e.world.next_id("sig"), input=payloads("in"), header=Header(fields={"h": commands.TEXT}), **linked(e))
+        return
     for _ in range(e.world.rng.choice([1, 1, 2, 5]) if e.sticky_poll is None else 1):  # its task starts meanwhile
         x.signal(e.world.next_id("sig"), input=payloads("in"))
 
 
 def cancel(e, x):
-    x.cancel(reason="chance")
+    x.cancel(reason="chance", **linked(e))
 
 
 def terminate(e, x):
-    x.terminate(reason="chance")
+    x.terminate(reason="chance", details=payloads("why") if e.world.wide else None, **linked(e))
     settle(e)
 
 
@@ -283,6 +295,18 @@ def ask_update(e, x):
         poll(e, x)
 
 
+def ask_update_with_start(e, x):
+    """Of a workflow that runs: as any update."""
+    update_id, stage = e.world.next_id("u"), e.world.rng.choice([updates.ACCEPTED, updates.COMPLETED])
+    asked = updates.Asked(x, updates.update_with_start, update_id, stage,
+                          workflow_id_conflict_policy=Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
+    updates.known(x, update_id, execution=WorkflowExecution(workflow_id=e.workflow_id))
+    e.asked[update_id] = asked
+    asked.stage = stage
+    if e.look().task == SCHEDULED:
+        poll(e, x)
+
+
 def reset(e, x):
     """To any workflow task that was completed; the script goes on with the new run."""
     rng = e.world.rng
@@ -306,7 +330,6 @@ def reset(e, x):
 
 def start_again(e, x):
     """With an id that is taken: refused, answered by the running one, or in its place."""
-    from temporalio.api.enums.v1 import WorkflowIdConflictPolicy as Conflict
     x.start(show=True, label="start again", workflow_id=e.workflow_id,
             workflow_id_conflict_policy=e.world.rng.choice([Conflict.Value("WORKFLOW_ID_CONFLICT_POLICY_" + name)
                                                             for name in ("FAIL", "USE_EXISTING")]))
@@ -315,7 +338,41 @@ def start_again(e, x):
 def signal_with_start(e, x):
     x.call("SignalWithStartWorkflowExecution", api.SignalWithStartWorkflowExecutionRequest(
         namespace="default", workflow_id=e.workflow_id, workflow_type={"name": "wf-type"}, identity="client",
-        task_queue=TaskQueue(name=e.queue), signal_name=e.world.next_id("sws"), request_id=str(uuid.uuid4())), show=True)
+        task_queue=TaskQueue(name=e.queue), signal_name=e.world.next_id("sws"), request_id=str(uuid.uuid4()),
+        **linked(e)), show=True)
+
+
+def revive(e, x):
+    """A workflow that has closed: its id may be used again, or not."""
+    rng = e.world.rng
+    policy = WorkflowIdReusePolicy.Value("WORKFLOW_ID_REUSE_POLICY_" + rng.choice(
+        ["ALLOW_DUPLICATE", "ALLOW_DUPLICATE", "ALLOW_DUPLICATE_FAILED_ONLY", "REJECT_DUPLICATE"]))
+    kind = rng.choice(["start", "signal with start", "update with start"])
+    x.query(query_reject_condition=QueryRejectCondition.QUERY_REJECT_CONDITION_NOT_OPEN)
+    if kind == "start":
+        answer = x.start(show=True, label="start anew", workflow_id_reuse_policy=policy)
+        run_id = answer.run_id if answer else ""
+    elif kind == "signal with start":
+        answer = x.call("SignalWithStartWorkflowExecution", api.SignalWithStartWorkflowExecutionRequest(
+            namespace="default", workflow_id=e.workflow_id, workflow_type={"name": "wf-type"}, identity="client",
+            task_queue=TaskQueue(name=e.queue), signal_name=e.world.next_id("sws"), request_id=str(uuid.uuid4()),
+            workflow_id_reuse_policy=policy), show=True)
+        run_id = answer.run_id if answer else ""
+    else:
+        update_id = e.world.next_id("u")
+        asked = updates.Asked(x, updates.update_with_start, update_id, updates.ACCEPTED, workflow_id_reuse_policy=policy,
+                              workflow_id_conflict_policy=Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
+        task = x.poll(show=True, timeout=4)
+        if task is None or not task.task_token:
+            asked.tell()
+            return
+        updates.answer(x, task, updates.accept(task, update_id), updates.done(update_id), show=True)
+        asked.tell()
+        run_id = task.workflow_execution.run_id
+    if run_id:
+        e.follow(run_id)
+        e.short_run = False
+        e.look()
 
 
 def describe(e, x):
@@ -323,6 +380,10 @@ def describe(e, x):
 
 
 def reread(e, x):
+    if e.world.wide and e.world.rng.random() < 0.5:
+        x.call("GetWorkflowExecutionHistoryReverse", api.GetWorkflowExecutionHistoryReverseRequest(
+            namespace="default", execution=x.execution()), show=True)
+        return
     x.history(maximum_page_size=e.world.rng.randrange(1, 5))
 
 
@@ -346,6 +407,8 @@ def possible(e):
     if e.world.updates and e.parent is None:
         if len(e.asked) < 3 and e.count("WORKFLOW_TASK_COMPLETED") and e.fails == 0:
             found += [ask_update] * 4
+            if e.world.wide:
+                found += [ask_update_with_start] * 2
         if e.count("WORKFLOW_TASK_COMPLETED") and not e.asked and not e.sticky:
             found += [reset]
     if e.pollable():
