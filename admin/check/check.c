@@ -1,6 +1,7 @@
 /* check.c - see check.h. */
 #include "admin/check/check.h"
 #include "admin/check/index.h"
+#include "admin/check/shown.h"
 #include "common/base/hash.h"
 #include "history/batch/job.h"
 #include "history/engine/activity.h"
@@ -240,24 +241,32 @@ static void check_branches(struct shard_check *sc, const struct run *run, struct
     }
 }
 
-/* What filters go by is what the run says. */
+/* What lists show and filters go by is what the run says. */
 static void check_visible(struct shard_check *sc, const struct run *run, struct arena *arena,
                           struct slice row)
 {
     struct vis_execution shown;
     struct slice info;
+    const char *what;
 
-    if (row_visibility_decode(arena, row, &info) != ERR_OK || !vis_execution_read(info, &shown)) {
+    if (row_visibility_decode(arena, row, &info) != ERR_OK || !vis_execution_read(info, &shown))
         problem(sc, run->run_id, "its visibility row can't be read", "");
+    else if (!shown_is_run(run, info, arena, &what))
+        problem(sc, run->run_id, "its visibility row shows another", what);
+}
+
+/* The present run of its workflow id: what a start goes by. */
+static void check_current_run(struct shard_check *sc, const struct run *run,
+                              const struct current_run *current)
+{
+    if (run_is_open(run) && strcmp(current->run_id, run->run_id) != 0)
+        problem(sc, run->run_id, "it is open, and the current run is", current->run_id);
+    if (strcmp(current->run_id, run->run_id) != 0)
         return;
-    }
-    if (shown.status != run->status || shown.start_ns != run->start_ns ||
-        shown.close_ns != run->close_ns)
-        problem(sc, run->run_id, "its visibility row has another status or time", "");
-    if (!slice_eq(shown.self.workflow_id, run->workflow_id) ||
-        !slice_eq(shown.self.run_id, slice_str(run->run_id)) ||
-        !slice_eq(shown.workflow_type, run->workflow_type))
-        problem(sc, run->run_id, "its visibility row has another id or type", "");
+    if (current->status != run->status)
+        problem(sc, run->run_id, "its workflow id has another status", "");
+    if (strcmp(current->start_request_id, run->start_request_id) != 0)
+        problem(sc, run->run_id, "its workflow id has another request", current->start_request_id);
 }
 
 static void check_rows(struct shard_check *sc, const struct run *run, struct arena *arena)
@@ -277,6 +286,9 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
             problem(sc, run->run_id, "its deadline has no row", "");
     }
     if (!run_is_open(run)) {
+        row_key_node(&key, run->tablet, run->run_id, run->completion_event_batch_id);
+        if (!has_row(sc, STORE_MAIN, &key, arena, &value))
+            problem(sc, run->run_id, "no node begins where the batch of its end does", "");
         row_key_retention(&key, run->tablet, run_retention_due_ns(run), run->run_id);
         if (!has_row(sc, STORE_MAIN, &key, arena, &value))
             problem(sc, run->run_id, "it is closed, and has no retention row", "");
@@ -295,8 +307,8 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
         return;
     if (!known || row_current_decode(arena, value, &current) != ERR_OK)
         problem(sc, run->run_id, "its workflow id has no current run", "");
-    else if (run_is_open(run) && strcmp(current.run_id, run->run_id) != 0)
-        problem(sc, run->run_id, "it is open, and the current run is", current.run_id);
+    else
+        check_current_run(sc, run, &current);
 }
 
 static void check_run(struct shard_check *sc, const struct run_ref *ref)

@@ -114,8 +114,10 @@ class Execution:
             activity.activity_id not in self.held
 
     def pollable(self):
-        """Those whose task waits. A stale one is refused: while somebody waits for an update, see differences.txt."""
-        return [a for a in self.activities if self.waiting(a) and not (self.asked and a.activity_id in self.stale)]
+        """Those whose task waits. A stale one is refused, and the reference forgets what it has in memory: updates
+        that somebody waits for, that a worker tried to close the run."""
+        careful = self.asked or self.task == STARTED
+        return [a for a in self.activities if self.waiting(a) and not (careful and a.activity_id in self.stale)]
 
     def sticky_queue(self):
         """Where the scheduled workflow task waits, if that is a sticky queue."""
