@@ -219,7 +219,7 @@ enum err command_schedule_activity(struct transition *t, struct command_context 
     activity_set_retry_policy(activity, t->arena, policy);
     put_encoded(t, &activity->input, c->input);
     put_encoded(t, &activity->header, c->header);
-    put_encoded(t, &activity->priority, c->priority);
+    bytes_set(&activity->priority, priority_kept(t->arena, c->priority));
     activity->first_scheduled_ns = activity->scheduled_ns = t->now_ns;
     activity->retry_expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
     activity->input_changed = true;

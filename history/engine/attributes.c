@@ -2,6 +2,7 @@
  * reads an event; here they are written with it. */
 #include "history/engine/attributes.h"
 
+#include "common/proto/wire.h"
 #include "history/engine/engine_int.h"
 
 typedef api_search_attributes_indexed_fields_entry indexed_entry;
@@ -76,6 +77,13 @@ api_memo *memo_without_nil(struct arena *arena, const api_memo *in)
         if (!engine_payload_is_nil(in->fields[i]->value))
             out->fields[out->n_fields++] = in->fields[i];
     return out->n_fields > 0 ? out : NULL;
+}
+
+struct slice priority_kept(struct arena *arena, const api_priority *in)
+{
+    const struct slice said = in ? proto_encode(arena, in) : SLICE_EMPTY;
+
+    return in && said.len == 0 ? SLICE_LIT("\x08\x00") : said; /* priority_key: 0 */
 }
 
 api_payload *attribute_payload(struct arena *arena, const char *type, struct slice json)

@@ -23,6 +23,10 @@ api_search_attributes *attributes_typed(struct arena *arena, struct attributes_o
 /* The memo without fields that are nil. NULL when nothing is left; otherwise as above. */
 api_memo *memo_without_nil(struct arena *arena, const api_memo *in);
 
+/* A priority as runs and activities keep it, in `arena`: one that is there and says nothing, as
+ * SDKs send it, is told from none (NULL, which is empty). */
+struct slice priority_kept(struct arena *arena, const api_priority *in);
+
 /* A search attribute's value of the server's own making: JSON and the name of its type. */
 api_payload *attribute_payload(struct arena *arena, const char *type, struct slice json);
 

@@ -120,16 +120,15 @@ void chain_follow(struct transition *t, const struct chain_next *next, api_paylo
         in->last_completion_result = start->last_completion_result;
     in->backoff_start_interval = transition_duration(t, next->backoff_ns);
 
-    struct continuing c = {
-        .in = in,
-        .type = start->workflow_type,
-        .task_queue = start->task_queue,
-        .run_timeout_ns = run->run_timeout_ns,
-        .task_timeout_ns = run->task_timeout_ns,
-        .backoff_ns = next->backoff_ns,
-        .follows = true,
-        .priority = start->priority ? proto_encode(t->arena, &start->priority->base) : SLICE_EMPTY,
-        .no_run_timeout = !start->workflow_run_timeout};
+    struct continuing c = {.in = in,
+                           .type = start->workflow_type,
+                           .task_queue = start->task_queue,
+                           .run_timeout_ns = run->run_timeout_ns,
+                           .task_timeout_ns = run->task_timeout_ns,
+                           .backoff_ns = next->backoff_ns,
+                           .follows = true,
+                           .priority = priority_kept(t->arena, start->priority),
+                           .no_run_timeout = !start->workflow_run_timeout};
     memcpy(c.run_id, next->run_id, sizeof c.run_id);
     run_begin_next(t, &c);
 }

@@ -142,7 +142,7 @@ static bool apply_started(struct rebuilding *r)
     run_keep_start(run, r->arena, a);
     run_merge_memo(run, r->arena, a->memo);
     run_merge_search_attributes(run, r->arena, a->search_attributes);
-    run->priority = keep_message(r, a->priority);
+    run->priority = arena_copy(&run->arena, priority_kept(r->arena, a->priority));
     run->user_metadata = keep_message(r, r->event->user_metadata);
     run->start_identity = keep(r, a->identity);
     keep_relations(r, a);
@@ -324,7 +324,7 @@ static bool apply_activity_scheduled(struct rebuilding *r)
         activity_set_retry_policy(activity, r->arena, a->retry_policy);
     keep_bytes(r, &activity->input, a->input);
     keep_bytes(r, &activity->header, a->header);
-    keep_bytes(r, &activity->priority, a->priority);
+    bytes_set(&activity->priority, priority_kept(r->arena, a->priority));
     activity->first_scheduled_ns = r->now_ns;
     activity->retry_expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);
     return true;
