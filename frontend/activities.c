@@ -15,7 +15,7 @@ static enum err forward(struct fe_call *fc, enum mesh_method method,
         return err_fail(&fc->detail, ERR_INVALID,
                         "Either Activity.Id or Activity.Type should be set on request.");
     if (execution->run_id[0] != '\0' && !uuid_parse(slice_str(execution->run_id), uuid))
-        return err_fail(&fc->detail, ERR_INVALID, "Invalid RunId.");
+        return err_fail(&fc->detail, ERR_INVALID, "RunId is not valid UUID.");
     return fe_forward_history(fc, &(struct fe_to_history){.method = method,
                                                           .workflow_id = execution->workflow_id,
                                                           .request = fc->call->request,

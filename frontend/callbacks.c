@@ -247,20 +247,23 @@ enum err fe_update_options(struct fe_call *fc)
 {
     const api_update_workflow_execution_options_request *req = fc->request;
     const api_workflow_execution_options *options = req->workflow_execution_options;
-    enum err err = fe_check_execution(fc, req->workflow_execution);
+    const api_common_workflow_execution *execution = req->workflow_execution;
+    uint8_t uuid[16];
 
-    if (err != ERR_OK)
-        return err;
+    if (!execution || execution->workflow_id[0] == '\0')
+        return err_fail(&fc->detail, ERR_INVALID, "WorkflowId is not set on request.");
     if (!req->update_mask)
         return err_fail(&fc->detail, ERR_INVALID, "UpdateMask is required");
     if (!options)
         return err_fail(&fc->detail, ERR_INVALID, "WorkflowExecutionOptions is required");
-    if ((err = fe_check_options_update(fc, req->update_mask, options)) != ERR_OK)
+    const enum err err = fe_check_options_update(fc, req->update_mask, options);
+    if (err != ERR_OK)
         return err;
+    if (execution->run_id[0] != '\0' && !uuid_parse(slice_str(execution->run_id), uuid))
+        return err_fail(&fc->detail, ERR_INVALID, "RunId is not valid UUID.");
     /* Repeatable: the second time nothing changes. */
-    return fe_forward_history(
-        fc, &(struct fe_to_history){.method = METHOD_HISTORY_UPDATE_OPTIONS,
-                                    .workflow_id = req->workflow_execution->workflow_id,
-                                    .request = fc->call->request,
-                                    .repeatable = true});
+    return fe_forward_history(fc, &(struct fe_to_history){.method = METHOD_HISTORY_UPDATE_OPTIONS,
+                                                          .workflow_id = execution->workflow_id,
+                                                          .request = fc->call->request,
+                                                          .repeatable = true});
 }

@@ -262,6 +262,8 @@ static enum err name_activity(struct fe_call *fc, const struct by_id *name)
     char run_id[UUID_TEXT_LEN + 1] = "";
     struct buf bytes;
 
+    if (name->run_id[0] != '\0' && !uuid_parse(slice_str(name->run_id), uuid))
+        return err_fail(&fc->detail, ERR_INVALID, "RunId is not valid UUID.");
     if (name->workflow_id[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "WorkflowId is not set on request.");
     if (strlen(name->workflow_id) > fe_id_bytes_max(fc))
@@ -269,11 +271,8 @@ static enum err name_activity(struct fe_call *fc, const struct by_id *name)
     enum err err = fe_check_length(fc, "ActivityId", name->activity_id);
     if (err != ERR_OK)
         return err;
-    if (name->run_id[0] != '\0') {
-        if (!uuid_parse(slice_str(name->run_id), uuid))
-            return err_fail(&fc->detail, ERR_INVALID, "Invalid RunId.");
+    if (name->run_id[0] != '\0')
         uuid_format(uuid, run_id);
-    }
     fc->token = (struct task_token){.kind = TASK_ACTIVITY,
                                     .namespace_id = slice_str(fc->ns->id),
                                     .execution_kind = 1,

@@ -424,7 +424,7 @@ async def test_failure_and_cancellation_by_id(session, queue):
     [
         ({"workflow_id": "w"}, "ActivityId is not set on request."),
         ({"activity_id": "a"}, "WorkflowId is not set on request."),
-        ({"workflow_id": "w", "activity_id": "a", "run_id": "x"}, "Invalid RunId."),
+        ({"workflow_id": "w", "activity_id": "a", "run_id": "x"}, "RunId is not valid UUID."),
         ({"activity_id": "a", "identity": "i" * 1001}, "Identity length exceeds limit."),
     ],
 )
