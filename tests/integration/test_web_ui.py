@@ -459,9 +459,11 @@ def test_what_is_not_there_is_told(visitor, shop):
 @pytest.mark.parametrize("path", ["schedules", "worker-deployments"])
 def test_pages_of_what_is_not_built(visitor, shop, path):
     """The UI has no setting that hides these two; they say what the server says, and the rest goes on."""
-    visitor.go(f"{NAMESPACE}/{path}")
-    visitor.page.wait_for_load_state("networkidle")
     visitor.expect_trouble("^501 GET ", "console error: .*501")
+    with visitor.page.expect_response(lambda answer: answer.status == 501):
+        visitor.go(f"{NAMESPACE}/{path}")
+    expect(visitor.page.get_by_role("heading").first).to_be_visible()
+    visitor.shot(path)
     visitor.page.get_by_role("link", name="Workflows", exact=True).click()
     expect(visitor.row("quick-0")).to_be_visible()
 
