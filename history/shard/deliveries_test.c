@@ -2,21 +2,10 @@
  * hand, as in shard_test.c. */
 #include "history/shard/shard_fixture.h"
 
-#include "common/store/memory/store_memory.h"
-
 #include <stdlib.h>
 
 #define DIR_NAME "history-deliveries-test"
 enum { FRONTEND = 5 }; /* the process of the fixture's polls */
-
-#define WITH_WORLD(w)                                                                              \
-    struct world *w = calloc(1, sizeof *w);                                                        \
-    must(w != NULL);                                                                               \
-    store_memory_wipe(DIR_NAME);                                                                   \
-    world_init(w, DIR_NAME)
-#define END_WORLD(w)                                                                               \
-    world_release(w);                                                                              \
-    free(w)
 
 static void cast(struct world *w, enum mesh_method method, struct slice body)
 {

@@ -5,8 +5,11 @@
 
 #include "common/proto/wire.h"
 #include "common/rpc/rpc.h"
+#include "common/store/memory/store_memory.h"
 #include "history/shard/shard.h"
 #include "tests/lib/test.h"
+
+#include <stdlib.h>
 
 enum { WORLD_MESSAGES_MAX = 512 };
 #define WORLD_NAMESPACE "0190c1f2-0000-7000-8000-0000000000aa"
@@ -210,6 +213,27 @@ static inline void world_release(struct world *w)
     metrics_free(w->metrics);
     arena_release(&w->arena);
 }
+
+/* On a disk that is wiped before; ended by world_free(). */
+static inline struct world *world_new(const char *dir)
+{
+    struct world *w = calloc(1, sizeof *w);
+
+    must(w != NULL);
+    store_memory_wipe(dir);
+    world_init(w, dir);
+    return w;
+}
+
+static inline void world_free(struct world *w)
+{
+    world_release(w);
+    free(w);
+}
+
+/* In a test whose file says where: DIR_NAME. */
+#define WITH_WORLD(w) struct world *w = world_new(DIR_NAME)
+#define END_WORLD(w) world_free(w)
 
 /* Close the shard (with or without a flush) and open it again. */
 static inline void world_reopen(struct world *w, bool flush)

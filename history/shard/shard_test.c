@@ -2,20 +2,7 @@
  * everyone else. What is not stepped is not durable, which shows the release rule. */
 #include "history/shard/shard_fixture.h"
 
-#include "common/store/memory/store_memory.h"
-
 #define DIR_NAME "history-shard-test"
-
-#define WITH_WORLD(w)                                                                              \
-    struct world *w = calloc(1, sizeof *w);                                                        \
-    must(w != NULL);                                                                               \
-    store_memory_wipe(DIR_NAME);                                                                   \
-    world_init(w, DIR_NAME)
-#define END_WORLD(w)                                                                               \
-    world_release(w);                                                                              \
-    free(w)
-
-#include <stdlib.h>
 
 /* Event types: 1 started, 2 completed, 5 6 7 workflow task scheduled, started, completed,
  * 8 timed out, 17 18 timer started, fired, 26 signaled. */

@@ -1,21 +1,9 @@
 /* task_counts_test.c - rows of a queue are counted, whatever happened before. */
 #include "common/rpc/task_counts.h"
-#include "common/store/memory/store_memory.h"
 #include "history/shard/shard_fixture.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
 #define DIR_NAME "history-shard-task-counts"
-#define WITH_WORLD(w)                                                                              \
-    struct world *w = calloc(1, sizeof *w);                                                        \
-    must(w != NULL);                                                                               \
-    store_memory_wipe(DIR_NAME);                                                                   \
-    world_init(w, DIR_NAME)
-#define END_WORLD(w)                                                                               \
-    world_release(w);                                                                              \
-    free(w)
-
 static struct rpc_task_counts count(struct world *w, const char *queue, enum rpc_task_kind kind)
 {
     const struct rpc_pull_tasks pull = {

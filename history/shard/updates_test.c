@@ -3,20 +3,10 @@
 #include "history/shard/shard_fixture.h"
 
 #include "common/store/fault/store_fault.h"
-#include "common/store/memory/store_memory.h"
 
 #include <stdlib.h>
 
 #define DIR_NAME "history-updates-test"
-
-#define WITH_WORLD(w)                                                                              \
-    struct world *w = calloc(1, sizeof *w);                                                        \
-    must(w != NULL);                                                                               \
-    store_memory_wipe(DIR_NAME);                                                                   \
-    world_init(w, DIR_NAME)
-#define END_WORLD(w)                                                                               \
-    world_release(w);                                                                              \
-    free(w)
 
 enum {
     UNSPECIFIED = UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_UNSPECIFIED,

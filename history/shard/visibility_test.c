@@ -3,20 +3,7 @@
 #include "common/visibility/query.h"
 #include "history/shard/shard_fixture.h"
 
-#include "common/store/memory/store_memory.h"
-
-#include <stdlib.h>
-
 #define DIR_NAME "history-visibility-test"
-
-#define WITH_WORLD(w)                                                                              \
-    struct world *w = calloc(1, sizeof *w);                                                        \
-    must(w != NULL);                                                                               \
-    store_memory_wipe(DIR_NAME);                                                                   \
-    world_init(w, DIR_NAME)
-#define END_WORLD(w)                                                                               \
-    world_release(w);                                                                              \
-    free(w)
 
 static struct vis_value value;
 static struct vis_node leaf;

@@ -2,20 +2,7 @@
  * as in shard_test.c. */
 #include "history/shard/shard_fixture.h"
 
-#include "common/store/memory/store_memory.h"
-
-#include <stdlib.h>
-
 #define DIR_NAME "history-waits-test"
-
-#define WITH_WORLD(w)                                                                              \
-    struct world *w = calloc(1, sizeof *w);                                                        \
-    must(w != NULL);                                                                               \
-    store_memory_wipe(DIR_NAME);                                                                   \
-    world_init(w, DIR_NAME)
-#define END_WORLD(w)                                                                               \
-    world_release(w);                                                                              \
-    free(w)
 
 /* -- long polls ----------------------------------------------------------------------------- */
 

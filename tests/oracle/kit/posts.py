@@ -1,13 +1,11 @@
 """posts.py - completion callbacks that come in no order: they are kept, answered with 200, and written down by path."""
 import contextlib
 import re
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from temporalio.api.common.v1 import Callback
 
-from kit.receiver import SETTINGS
+from kit.receiver import SETTINGS, listening
 
 ON = {**SETTINGS, "history.enableUpdateCallbacks": True}
 SHOWN = ("content-type", "nexus-link", "nexus-operation-state", "nexus-operation-start-time",
@@ -16,36 +14,11 @@ SHOWN = ("content-type", "nexus-link", "nexus-operation-state", "nexus-operation
 
 class Receiver:
     def __init__(self, x):
-        self.x, self.posts = x, []
-        receiver = self
+        self.x, self.posts, self.port = x, [], None
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.chunks() if "chunked" in self.headers.get("Transfer-Encoding", "") else self.rfile.read(
-                    int(self.headers.get("Content-Length", "0")))
-                receiver.posts.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def chunks(self):
-                body = b""
-                while size := int(self.rfile.readline().split(b";")[0], 16):
-                    body += self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return body
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
-        self.thread.start()
+    def answer(self, path, headers, body):
+        self.posts.append((path, {name.lower(): value for name, value in headers}, body))
+        return 200, b""
 
     def to(self, path, links=(), **header):
         return Callback(nexus=Callback.Nexus(url=f"http://127.0.0.1:{self.port}/{path}", header=header), links=links)
@@ -74,14 +47,12 @@ class Receiver:
 @contextlib.contextmanager
 def receiving(x):
     receiver, mask = Receiver(x), x.mask
-    x.mask = lambda text: re.sub(rf"127\.0\.0\.1:{receiver.port}\b", "127.0.0.1:<port>", mask(text))
-    try:
-        yield receiver
-    finally:
-        x.mask = mask
-        receiver.server.shutdown()
-        receiver.server.server_close()
-        receiver.thread.join()
+    with listening(receiver.answer) as receiver.port:
+        x.mask = lambda text: re.sub(rf"127\.0\.0\.1:{receiver.port}\b", "127.0.0.1:<port>", mask(text))
+        try:
+            yield receiver
+        finally:
+            x.mask = mask
 
 
 def await_states(x, *states, timeout=20.0):

@@ -13,46 +13,60 @@ BODY = {"content-length", "transfer-encoding", "accept-encoding"}  # how the bod
 MASKED = {"host", "nexus-operation-start-time", "nexus-operation-close-time", "traceparent", "user-agent"}
 
 
+class Handler(BaseHTTPRequestHandler):
+    """`answer(path, headers, body)` of a class made of this one gives status and body of the answer."""
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        status, answer = self.answer(self.path, list(self.headers.items()), self.body())
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        if answer:
+            self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def body(self):
+        if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+            return self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        body = b""
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            body += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return body
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def listening(answer):
+    """The port of a server that answers so."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Answering", (Handler,), {"answer": staticmethod(answer)}))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 class Receiver:
     """Answers `plan` one by one, then 200."""
 
     def __init__(self, x, plan=()):
-        self.x, self.plan, self.posts = x, list(plan), queue.Queue()
-        receiver = self
+        self.x, self.plan, self.posts, self.port = x, list(plan), queue.Queue(), None
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.body()
-                status, answer = receiver.plan.pop(0) if receiver.plan else (200, b"")
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                if answer:
-                    self.send_header("Content-Type", "application/json")
-                self.end_headers()
-                self.wfile.write(answer)
-                receiver.posts.put((self.path, list(self.headers.items()), body))
-
-            def body(self):
-                if self.headers.get("Transfer-Encoding") != "chunked":
-                    return self.rfile.read(int(self.headers.get("Content-Length", "0")))
-                body = b""
-                while size := int(self.rfile.readline(), 16):
-                    body += self.rfile.read(size)
-                    self.rfile.readline()
-                self.rfile.readline()
-                return body
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+    def answer(self, *post):
+        self.posts.put(post)
+        return self.plan.pop(0) if self.plan else (200, b"")
 
     def callback(self, path="/done", **header):
-        return Callback(nexus=Callback.Nexus(url=f"http://127.0.0.1:{self.server.server_address[1]}{path}", header=header))
+        return Callback(nexus=Callback.Nexus(url=f"http://127.0.0.1:{self.port}{path}", header=header))
 
     def tell(self, label, timeout=20.0):
         """The next request, written down: what is a server's own affair is masked."""
@@ -89,8 +103,5 @@ class Receiver:
 @contextlib.contextmanager
 def receiving(x, plan=()):
     receiver = Receiver(x, plan)
-    try:
+    with listening(receiver.answer) as receiver.port:
         yield receiver
-    finally:
-        receiver.server.shutdown()
-        receiver.server.server_close()
