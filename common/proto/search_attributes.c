@@ -3,63 +3,37 @@
 
 #include "common/proto/wire.h"
 
-/* Set by the server alone. */
-static const char *const system_names[] = {
-    "WorkflowId",
-    "RunId",
-    "WorkflowType",
-    "StartTime",
-    "ExecutionTime",
-    "CloseTime",
-    "ExecutionStatus",
-    "TaskQueue",
-    "HistoryLength",
-    "ExecutionDuration",
-    "StateTransitionCount",
-    "HistorySizeBytes",
-    "ParentWorkflowId",
-    "ParentRunId",
-    "RootWorkflowId",
-    "RootRunId",
-    "TemporalWorkerDeploymentVersion",
-    "TemporalWorkflowVersioningBehavior",
-    "TemporalWorkerDeployment",
-    "TemporalUsedWorkerDeploymentVersions",
-    "TemporalExternalPayloadCount",
-    "TemporalExternalPayloadSizeBytes",
-};
+enum sort { SYSTEM, SERVER, CLIENT };
 
-/* There without being registered. */
 static const struct predefined {
+    enum sort sort;
     const char *name, *type;
 } predefined[] = {
-    {"TemporalChangeVersion", "KeywordList"},
-    {"BinaryChecksums", "KeywordList"},
-    {"BuildIds", "KeywordList"},
-    {"BatcherNamespace", "Keyword"},
-    {"BatcherUser", "Keyword"},
-    {"TemporalScheduledStartTime", "Datetime"},
-    {"TemporalScheduledById", "Keyword"},
-    {"TemporalSchedulePaused", "Bool"},
-    {"TemporalNamespaceDivision", "Keyword"},
-    {"TemporalPauseInfo", "KeywordList"},
-    {"TemporalReportedProblems", "KeywordList"},
+#define SEARCH_ATTRIBUTE(sort, name, type) {sort, #name, #type},
+#include "common/proto/search_attributes.def"
+#undef SEARCH_ATTRIBUTE
 };
 
-static bool is_one_of(const char *name, const char *const *names, size_t count)
+static const struct predefined *find(const char *name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < COUNT_OF(predefined); i++)
+        if (strcmp(name, predefined[i].name) == 0)
+            return &predefined[i];
+    return NULL;
+}
+
+static bool is_the_servers(const char *name)
+{
+    const struct predefined *found = find(name);
+
+    return found && found->sort != CLIENT;
 }
 
 const char *search_attribute_type(const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(predefined); i++)
-        if (strcmp(name, predefined[i].name) == 0)
-            return predefined[i].type;
-    return NULL;
+    const struct predefined *found = find(name);
+
+    return found && found->sort == CLIENT ? found->type : NULL;
 }
 
 static struct slice encoding_of(const api_payload *payload)
@@ -135,8 +109,7 @@ const char *search_attributes_unknown(struct arena *arena, const struct search_r
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
 
-        if (!is_one_of(name, system_names, COUNT_OF(system_names)) &&
-            !search_attribute_type_in(custom, namespace_name, name))
+        if (!is_the_servers(name) && !search_attribute_type_in(custom, namespace_name, name))
             return arena_printf(
                 arena, "Namespace " SLICE_FMT " has no mapping defined for search attribute %s",
                 SLICE_ARG(namespace_name), name);
@@ -158,7 +131,7 @@ const char *search_attributes_fault(struct arena *arena, const struct search_reg
     for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++) {
         const char *name = attributes->indexed_fields[i]->key;
 
-        if (is_one_of(name, system_names, COUNT_OF(system_names)))
+        if (is_the_servers(name))
             return arena_printf(arena, "%s attribute can't be set in SearchAttributes", name);
         const char *type = search_attribute_type_in(custom, namespace_name, name);
         if (!type) /* gone since */

@@ -1,44 +1,20 @@
 /* names.c - see names.h. Spec: the reference's tables of search attributes. */
 #include "common/visibility/names.h"
 
-/* clang-format off */
+#define TYPE_Keyword VIS_KEYWORD
+#define TYPE_KeywordList VIS_KEYWORD_LIST
+#define TYPE_Datetime VIS_DATETIME
+#define TYPE_Int VIS_INT
+#define TYPE_Bool VIS_BOOL
+
+enum sort { SERVER, CLIENT, SYSTEM };
+
 static const struct vis_attribute attributes[] = {
-    {"WorkflowId",           VIS_KEYWORD,  true},
-    {"RunId",                VIS_KEYWORD,  true},
-    {"WorkflowType",         VIS_KEYWORD,  true},
-    {"StartTime",            VIS_DATETIME, true},
-    {"ExecutionTime",        VIS_DATETIME, true},
-    {"CloseTime",            VIS_DATETIME, true},
-    {"ExecutionStatus",      VIS_KEYWORD,  true},
-    {"TaskQueue",            VIS_KEYWORD,  true},
-    {"HistoryLength",        VIS_INT,      true},
-    {"ExecutionDuration",    VIS_INT,      true},
-    {"StateTransitionCount", VIS_INT,      true},
-    {"HistorySizeBytes",     VIS_INT,      true},
-    {"ParentWorkflowId",     VIS_KEYWORD,  true},
-    {"ParentRunId",          VIS_KEYWORD,  true},
-    {"RootWorkflowId",       VIS_KEYWORD,  true},
-    {"RootRunId",            VIS_KEYWORD,  true},
-    {"TemporalChangeVersion",                VIS_KEYWORD_LIST, false},
-    {"BinaryChecksums",                      VIS_KEYWORD_LIST, false},
-    {"BuildIds",                             VIS_KEYWORD_LIST, false},
-    {"BatcherNamespace",                     VIS_KEYWORD,      false},
-    {"BatcherUser",                          VIS_KEYWORD,      false},
-    {"TemporalScheduledStartTime",           VIS_DATETIME,     false},
-    {"TemporalScheduledById",                VIS_KEYWORD,      false},
-    {"TemporalSchedulePaused",               VIS_BOOL,         false},
-    {"TemporalNamespaceDivision",            VIS_KEYWORD,      false},
-    {"TemporalPauseInfo",                    VIS_KEYWORD_LIST, false},
-    {"TemporalReportedProblems",             VIS_KEYWORD_LIST, false},
-    {"TemporalWorkerDeploymentVersion",      VIS_KEYWORD,      false},
-    {"TemporalWorkflowVersioningBehavior",   VIS_KEYWORD,      false},
-    {"TemporalWorkerDeployment",             VIS_KEYWORD,      false},
-    {"TemporalUsedWorkerDeploymentVersions", VIS_KEYWORD_LIST, false},
-    {"TemporalExternalPayloadCount",         VIS_INT,          false},
-    {"TemporalExternalPayloadSizeBytes",     VIS_INT,          false},
+#define SEARCH_ATTRIBUTE(sort, name, type) {#name, TYPE_##type, (sort) == SYSTEM},
+#include "common/proto/search_attributes.def"
+#undef SEARCH_ATTRIBUTE
     {NULL, VIS_TEXT, false},
 };
-/* clang-format on */
 
 const struct vis_attribute *vis_attributes(void)
 {
