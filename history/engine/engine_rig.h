@@ -26,7 +26,7 @@
 #ifndef GNOMON_ENGINE_RIG_H
 #define GNOMON_ENGINE_RIG_H
 
-#include "history/engine/engine_rig_world.h"
+#include "history/engine/engine_rig_fixture.h"
 
 /* -- steps ----------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
-/* engine_rig_world.h - what the rig of the engine's tests drives: a run with its store and its
+/* engine_rig_fixture.h - what the rig of the engine's tests drives: a run with its store and its
  * clock, the tasks that it has offered, and what is checked after every step. See engine_rig.h. */
-#ifndef GNOMON_ENGINE_RIG_WORLD_H
-#define GNOMON_ENGINE_RIG_WORLD_H
+#ifndef GNOMON_ENGINE_RIG_FIXTURE_H
+#define GNOMON_ENGINE_RIG_FIXTURE_H
 
 #include "common/store/memory/store_memory.h"
 #include "history/engine/engine_int.h"
