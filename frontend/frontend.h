@@ -48,6 +48,7 @@ struct frontend {
     atomic_int_fast64_t warned_ns; /* when a warning about a size was last logged, monotonic */
     struct quotas *quotas;         /* NULL: everybody is let in */
     struct cluster *cluster;
+    struct fe_deletions *deletions; /* of namespaces */
     struct search_registry search; /* of the cluster */
     struct mesh *mesh;
     struct fe_loop loops[FE_LOOPS_MAX];

@@ -2,6 +2,7 @@
 #include "common/grpc/health.h"
 #include "common/grpc/reflection.h"
 #include "common/service/service.h"
+#include "frontend/deletions.h"
 #include "frontend/frontend.h"
 #include "frontend/handlers.h"
 #include "frontend/http/http_api.h"
@@ -93,6 +94,7 @@ static void make_frontend(struct process *p)
         list_init(&fl->waits);
         fl->deliveries = fe_deliveries_new(&p->frontend, fl);
     }
+    p->frontend.deletions = fe_deletions_new(&p->frontend);
     p->router = grpc_router_new();
     p->health = grpc_health_new();
     grpc_health_add(p->health, "temporal.api.workflowservice.v1.WorkflowService");
@@ -228,6 +230,7 @@ static void release(struct process *p)
         loop_stop(p->loops[i]);
         loop_join(p->loops[i]);
     }
+    fe_deletions_free(p->frontend.deletions);
     for (size_t i = 0; i < p->frontend.loop_count; i++) {
         fe_deliveries_free(p->frontend.loops[i].deliveries);
         mesh_port_free(p->frontend.loops[i].port);

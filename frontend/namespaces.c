@@ -108,6 +108,9 @@ enum err fe_describe_namespace(struct fe_call *fc)
     if (req->namespace_[0] != '\0' && req->id[0] != '\0')
         return err_fail(&fc->detail, ERR_INVALID,
                         "GetNamespace operation failed. Both ID and Name specified in request.");
+    err = req->weak_consistency ? ERR_OK : cluster_refresh(fc->fe->cluster);
+    if (err != ERR_OK)
+        return err;
     if (req->id[0] != '\0') {
         err = cluster_namespace_by_id(fc->fe->cluster, slice_str(req->id), &fc->ns);
         if (err == ERR_NOT_FOUND)
@@ -230,8 +233,11 @@ static enum err already_exists(struct fe_call *fc, const char *name)
 static enum err check_is_new(struct fe_call *fc, const char *name)
 {
     const struct namespace_info *there;
-    const enum err err = cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &there);
+    enum err err =
+        cluster_refresh(fc->fe->cluster); /* a name that was free is not for us to miss */
 
+    if (err == ERR_OK)
+        err = cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &there);
     if (err != ERR_OK)
         return err == ERR_NOT_FOUND ? ERR_OK : err;
     cluster_namespace_unref(there);

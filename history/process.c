@@ -3,6 +3,8 @@
  * The main loop and the threads talk by posts. */
 #include "history/process.h"
 
+#include "api.h"
+#include "common/proto/wire.h"
 #include "common/rpc/rpc.h"
 #include "history/slot.h"
 
@@ -54,14 +56,17 @@ static enum err namespace_id_of(void *arg, struct slice name, struct arena *aren
 
 static enum err retention_of(void *arg, struct slice id, int64_t *retention_s)
 {
+    enum { STATE_FIELD = 2 }; /* of NamespaceInfo */
     const struct namespace_info *ns;
-    const enum err err = cluster_namespace_by_id(arg, id, &ns);
+    enum err err = cluster_namespace_by_id(arg, id, &ns);
 
     if (err != ERR_OK)
         return err;
     *retention_s = ns->retention_s;
+    if (wire_find_number(ns->info, STATE_FIELD) == NAMESPACE_STATE_DELETED)
+        err = ERR_NOT_FOUND;
     cluster_namespace_unref(ns);
-    return ERR_OK;
+    return err;
 }
 
 /* -- posts to the main loop ----------------------------------------------------------------- */

@@ -177,6 +177,10 @@ static void slot_load(void *arg)
     };
 
     slot->load_detail = (struct err_detail){0};
+    /* A namespace may have been deleted while this process did not hear of it. */
+    slot->loaded = cluster_refresh(service->cluster);
+    if (slot->loaded != ERR_OK)
+        return;
     slot->loaded = history_shard_load(&options, &slot->shard, &slot->load_detail);
 }
 

@@ -297,6 +297,11 @@ static enum err refresh(struct cluster *cluster)
     return err;
 }
 
+enum err cluster_refresh(struct cluster *cluster)
+{
+    return refresh(cluster);
+}
+
 int64_t cluster_version(struct cluster *cluster)
 {
     pthread_rwlock_rdlock(&cluster->copy_lock);
@@ -603,6 +608,18 @@ enum err cluster_sql_err(struct cluster *cluster, int code, const char *doing)
     return err_of(cluster, code, doing);
 }
 
+enum err cluster_step_update(struct cluster *cluster, const struct namespace_info *ns)
+{
+    const enum err err = step_namespace(cluster, cluster->update, ns);
+
+    return err == ERR_OK && sqlite3_changes(cluster->db) == 0 ? ERR_ABORTED : err;
+}
+
+enum err cluster_refresh_locked(struct cluster *cluster)
+{
+    return refresh_locked(cluster);
+}
+
 enum err cluster_begin(struct cluster *cluster)
 {
     return run_sql(cluster, "BEGIN IMMEDIATE");
@@ -713,6 +730,8 @@ static const char schema_sql[] =
     "CREATE TABLE IF NOT EXISTS task_queues (namespace_id TEXT NOT NULL, name TEXT NOT NULL,"
     " version INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (namespace_id, name))"
     " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS deletions (namespace_id TEXT PRIMARY KEY,"
+    " delay_ns INTEGER NOT NULL, swept_ns INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO meta VALUES ('metadata_version', 1);";
 
 static enum err insert_meta(struct cluster *cluster)

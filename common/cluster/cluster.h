@@ -55,6 +55,27 @@ MUST_USE enum err cluster_namespace_create(struct cluster *cluster,
 MUST_USE enum err cluster_namespace_update(struct cluster *cluster,
                                            const struct namespace_info *ns);
 
+/* A namespace that goes away with its data (deletions.c): it is renamed and marked as deleted at
+ * once, its runs are deleted by the shards ("swept"), and then, `delay_ns` later, its row. */
+struct cluster_deletion {
+    char namespace_id[UUID_TEXT_LEN + 1];
+    int64_t delay_ns;
+    int64_t swept_ns; /* wall time at which nothing was left of it; 0: something is */
+};
+/* cluster_namespace_update(), and its deletion is under way; one that is already gets the new
+ * delay. ERR_ABORTED, ERR_EXISTS (the name). */
+MUST_USE enum err cluster_namespace_doom(struct cluster *cluster, const struct namespace_info *ns,
+                                         int64_t delay_ns);
+/* From the file, in order of id: at most `max`. */
+MUST_USE enum err cluster_deletions(struct cluster *cluster, struct cluster_deletion *out,
+                                    size_t max, size_t *count);
+MUST_USE enum err cluster_deletion_swept(struct cluster *cluster, const char *namespace_id,
+                                         int64_t wall_ns);
+/* The row of the namespace, all that is kept of its task queues, and its deletion. */
+MUST_USE enum err cluster_namespace_remove(struct cluster *cluster, const char *namespace_id);
+
+/* Bring the copy in memory up to the file. */
+MUST_USE enum err cluster_refresh(struct cluster *cluster);
 int64_t cluster_version(struct cluster *cluster); /* of the copy in memory */
 void cluster_saw_version(struct cluster *cluster, int64_t version);
 

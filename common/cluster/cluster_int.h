@@ -14,5 +14,9 @@ enum err cluster_sql_err(struct cluster *cluster, int code, const char *doing);
  * the end rolls back and gives it. */
 MUST_USE enum err cluster_begin(struct cluster *cluster);
 MUST_USE enum err cluster_end(struct cluster *cluster, enum err err);
+/* cluster_namespace_update() inside such a transaction; then, behind it, bring the copy in memory
+ * up to the file. */
+MUST_USE enum err cluster_step_update(struct cluster *cluster, const struct namespace_info *ns);
+MUST_USE enum err cluster_refresh_locked(struct cluster *cluster);
 
 #endif

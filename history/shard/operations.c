@@ -219,6 +219,7 @@ static const struct hs_operation operations[] = {
      .desc = &api_describe_batch_operation_request__desc,
      .start = hs_describe_batch},
     BODY(LIST_BATCHES, "ListBatchOperations", hs_list_batches),
+    BODY(SWEEP_NAMESPACE, "SweepNamespace", hs_sweep),
     BODY(EFFECT, "ExecutionEffect", hs_effect),
     BODY(FORGET_EFFECTS, "ForgetExecutionEffects", hs_forget_effects),
     BODY(EFFECT_PENDING, "ExecutionEffectPending", hs_effect_pending),

@@ -602,28 +602,39 @@ static enum err terminate(struct history_shard *shard, struct hs_request *req,
     return err;
 }
 
-void hs_step_delete(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
+bool hs_delete_run(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                   enum err *result, int64_t *seq)
 {
     struct hs_current *current = current_of(shard, req, entry);
     char run_id[UUID_TEXT_LEN + 1];
-    int64_t row_ns, seq = 0;
+    int64_t row_ns;
     enum err err = ERR_OK;
 
+    *seq = 0;
     if (!current)
-        return;
+        return false;
     memcpy(run_id, entry->run_id, sizeof run_id);
     if (run_is_open(entry->run))
         err = terminate(shard, req, entry);
     if (err == ERR_OK)
-        err = forget(shard, req, entry, current, &row_ns, &seq);
+        err = forget(shard, req, entry, current, &row_ns, seq);
     if (err == ERR_OK && shard->retention.count < ASKED_MAX && !deletion_find(shard, run_id)) {
         struct hs_deletion *deletion = deletion_new(shard, run_id, req->tablet, row_ns);
 
         deletion->forgotten = true;
-        deletion->seq = seq;
+        deletion->seq = *seq;
     } else if (err == ERR_OK && row_ns < shard->retention.look_ns) {
         shard->retention.look_ns = row_ns;
     }
-    /* The answer has no fields. */
-    hs_answer(shard, req, err, SLICE_EMPTY, seq);
+    *result = err;
+    return true;
+}
+
+void hs_step_delete(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
+{
+    enum err err;
+    int64_t seq;
+
+    if (hs_delete_run(shard, req, entry, &err, &seq))
+        hs_answer(shard, req, err, SLICE_EMPTY, seq); /* the answer has no fields */
 }

@@ -625,6 +625,12 @@ void hs_retention_closed(struct history_shard *shard, const struct run *run);
 void hs_retention_run(struct history_shard *shard);
 int64_t hs_retention_next_mono_ns(struct history_shard *shard);
 void hs_step_delete(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
+/* End the run if it is open, and begin its deletion. false: the request waits, and its step is
+ * called again; else *err says how it went, once *seq is durable. */
+MUST_USE bool hs_delete_run(struct history_shard *shard, struct hs_request *req,
+                            struct hs_entry *entry, enum err *err, int64_t *seq);
+/* The mesh method: some runs of a namespace that is deleted (sweep.c). */
+void hs_sweep(struct history_shard *shard, struct hs_request *req);
 
 /* -- reset (reset.c) ------------------------------------------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include "history/shard/shard_int.h"
 
 #include "common/base/hash.h"
+#include "common/proto/errdetail.h"
 #include "common/proto/signal_with_start.h"
 #include "common/proto/wire.h"
 #include "history/engine/callback.h"
@@ -487,6 +488,22 @@ static void decide(struct history_shard *shard, struct hs_request *req)
     }
 }
 
+/* In a namespace that is being deleted nothing begins: a shard that was swept stays empty. */
+static enum err check_namespace(struct history_shard *shard, struct hs_request *req)
+{
+    const struct history_namespaces *namespaces = shard->options.namespaces;
+    int64_t retention_s;
+
+    if (!namespaces)
+        return ERR_OK;
+    const enum err err =
+        namespaces->retention_of(namespaces->engine.arg, req->api.namespace_id, &retention_s);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    return errdetail_namespace_not_found(&req->arena, &req->detail,
+                                         arena_str(&req->arena, req->api.namespace_name));
+}
+
 static void begin(struct history_shard *shard, struct hs_request *req, const struct start *what)
 {
     struct start *start = ARENA_NEW(&req->arena, struct start);
@@ -503,7 +520,11 @@ static void begin(struct history_shard *shard, struct hs_request *req, const str
                   SLICE_EMPTY, 0);
         return;
     }
-    decide(shard, req);
+    const enum err err = what->parent ? ERR_OK : check_namespace(shard, req);
+    if (err == ERR_OK)
+        decide(shard, req);
+    else
+        hs_answer(shard, req, err, SLICE_EMPTY, 0);
 }
 
 static void child_failed(struct history_shard *shard, struct hs_request *req, enum err err)
