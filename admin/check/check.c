@@ -311,6 +311,14 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
         check_current_run(sc, run, &current);
 }
 
+static void check_namespace(struct shard_check *sc, const struct run *run)
+{
+    const struct check_report *report = sc->report;
+
+    if (report->namespace_exists && !report->namespace_exists(report->arg, run->namespace_id))
+        problem(sc, run->run_id, "its namespace is gone", "");
+}
+
 static void check_run(struct shard_check *sc, const struct run_ref *ref)
 {
     char run_id[UUID_TEXT_LEN + 1];
@@ -327,6 +335,7 @@ static void check_run(struct shard_check *sc, const struct run_ref *ref)
         sc->report->open_runs += run_is_open(run);
         check_history(sc, run, &arena);
         check_rows(sc, run, &arena);
+        check_namespace(sc, run);
         run_free(run);
     }
     arena_release(&arena);

@@ -5,7 +5,8 @@
  * what the events say; its dispatchable tasks, its deadline, its visibility row and its workflow
  * id's current run are in their rows; what it asks of other executions has its row. And the other
  * way round: no row of any kind without its run, but what is kept for other executions, which can
- * be read, and what a deletion that is under way has not reached. */
+ * be read, and what a deletion that is under way has not reached. Of a namespace that is gone there
+ * is no run. */
 #ifndef GNOMON_ADMIN_CHECK_H
 #define GNOMON_ADMIN_CHECK_H
 
@@ -17,6 +18,9 @@ struct check_report {
     uint64_t leaving; /* runs whose deletion is under way: what is left of them is no problem */
     uint64_t problems;
     struct buf text; /* one line per problem, at most CHECK_LINES_MAX of them */
+    /* Is there a namespace of this id? NULL: nobody can tell. */
+    bool (*namespace_exists)(void *arg, struct slice id);
+    void *arg;
 };
 
 enum { CHECK_LINES_MAX = 200 };

@@ -3,6 +3,8 @@
  * usage: gnomon-check DATA_DIR. Exit code 0: sound, 1: problems (listed), 2: could not check. */
 #include "admin/check/check.h"
 
+#include "common/cluster/cluster.h"
+
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,12 +46,34 @@ static bool shard_exists(const char *dir, uint32_t shard_id)
     return access(path, F_OK) == 0;
 }
 
+static bool namespace_exists(void *arg, struct slice id)
+{
+    const struct namespace_info *ns;
+    const enum err err = cluster_namespace_by_id(arg, id, &ns);
+
+    if (err == ERR_OK)
+        cluster_namespace_unref(ns);
+    return err != ERR_NOT_FOUND;
+}
+
+/* The shards may have been brought alone. */
+static enum err open_cluster(const char *dir, const struct log *log, struct cluster **out,
+                             struct err_detail *detail)
+{
+    char path[4096];
+
+    *out = NULL;
+    snprintf(path, sizeof path, "%s/cluster.db", dir);
+    return access(path, F_OK) == 0 ? cluster_open(dir, &clock_real, log, out, detail) : ERR_OK;
+}
+
 int main(int argc, char **argv)
 {
     const struct log log = {.level = LOG_WARN, .fd = STDERR_FILENO, .service = "check"};
     struct check_report report;
     struct err_detail detail = {0};
     struct store *store;
+    struct cluster *cluster;
 
     if (argc != 2 || !shard_exists(argv[1], 0)) {
         fprintf(stderr, "usage: gnomon-check DATA_DIR (of a stopped cluster)\n");
@@ -66,10 +90,17 @@ int main(int argc, char **argv)
                                           .manual = true};
     enum err err = store_open(&options, &store, &detail);
     check_report_init(&report);
+    if (err == ERR_OK && (err = open_cluster(argv[1], &log, &cluster, &detail)) != ERR_OK)
+        store_close(store);
     if (err == ERR_OK) {
+        if (cluster) {
+            report.namespace_exists = namespace_exists;
+            report.arg = cluster;
+        }
         for (uint32_t i = 0; i < 256 && err == ERR_OK && shard_exists(argv[1], i); i++)
             err = check_one(store, i, &report, &detail);
         store_close(store);
+        cluster_close(cluster);
     }
     if (report.text.len)
         fwrite(report.text.ptr, 1, report.text.len, stdout);

@@ -437,3 +437,67 @@ TEST(cluster_keeps_what_is_set_for_task_queues)
     arena_release(&arena);
     folder_remove(&folder);
 }
+
+static struct cluster_deletion the_deletion(struct cluster *cluster)
+{
+    struct cluster_deletion list[2];
+    size_t count;
+
+    check_ok(cluster_deletions(cluster, list, COUNT_OF(list), &count));
+    check_i64(count, 1);
+    return list[0];
+}
+
+TEST(cluster_keeps_what_is_being_deleted_until_nothing_is_left)
+{
+    struct folder folder;
+    struct cluster_deletion list[2];
+    const struct namespace_info *there;
+    size_t count;
+
+    folder_make(&folder);
+    struct cluster *cluster = open_at(&folder, &clock_real), *other = open_at(&folder, &clock_real);
+    struct namespace_info ns = namespace_of(ID_A, "doomed");
+    struct cluster_queue queue = {
+        .namespace_id = SLICE_LIT(ID_A), .name = SLICE_LIT("q"), .data = SLICE_LIT("rate")};
+    check_ok(cluster_namespace_create(cluster, &ns));
+    check_ok(cluster_queue_swap(cluster, &queue));
+    ns.name = "doomed-deleted";
+    ns.version = 7; /* not what it is */
+    check_err(cluster_namespace_doom(cluster, &ns, 5), ERR_ABORTED);
+    check_ok(cluster_deletions(cluster, list, COUNT_OF(list), &count));
+    check_i64(count, 0); /* both or none */
+    ns.version = 1;
+    check_ok(cluster_namespace_doom(cluster, &ns, 5));
+    check_err(cluster_namespace_by_name(cluster, SLICE_LIT("doomed"), &there), ERR_NOT_FOUND);
+    struct namespace_info heir = namespace_of(ID_B, "doomed");
+    check_ok(cluster_namespace_create(other, &heir)); /* the name is free */
+
+    struct cluster_deletion deletion = the_deletion(other);
+    check_str(deletion.namespace_id, ID_A);
+    check_i64(deletion.delay_ns, 5);
+    check_i64(deletion.swept_ns, 0);
+    ns.version = 2;
+    check_ok(cluster_namespace_doom(other, &ns, 0)); /* once more, sooner */
+    check_i64(the_deletion(cluster).delay_ns, 0);
+    check_ok(cluster_deletion_swept(other, ID_A, 100));
+    check_ok(cluster_deletion_swept(cluster, ID_A, 200)); /* the first one counts */
+    check_i64(the_deletion(cluster).swept_ns, 100);
+
+    check_ok(cluster_namespace_remove(other, ID_A));
+    check_ok(cluster_namespace_remove(cluster, ID_A));
+    check_ok(cluster_refresh(cluster));
+    check_err(cluster_namespace_by_id(cluster, SLICE_LIT(ID_A), &there), ERR_NOT_FOUND);
+    check_ok(cluster_namespace_by_id(cluster, SLICE_LIT(ID_B), &there));
+    cluster_namespace_unref(there);
+    check_ok(cluster_deletions(cluster, list, COUNT_OF(list), &count));
+    check_i64(count, 0);
+    struct arena arena;
+    arena_init(&arena);
+    check_ok(cluster_queue_read(cluster, &arena, &queue));
+    check_i64(queue.version, 0);
+    arena_release(&arena);
+    cluster_close(other);
+    cluster_close(cluster);
+    folder_remove(&folder);
+}
