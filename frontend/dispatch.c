@@ -15,6 +15,7 @@ struct fe_route {
     enum fe_namespace where;
     fe_handler_fn handle; /* NULL: not built */
     bool starts;          /* refused in a deprecated namespace */
+    bool changes_namespace;
     struct frontend *fe;
     struct quota_method quota;
     struct counter *requests, *errors;
@@ -133,7 +134,9 @@ static enum err namespace_of_name(struct fe_call *fc)
     const char *name = request_namespace(fc);
 
     if (name[0] == '\0')
-        return err_fail(&fc->detail, ERR_INVALID, "Namespace is empty.");
+        return err_fail(&fc->detail, ERR_INVALID,
+                        fc->route->changes_namespace ? "Namespace not set on request."
+                                                     : "Namespace is empty.");
     if (strlen(name) > fe_id_bytes_max(fc))
         return err_fail(&fc->detail, ERR_INVALID, "Namespace length exceeds limit.");
     return fe_namespace_by_name(fc, name, &fc->ns);
@@ -256,6 +259,8 @@ void frontend_register(struct frontend *fe, struct grpc_router *router)
         route->fe = fe;
         route->starts = strcmp(route->operation, "StartWorkflowExecution") == 0 ||
                         strcmp(route->operation, "SignalWithStartWorkflowExecution") == 0;
+        route->changes_namespace = route->request == &api_update_namespace_request__desc ||
+                                   route->request == &api_deprecate_namespace_request__desc;
         route->quota = quota_method_of(route->operation);
         snprintf(labels, sizeof labels, "operation=\"%s\",service_name=\"frontend\"",
                  route->operation);

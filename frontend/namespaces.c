@@ -101,13 +101,15 @@ enum err fe_describe_namespace(struct fe_call *fc)
 {
     const api_describe_namespace_request *req = fc->request;
     api_describe_namespace_response response;
-    enum err err;
 
+    enum err err = fe_check_length(fc, "Namespace", req->namespace_);
+    if (err != ERR_OK)
+        return err;
     if (req->namespace_[0] == '\0' && req->id[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "Namespace not set on request.");
     if (req->namespace_[0] != '\0' && req->id[0] != '\0')
         return err_fail(&fc->detail, ERR_INVALID,
-                        "GetNamespace operation failed. Both ID and Name specified in request.");
+                        "GetNamespace operation failed.  Both ID and Name specified in request.");
     err = req->weak_consistency ? ERR_OK : cluster_refresh(fc->fe->cluster);
     if (err != ERR_OK)
         return err;
