@@ -7,7 +7,8 @@
  *   start[:delay=5,run=60,...]     a new run; seconds (memo=1: with a memo)
  *   poll, spoll                    a workflow task starts, from the normal or a sticky queue
  *   done:cmd,cmd...                the task is completed; sdone: with sticky attributes;
- *                                  ndone: wants the next task inline; hdone: a heartbeat, too
+ *                                  ndone: wants the next task inline; hdone: a heartbeat, too;
+ *                                  bdone: by a worker whose binary is marked as bad
  *     act=ID  timer=ID/SEC  mark=NAME  untimer=ID  unact=EVENT  complete  fail  cancel  can  nomark
  *     attr=NAME  unattr=NAME  badattr        search attributes set, unset, unknown
  *   wfail[=CAUSE]                  the worker fails the task, a WORKFLOW_TASK_FAILED_CAUSE_ by
@@ -315,6 +316,7 @@ static void rig_done(struct rig *rig, const char *word, char kind, const char *a
     if (args)
         rig_commands(rig, request, args);
     rig_begin(rig, &t);
+    t.bad_binary = kind == 'b';
     rig_end(rig, &t, word, engine_respond_workflow_task_completed(&t, &token, request));
     rig->answered = token;
 }
@@ -458,13 +460,13 @@ static void rig_wait(struct rig *rig, const char *word, int64_t seconds)
 
 static void rig_step(struct rig *rig, const char *word, const char *verb, const char *args)
 {
-    static const char *const done[] = {"done", "sdone", "ndone", "hdone", "again", "old"};
+    static const char *const done[] = {"done", "sdone", "ndone", "hdone", "bdone", "again", "old"};
 
     for (size_t i = 0; i < COUNT_OF(done); i++)
         if (strcmp(verb, done[i]) == 0) {
-            rig_done(rig, word, i < 4 ? verb[0] : 'd', args,
-                     i == 4   ? rig->answered
-                     : i == 5 ? rig->tokens[1]
+            rig_done(rig, word, i < 5 ? verb[0] : 'd', args,
+                     i == 5   ? rig->answered
+                     : i == 6 ? rig->tokens[1]
                               : rig->tokens[0]);
             return;
         }

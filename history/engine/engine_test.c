@@ -101,6 +101,9 @@ TEST(test_engine_fails_workflow_tasks)
          FIRST "ActivityScheduled TimerStarted Signaled WFTScheduled WFTStarted WFTFailed "
                "WFTScheduled WFTStarted WFTCompleted TimerCanceled ActivityCancelRequested "
                "ActivityCanceled WFTScheduled"},
+        {"a binary that is marked as bad fails it, nothing is applied",
+         "start poll bdone:act=a,complete!INVALID poll bdone!INVALID done:complete",
+         BEGIN "WFTStarted WFTFailed WFTScheduled WFTStarted WFTCompleted Completed"},
         {"a second bad one is left to its time-out",
          "start poll done:nomark!INVALID poll done:nomark!INVALID done:complete",
          BEGIN "WFTStarted WFTFailed WFTScheduled WFTStarted WFTCompleted Completed"},
@@ -232,6 +235,7 @@ TEST(test_engine_says_what_is_wrong)
         {"start poll done:nomark!INVALID",
          "BadRecordMarkerAttributes: MarkerName is not set on RecordMarkerCommand."},
         {"start poll signal=s done:complete!INVALID", "UnhandledCommand"},
+        {"start poll bdone!INVALID", "BadBinary: binary  is marked as bad deployment"},
         {"start poll done:complete,mark=m!INVALID",
          "invalid command sequence: [CompleteWorkflowExecution, RecordMarker], command "
          "CompleteWorkflowExecution must be the last command."},

@@ -145,9 +145,10 @@ async def test_thousands_of_runs_go_whatever_dies_meanwhile():
         doomed = await Client.connect(cluster.address, namespace=name)
         await start_many(doomed, queue, 3000)
         await client.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=name))
-        for service in ("history", "frontend", "history"):
-            old = cluster.kill(service)
+        dead = {service: cluster.kill(service) for service in ("history", "frontend")}
+        for service, old in dead.items():
             cluster.wait_restarted(service, old)
+        cluster.wait_restarted("history", cluster.kill("history"))
         await eventually(lambda: is_gone(client.workflow_service, namespace_id), 90, "the namespace to go")
         assert cluster.interrupt() == 0
         cluster.check_data()
