@@ -14,7 +14,9 @@ from temporalio.api.workflowservice.v1 import (
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+import child_workflows as c
 import harness
 from harness import eventually, unique
 
@@ -150,6 +152,43 @@ async def test_thousands_of_runs_go_whatever_dies_meanwhile():
             cluster.wait_restarted(service, old)
         cluster.wait_restarted("history", cluster.kill("history"))
         await eventually(lambda: is_gone(client.workflow_service, namespace_id), 90, "the namespace to go")
+        assert cluster.interrupt() == 0
+        cluster.check_data()
+    finally:
+        cluster.stop()
+
+
+async def test_runs_that_have_to_do_with_each_other_go_together():
+    """Parents and their open children, signals on their way, starts that come too late."""
+    cluster = harness.Cluster()
+    try:
+        session = harness.Session(cluster)
+        client = await session.connect()
+        name, queue = unique("related"), unique("queue")
+        namespace_id = await register(client.workflow_service, name)
+        doomed = await Client.connect(cluster.address, namespace=name)
+        async with Worker(
+            doomed, task_queue=queue, workflows=[c.Parent, c.Child], workflow_runner=UnsandboxedWorkflowRunner()
+        ):
+            parents = await asyncio.gather(
+                *(
+                    doomed.start_workflow(c.Parent.run, args=[i % 3 + 1], id=f"{queue}-{i}", task_queue=queue)
+                    for i in range(30)
+                )
+            )
+
+            async def all_run():
+                return (await doomed.count_workflows("ExecutionStatus = 'Running'")).count == 60
+
+            await eventually(all_run, 30, "30 parents with a child each")
+        signals = [parent.signal("s") for parent in parents]
+        deletion = client.operator_service.delete_namespace(DeleteNamespaceRequest(namespace=name))
+        late = [doomed.start_workflow("Any", id=unique("late"), task_queue=queue) for _ in range(100)]
+        outcomes = await asyncio.gather(*signals, deletion, *late, return_exceptions=True)
+        assert not isinstance(outcomes[len(signals)], Exception)
+        refusals = {RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION}
+        assert {one.status for one in outcomes if isinstance(one, RPCError)} <= refusals
+        await eventually(lambda: is_gone(client.workflow_service, namespace_id), 30, "the namespace to go")
         assert cluster.interrupt() == 0
         cluster.check_data()
     finally:

@@ -69,6 +69,8 @@ async def test_closed_runs_go_after_their_retention_and_stay_gone():
                 return listed == [f"{queue}-open"]
 
             await eventually(only_the_open_one, 20, "the list to be short")
+            assert (await short.count_workflows()).count == 1
+            assert (await short.count_workflows("ExecutionStatus != 'Running'")).count == 0
             assert not await is_gone(open_one)
             again = await short.start_workflow(
                 w.Hello.run, "y", id=f"{queue}-0", task_queue=queue
