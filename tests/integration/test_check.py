@@ -19,13 +19,15 @@ BREAKS = {
     "the counter of its status does not have it": "delete from rows_visibility where length(key) = 34",
     "a counter of executions has": "update rows_visibility set value = x'020000000000000009' where length(key) = 34",
     "there is no such run, but a history node": "delete from rows_main where substr(key, 2, 1) = x'58'",
+    "its namespace is gone": "delete from namespaces",
 }
 
 
 def break_tables(folder, statement):
-    """Run the statement on every shard; it hits the one that holds the workflow."""
+    """Run the statement on every shard, or the cluster store; it hits the one that holds the workflow."""
     hit = 0
-    for path in folder.glob("history-*.tables.db"):
+    pattern = "cluster.db" if statement.endswith("namespaces") else "history-*.tables.db"
+    for path in folder.glob(pattern):
         with sqlite3.connect(path) as db:
             hit += db.execute(statement).rowcount
     assert hit > 0
