@@ -24,8 +24,10 @@ enum err fe_list_clusters(struct fe_call *fc)
     api_list_clusters_response response = API_LIST_CLUSTERS_RESPONSE_INIT;
     api_cluster_metadata own = API_CLUSTER_METADATA_INIT, *list[] = {&own};
 
-    if (req->next_page_token.len > 0)
-        return err_fail(&fc->detail, ERR_INVALID, "Invalid NextPageToken.");
+    if (req->next_page_token.len > 0) { /* of a page that was full */
+        fe_reply_message(fc, &response);
+        return ERR_OK;
+    }
     own.cluster_name = arena_str(fc->arena, SLICE_LIT(FE_CLUSTER_NAME));
     own.cluster_id = arena_str(fc->arena, slice_str(cluster_id(fc->fe->cluster)));
     own.address = address_of(fc, config->frontend_port);
@@ -35,6 +37,10 @@ enum err fe_list_clusters(struct fe_call *fc)
     own.is_connection_enabled = true;
     response.n_clusters = COUNT_OF(list);
     response.clusters = list;
+    if (req->page_size == 1) {
+        response.next_page_token.data = (uint8_t *)own.cluster_name;
+        response.next_page_token.len = strlen(own.cluster_name);
+    }
     fe_reply_message(fc, &response);
     return ERR_OK;
 }
@@ -44,7 +50,9 @@ enum err fe_remove_remote_cluster(struct fe_call *fc)
     const api_remove_remote_cluster_request *req = fc->request;
 
     if (strcmp(req->cluster_name, FE_CLUSTER_NAME) == 0)
-        return err_fail(&fc->detail, ERR_INVALID, "the cluster itself cannot be removed");
+        return err_fail(&fc->detail, ERR_INTERNAL,
+                        "Unable to delete cluster info with error: Cannot delete current cluster "
+                        "metadata.");
     return errdetail_not_found(fc->arena, &fc->detail,
                                "The cluster to be deleted cannot be found in clusters cache.");
 }

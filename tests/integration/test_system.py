@@ -13,6 +13,7 @@ BUILT = {
     "count_group_by_execution_status",
     "eager_workflow_start",
     "sdk_metadata",
+    "count_group_by_execution_status",
 }
 
 
