@@ -49,7 +49,7 @@ struct frontend {
     struct quotas *quotas;         /* NULL: everybody is let in */
     struct cluster *cluster;
     struct fe_deletions *deletions; /* of namespaces */
-    struct search_registry search; /* of the cluster */
+    struct search_registry search;  /* of the cluster */
     struct mesh *mesh;
     struct fe_loop loops[FE_LOOPS_MAX];
     size_t loop_count;

@@ -43,7 +43,8 @@ struct history_net history_net_of(struct history_net_mesh *over);
 /* Namespaces by name and by id. */
 struct history_namespaces {
     struct engine_namespaces engine;
-    /* ERR_NOT_FOUND: there is none (any more), or it is being deleted. Any thread; `arg` is that of `engine`. */
+    /* ERR_NOT_FOUND: there is none (any more), or it is being deleted. Any thread; `arg` is that of
+     * `engine`. */
     enum err (*retention_of)(void *arg, struct slice id, int64_t *retention_s);
 };
 
