@@ -141,6 +141,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_updates_pump(shard);
     hs_outgoing_pump(shard);
     hs_retention_run(shard);
+    hs_sweeps_run(shard);
     hs_calls_run(shard);
     hs_batches_run(shard);
     hs_index_run(shard);
@@ -225,6 +226,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_outgoing_init(shard);
     hs_effects_init(shard);
     hs_retention_init(shard);
+    list_init(&shard->sweeps);
     hs_calls_init(shard);
     hs_batches_init(shard);
     hs_index_init(shard);

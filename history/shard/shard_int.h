@@ -276,6 +276,7 @@ struct history_shard {
     struct hs_index index;
     struct list resets; /* struct hs_reset: under way */
     uint32_t reset_count;
+    struct list sweeps; /* requests of sweep.c that wait for what was staged before them */
     struct hs_metrics metrics;
     struct loop_timer timer;
     int64_t timer_at_ns; /* monotonic; INT64_MAX: not armed */
@@ -631,6 +632,8 @@ MUST_USE bool hs_delete_run(struct history_shard *shard, struct hs_request *req,
                             struct hs_entry *entry, enum err *err, int64_t *seq);
 /* The mesh method: some runs of a namespace that is deleted (sweep.c). */
 void hs_sweep(struct history_shard *shard, struct hs_request *req);
+/* Something has become durable. */
+void hs_sweeps_run(struct history_shard *shard);
 
 /* -- reset (reset.c) ------------------------------------------------------------------------- */
 

@@ -122,6 +122,23 @@ static enum err begin_update(struct start *start, struct transition *t)
     return err;
 }
 
+/* In a namespace that is being deleted nothing begins: a shard that was swept stays
+ * empty. Asked when the run is made, since a request may have waited before. */
+static enum err check_namespace(struct history_shard *shard, struct hs_request *req)
+{
+    const struct history_namespaces *namespaces = shard->options.namespaces;
+    int64_t retention_s;
+
+    if (!namespaces)
+        return ERR_OK;
+    const enum err err =
+        namespaces->retention_of(namespaces->engine.arg, req->api.namespace_id, &retention_s);
+    if (err != ERR_NOT_FOUND)
+        return err;
+    return errdetail_namespace_not_found(&req->arena, &req->detail,
+                                         arena_str(&req->arena, req->api.namespace_name));
+}
+
 static struct run *begin_start(struct history_shard *shard, struct hs_request *req,
                                struct transition *t, enum err *err)
 {
@@ -135,8 +152,11 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
         .signal = start->signal,
         .parent = start->parent,
     };
-    struct run *run = run_new();
 
+    *err = check_namespace(shard, req);
+    if (*err != ERR_OK)
+        return NULL;
+    struct run *run = run_new();
     hs_begin(shard, req, run, t);
     t->limits = hs_limits_of(shard, what.namespace_name); /* the run has no name yet */
     *err = engine_start(t, &what);
@@ -488,22 +508,6 @@ static void decide(struct history_shard *shard, struct hs_request *req)
     }
 }
 
-/* In a namespace that is being deleted nothing begins: a shard that was swept stays empty. */
-static enum err check_namespace(struct history_shard *shard, struct hs_request *req)
-{
-    const struct history_namespaces *namespaces = shard->options.namespaces;
-    int64_t retention_s;
-
-    if (!namespaces)
-        return ERR_OK;
-    const enum err err =
-        namespaces->retention_of(namespaces->engine.arg, req->api.namespace_id, &retention_s);
-    if (err != ERR_NOT_FOUND)
-        return err;
-    return errdetail_namespace_not_found(&req->arena, &req->detail,
-                                         arena_str(&req->arena, req->api.namespace_name));
-}
-
 static void begin(struct history_shard *shard, struct hs_request *req, const struct start *what)
 {
     struct start *start = ARENA_NEW(&req->arena, struct start);
@@ -520,11 +524,7 @@ static void begin(struct history_shard *shard, struct hs_request *req, const str
                   SLICE_EMPTY, 0);
         return;
     }
-    const enum err err = what->parent ? ERR_OK : check_namespace(shard, req);
-    if (err == ERR_OK)
-        decide(shard, req);
-    else
-        hs_answer(shard, req, err, SLICE_EMPTY, 0);
+    decide(shard, req);
 }
 
 static void child_failed(struct history_shard *shard, struct hs_request *req, enum err err)

@@ -4,19 +4,21 @@
  * 1. One request ends and deletes at most SWEEP_RUNS of them and is answered when that is durable.
  *    Whoever drives the deletion asks until none is found; to ask twice does no harm.
  * 2. A run's deletion is that of retention.c: what was cut short is taken up again there.
- * 3. Nothing begins in the namespace meanwhile (check_namespace() of start_workflow.c), so that one
- *    answer without a run is the last: other runs come of runs that are there. A request that comes
- *    before the process has read of the deletion is refused. */
+ * 3. Nothing begins in the namespace meanwhile (check_namespace() of start_workflow.c), and what
+ * was staged before the request came is durable when the rows are read; so one answer without a run
+ *    is the last: other runs come of runs that are there. A request that comes before the process
+ *    has read of the deletion is refused. */
 #include "history/shard/shard_int.h"
 
 #include "common/rpc/sweep.h"
 
-#include <stdlib.h>
-
 enum { SWEEP_RUNS = 64, ROW_KEY_LEN = 49 };
 
-struct sweep_job {
+/* In the arena of the request that asked. */
+struct sweep {
+    struct hs_request *req;
     struct hs_job job;
+    int64_t staged; /* durable before the rows are read */
     uint8_t namespace_id[16];
     uint8_t first_tablet;
     uint32_t tablet_count;
@@ -24,12 +26,6 @@ struct sweep_job {
         uint8_t tablet;
         char run_id[UUID_TEXT_LEN + 1];
     } runs[SWEEP_RUNS];
-    uint32_t count;
-};
-
-/* In the arena of the request that asked. */
-struct sweep {
-    struct hs_request *req;
     uint32_t found, left; /* runs; those that are under way */
     int64_t seq;
     enum err err;
@@ -94,29 +90,29 @@ static void begin_run(struct history_shard *shard, struct sweep *sweep, const ch
 
 static bool visit_row(void *arg, struct slice key, struct slice value)
 {
-    struct sweep_job *job = arg;
+    struct sweep *sweep = arg;
 
     UNUSED(value);
     if (key.len != ROW_KEY_LEN)
         return true;
-    job->runs[job->count].tablet = key.ptr[0];
-    uuid_format(key.ptr + ROW_KEY_LEN - 16, job->runs[job->count++].run_id);
-    return job->count < SWEEP_RUNS;
+    sweep->runs[sweep->found].tablet = key.ptr[0];
+    uuid_format(key.ptr + ROW_KEY_LEN - 16, sweep->runs[sweep->found++].run_id);
+    return sweep->found < SWEEP_RUNS;
 }
 
 static enum err find_runs(struct store_snapshot *snapshot, struct hs_job *arg)
 {
-    struct sweep_job *job = CONTAINER_OF(arg, struct sweep_job, job);
+    struct sweep *sweep = CONTAINER_OF(arg, struct sweep, job);
 
-    for (uint32_t i = 0; i < job->tablet_count && job->count < SWEEP_RUNS; i++) {
+    for (uint32_t i = 0; i < sweep->tablet_count && sweep->found < SWEEP_RUNS; i++) {
         uint8_t from[17], to[17];
 
-        from[0] = (uint8_t)(job->first_tablet + i);
-        memcpy(from + 1, job->namespace_id, sizeof job->namespace_id);
+        from[0] = (uint8_t)(sweep->first_tablet + i);
+        memcpy(from + 1, sweep->namespace_id, sizeof sweep->namespace_id);
         memcpy(to, from, sizeof to);
         const enum err err =
             store_scan(snapshot, STORE_VISIBILITY, slice_of(from, sizeof from),
-                       slice_of(to, hs_prefix_end(to, sizeof to)), false, visit_row, job);
+                       slice_of(to, hs_prefix_end(to, sizeof to)), false, visit_row, sweep);
         if (err != ERR_OK)
             return err;
     }
@@ -125,14 +121,11 @@ static enum err find_runs(struct store_snapshot *snapshot, struct hs_job *arg)
 
 static void runs_found(struct history_shard *shard, struct hs_job *arg, enum err err)
 {
-    struct sweep_job *job = CONTAINER_OF(arg, struct sweep_job, job);
-    struct hs_request *req = job->job.req;
-    struct sweep *sweep = ARENA_NEW(&req->arena, struct sweep);
+    struct sweep *sweep = CONTAINER_OF(arg, struct sweep, job);
 
-    *sweep = (struct sweep){.req = req, .found = job->count, .left = 1};
-    for (uint32_t i = 0; err == ERR_OK && i < job->count; i++)
-        begin_run(shard, sweep, job->runs[i].run_id, job->runs[i].tablet);
-    free(job);
+    sweep->left = 1;
+    for (uint32_t i = 0; err == ERR_OK && i < sweep->found; i++)
+        begin_run(shard, sweep, sweep->runs[i].run_id, sweep->runs[i].tablet);
     settle(shard, sweep, err == ERR_CANCELED ? ERR_UNAVAILABLE : err, 0);
 }
 
@@ -154,24 +147,38 @@ static enum err check_deleted(struct history_shard *shard, struct hs_request *re
 
 void hs_sweep(struct history_shard *shard, struct hs_request *req)
 {
-    struct sweep_job *job = calloc(1, sizeof *job);
+    struct sweep *sweep = ARENA_NEW(&req->arena, struct sweep);
     struct rpc_api api;
 
-    must(job != NULL);
+    *sweep = (struct sweep){.req = req,
+                            .job = {.req = req, .read = find_runs, .done = runs_found},
+                            .staged = store_staged_seq(shard->store),
+                            .first_tablet = shard->first_tablet,
+                            .tablet_count = shard->tablet_count};
     enum err err = rpc_api_decode(&req->arena, req->api.request, &api);
-    if (err == ERR_OK && !uuid_parse(api.namespace_id, job->namespace_id))
+    if (err == ERR_OK && !uuid_parse(api.namespace_id, sweep->namespace_id))
         err = ERR_INVALID;
     if (err == ERR_OK)
         err = check_deleted(shard, req, api.namespace_id);
     if (err != ERR_OK) {
-        free(job);
         hs_answer(shard, req, err, SLICE_EMPTY, 0);
         return;
     }
-    job->first_tablet = shard->first_tablet;
-    job->tablet_count = shard->tablet_count;
-    job->job.req = req;
-    job->job.read = find_runs;
-    job->job.done = runs_found;
-    hs_read(shard, &job->job);
+    req->extra = sweep;
+    list_push_back(&shard->sweeps, &req->node);
+    hs_sweeps_run(shard);
+}
+
+void hs_sweeps_run(struct history_shard *shard)
+{
+    LIST_EACH_SAFE(it, tmp, &shard->sweeps)
+    {
+        struct hs_request *req = CONTAINER_OF(it, struct hs_request, node);
+        struct sweep *sweep = req->extra;
+
+        if (sweep->staged > shard->durable)
+            return; /* and so do those behind it */
+        list_remove(&req->node);
+        hs_read(shard, &sweep->job);
+    }
 }

@@ -218,3 +218,47 @@ TEST(test_only_what_is_deleted_is_swept_and_then_nothing_starts)
     check(world_got(w, call)->err != ERR_OK);
     world_end(w);
 }
+
+/* The namespace is deleted at any moment of a start: it is refused, or its run is found. */
+TEST(test_a_start_that_is_under_way_is_refused_or_swept)
+{
+    int refused = 0, found = 0;
+
+    for (int steps = 0; steps < 12; steps++) {
+        struct world *w = world_new();
+        bool deleted = false;
+        struct history_namespaces namespaces = {.engine = {.arg = &deleted},
+                                                .retention_of = nobody};
+        const struct rpc_api api = {
+            .namespace_id = SLICE_LIT(WORLD_NAMESPACE),
+            .namespace_name = SLICE_LIT("some"),
+            .retention_s = 86400,
+            .request = proto_encode(&w->arena, world_start_request(w, "wf", "wf"))};
+        struct rpc_swept swept = {0};
+        struct buf body;
+
+        w->shard->options.namespaces = &namespaces;
+        buf_init(&body, 0);
+        rpc_api_encode(&api, &body);
+        const uint64_t start =
+            world_call(w, METHOD_HISTORY_START_WORKFLOW, buf_slice(&body), 10 * NS_PER_S);
+        buf_release(&body);
+        for (int i = 0; i < steps; i++)
+            (void)store_step(w->store);
+        deleted = true;
+        const uint64_t call = ask(w, SLICE_LIT(WORLD_NAMESPACE));
+        world_settle(w);
+        check_ok(rpc_swept_decode(&w->arena, world_got(w, call)->bytes, &swept));
+        const enum err err = world_got(w, start)->err;
+        check(err == ERR_OK || err == ERR_NOT_FOUND);
+        check_i64(swept.found, err == ERR_OK);
+        refused += err != ERR_OK;
+        found += err == ERR_OK;
+        w->sent_count = 0;
+        sweep_all(w);
+        check_i64(rows_of(w), 0);
+        world_end(w);
+    }
+    check(refused > 0);
+    check(found > 0);
+}
