@@ -585,7 +585,7 @@ def mutate(rng, body):
 
 
 # Methods that can end the namespace that they name: they get one of their own.
-ENDING = ("DeprecateNamespace", "UpdateNamespace")
+ENDING = ("DeleteNamespace", "DeprecateNamespace", "UpdateNamespace")
 
 
 def a_namespace(ask):
