@@ -99,6 +99,8 @@ static void make_frontend(struct process *p)
     p->health = grpc_health_new();
     grpc_health_add(p->health, "temporal.api.workflowservice.v1.WorkflowService");
     grpc_health_add(p->health, "temporal.api.operatorservice.v1.OperatorService");
+    /* By this name probes know the reference's third service. */
+    grpc_health_add(p->health, "temporal.api.adminservice.v1.AdminService");
     frontend_register(&p->frontend, p->router);
     grpc_health_register(p->health, p->router);
     grpc_reflection_register(p->router);

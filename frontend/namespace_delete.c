@@ -3,6 +3,7 @@
 #include "frontend/deletions.h"
 #include "frontend/handlers.h"
 #include "frontend/namespaces.h"
+#include "frontend/validate.h"
 
 #include <stdio.h>
 
@@ -102,6 +103,12 @@ enum err fe_delete_namespace(struct fe_call *fc)
     if (req->namespace_[0] != '\0' && req->namespace_id[0] != '\0')
         return err_fail(&fc->detail, ERR_INVALID,
                         "Only one of namespace name or Id should be set on request.");
+    const enum err bad = fe_check_length(fc, "Namespace", req->namespace_);
+    if (bad != ERR_OK)
+        return bad;
+    if (strcmp(req->namespace_, FE_SYSTEM_NAMESPACE) == 0 ||
+        strcmp(req->namespace_id, FE_SYSTEM_NAMESPACE_ID) == 0)
+        return err_fail(&fc->detail, ERR_PRECONDITION, "unable to delete system namespace");
     for (int i = 0; (err == ERR_ABORTED || err == ERR_EXISTS) && i < DELETE_TRIES; i++) {
         cluster_namespace_unref(fc->ns);
         fc->ns = NULL;

@@ -235,9 +235,9 @@ static enum err already_exists(struct fe_call *fc, const char *name)
 static enum err check_is_new(struct fe_call *fc, const char *name)
 {
     const struct namespace_info *there;
-    enum err err =
-        cluster_refresh(fc->fe->cluster); /* a name that was free is not for us to miss */
-
+    if (strcmp(name, FE_SYSTEM_NAMESPACE) == 0)
+        return already_exists(fc, name);
+    enum err err = cluster_refresh(fc->fe->cluster); /* somebody else may have made it just now */
     if (err == ERR_OK)
         err = cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &there);
     if (err != ERR_OK)

@@ -6,6 +6,11 @@
 
 #define FE_CLUSTER_NAME "active" /* there is one */
 
+/* The reference keeps its own workflows in a namespace. There is none here, but nobody may have one
+ * of its name, and tools that hope to delete it hear why not. */
+#define FE_SYSTEM_NAMESPACE "temporal-system"
+#define FE_SYSTEM_NAMESPACE_ID "32049b68-7872-4094-8e63-d0dd59896a83"
+
 /* The stored namespace with what is this server's: capabilities, limits, the cluster. In `arena`.
  * ERR_CORRUPT: it cannot be read. */
 enum err fe_show_namespace(const struct dynconf *dynconf, struct arena *arena,

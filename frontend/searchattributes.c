@@ -259,24 +259,44 @@ enum err fe_list_search_attributes(struct fe_call *fc)
     return ERR_OK;
 }
 
-/* Those of no namespace in particular: the request names none. */
-enum err fe_get_search_attributes(struct fe_call *fc)
+static void add_key(struct fe_call *fc, api_get_search_attributes_response *response, char *name,
+                    enum vis_type type)
 {
     typedef api_get_search_attributes_response_keys_entry key_type;
+    key_type *entry = ARENA_NEW(fc->arena, key_type);
+
+    *entry = (key_type)API_GET_SEARCH_ATTRIBUTES_RESPONSE_KEYS_ENTRY_INIT;
+    entry->key = name;
+    entry->value = (int)type;
+    response->keys[response->n_keys++] = entry;
+}
+
+/* Those of no namespace in particular: the request names none.
+ * Spec: the fields are among them that a fresh cluster has for the attributes of namespaces. */
+enum err fe_get_search_attributes(struct fe_call *fc)
+{
+    static const struct {
+        enum vis_type type;
+        int count;
+    } fields[] = {{VIS_TEXT, 3}, {VIS_KEYWORD, 10}, {VIS_INT, 3},         {VIS_DOUBLE, 3},
+                  {VIS_BOOL, 3}, {VIS_DATETIME, 3}, {VIS_KEYWORD_LIST, 3}};
     api_get_search_attributes_response response = API_GET_SEARCH_ATTRIBUTES_RESPONSE_INIT;
-    size_t count = 0;
+    size_t system = 0, own = 0;
 
-    while (vis_attributes()[count].name)
-        count++;
-    response.keys = ARENA_ARRAY(fc->arena, key_type *, count);
-    for (size_t i = 0; i < count; i++) {
-        key_type *entry = ARENA_NEW(fc->arena, key_type);
-
-        *entry = (key_type)API_GET_SEARCH_ATTRIBUTES_RESPONSE_KEYS_ENTRY_INIT;
-        entry->key = arena_str(fc->arena, slice_str(vis_attributes()[i].name));
-        entry->value = (int)vis_attributes()[i].type;
-        response.keys[response.n_keys++] = entry;
-    }
+    while (vis_attributes()[system].name)
+        system++;
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        own += (size_t)fields[i].count;
+    response.keys =
+        ARENA_ARRAY(fc->arena, api_get_search_attributes_response_keys_entry *, system + own);
+    for (size_t i = 0; i < system; i++)
+        add_key(fc, &response, arena_str(fc->arena, slice_str(vis_attributes()[i].name)),
+                vis_attributes()[i].type);
+    for (size_t i = 0; i < COUNT_OF(fields); i++)
+        for (int n = 1; n <= fields[i].count; n++)
+            add_key(fc, &response,
+                    arena_printf(fc->arena, "%s%02d", vis_type_name(fields[i].type), n),
+                    fields[i].type);
     fe_reply_message(fc, &response);
     return ERR_OK;
 }

@@ -108,6 +108,29 @@ static void check(void *ctx, struct grpc_call *call)
         call, response(arena_alloc(&call->arena, 2), is_serving(health) ? SERVING : NOT_SERVING));
 }
 
+/* HealthListResponse: map<string, HealthCheckResponse> statuses = 1. */
+static void list(void *ctx, struct grpc_call *call)
+{
+    struct grpc_health *health = ctx;
+    const enum serving_status status = is_serving(health) ? SERVING : NOT_SERVING;
+    struct buf body, entry;
+
+    buf_init(&body, 0);
+    buf_init(&entry, 0);
+    for (size_t i = 0; i < health->name_count; i++) {
+        uint8_t bytes[2];
+
+        buf_clear(&entry);
+        wire_put_bytes(&entry, 1, slice_str(health->names[i]));
+        wire_put_bytes(&entry, 2, response(bytes, status));
+        wire_put_bytes(&body, 1, buf_slice(&entry));
+    }
+    must(buf_ok(&body) && buf_ok(&entry));
+    grpc_call_reply(call, arena_copy(&call->arena, buf_slice(&body)));
+    buf_release(&entry);
+    buf_release(&body);
+}
+
 /* Whoever finds it ended and without messages under way frees it. With the mutex held. */
 static bool is_over(const struct watcher *watcher)
 {
@@ -183,6 +206,7 @@ static void watch(void *ctx, struct grpc_call *call)
 void grpc_health_register(struct grpc_health *health, struct grpc_router *router)
 {
     grpc_router_add(router, "/grpc.health.v1.Health/Check", GRPC_UNARY, check, health);
+    grpc_router_add(router, "/grpc.health.v1.Health/List", GRPC_UNARY, list, health);
     grpc_router_add(router, "/grpc.health.v1.Health/Watch", GRPC_SERVER_STREAM, watch, health);
 }
 

@@ -1,4 +1,4 @@
-/* health.h - grpc.health.v1.Health: Check and Watch over a fixed set of service names.
+/* health.h - grpc.health.v1.Health: Check, List and Watch over a fixed set of service names.
  *
  * Every name begins as SERVING, the empty one (the server as a whole) included. */
 #ifndef GNOMON_GRPC_HEALTH_H

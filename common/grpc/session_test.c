@@ -499,6 +499,9 @@ TEST(test_session_health)
         call(&pair, (struct grpc_client_request){.path = "/grpc.health.v1.Health/Check"});
     check_slice(got.reply.message, SLICE_LIT("\x08\x01"));
     grpc_health_set_serving(pair.health, false);
+    got = call(&pair, (struct grpc_client_request){.path = "/grpc.health.v1.Health/List"});
+    check_slice(got.reply.message, SLICE_LIT("\x0a\x06\x0a\x00\x12\x02\x08\x02"
+                                             "\x0a\x0b\x0a\x05known\x12\x02\x08\x02"));
     got = call(&pair, (struct grpc_client_request){.path = "/grpc.health.v1.Health/Check",
                                                    .message = SLICE_LIT("\x0a\x05known")});
     check_slice(got.reply.message, SLICE_LIT("\x08\x02"));

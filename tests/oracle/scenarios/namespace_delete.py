@@ -13,6 +13,11 @@ def play(x):
     delete(x, "nothing")
     delete(x, "both", namespace="a", namespace_id="b")
     delete(x, "nobody", namespace="nobody-of-that-name")
+    delete(x, "no such id", namespace_id="00000000-0000-4000-8000-000000000000")
+    delete(x, "no id at all", namespace_id="junk")
+    delete(x, "long", namespace="n" * 1001)
+    delete(x, "system", namespace="temporal-system")
+    delete(x, "system by id", namespace_id="32049b68-7872-4094-8e63-d0dd59896a83")
     name = name_of(x)
     register(x, name)
     x.quiet = True
