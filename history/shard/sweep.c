@@ -10,9 +10,11 @@
  *    has read of the deletion is refused. */
 #include "history/shard/shard_int.h"
 
+#include "history/shard/vis_index.h"
+
 #include "common/rpc/sweep.h"
 
-enum { SWEEP_RUNS = 64, ROW_KEY_LEN = 49 };
+enum { SWEEP_RUNS = 64, ROW_KEY_LEN = HS_ROW_PREFIX_LEN + HS_ORDER_LEN };
 
 /* In the arena of the request that asked. */
 struct sweep {
@@ -105,11 +107,12 @@ static enum err find_runs(struct store_snapshot *snapshot, struct hs_job *arg)
     struct sweep *sweep = CONTAINER_OF(arg, struct sweep, job);
 
     for (uint32_t i = 0; i < sweep->tablet_count && sweep->found < SWEEP_RUNS; i++) {
-        uint8_t from[17], to[17];
+        uint8_t from[HS_ROW_PREFIX_LEN + 1], to[HS_ROW_PREFIX_LEN];
 
         from[0] = (uint8_t)(sweep->first_tablet + i);
         memcpy(from + 1, sweep->namespace_id, sizeof sweep->namespace_id);
         memcpy(to, from, sizeof to);
+        from[HS_ROW_PREFIX_LEN] = HS_ORDER_FIRST; /* the postings come before */
         const enum err err =
             store_scan(snapshot, STORE_VISIBILITY, slice_of(from, sizeof from),
                        slice_of(to, hs_prefix_end(to, sizeof to)), false, visit_row, sweep);

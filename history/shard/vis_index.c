@@ -495,7 +495,7 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     struct vis_execution execution;
     struct slice info;
 
-    if (key.len != ROW_KEY_LEN || key.ptr[HS_ROW_PREFIX_LEN] < 0x80 ||
+    if (key.len != ROW_KEY_LEN || key.ptr[HS_ROW_PREFIX_LEN] < HS_ORDER_FIRST ||
         (rebuild->at_len > 0 && slice_cmp(key, slice_of(rebuild->at, rebuild->at_len)) <= 0))
         return true;
     if (rebuild->row_count == rebuild->rows_max || rebuild->bytes > SLICE_BYTES) {

@@ -23,6 +23,7 @@ struct hs_rebuild;
 enum {
     HS_INDEX_FORMAT = 1,
     HS_ORDER_LEN = 32,      /* ~close-ns(8) ~start-ns(8) run-id(16); begins with a byte >= 0x80 */
+    HS_ORDER_FIRST = 0x80,  /* before it: postings and counters */
     HS_ROW_PREFIX_LEN = 17, /* tablet ns-id(16) */
     HS_POSTING_AT = 18,     /* where the posting begins */
     HS_INDEX_KEY_MAX = HS_POSTING_AT + VIS_POSTING_MAX + HS_ORDER_LEN,
