@@ -13,6 +13,8 @@
 #include <stdio.h>
 #include <time.h>
 
+/* A query that needs more fails: sorts go to temporary files, rows have at most 8 MB. */
+enum { HEAP_BYTES = 512 * 1024 * 1024, VALUE_BYTES = 64 * 1024 * 1024 };
 enum { FLUSH_TIMEOUT_MS = 60000, UNTORN_TRIES = 2000, UNTORN_PAUSE_MS = 5, BUSY_WAIT_MS = 5000 };
 
 static int refuse_sql(sqlite3 *db)
@@ -214,6 +216,7 @@ int tool_sql(struct tool *tool, const struct tool_args *args)
 
     if (code >= 0)
         return code;
+    sqlite3_hard_heap_limit64(HEAP_BYTES);
     if (sqlite3_open(":memory:", &db) != SQLITE_OK) {
         code = refuse_sql(db);
     } else if ((int)tool->shard_count > sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, -1)) {
@@ -223,6 +226,8 @@ int tool_sql(struct tool *tool, const struct tool_args *args)
     if (code < 0 &&
         (sqlite3_busy_timeout(db, BUSY_WAIT_MS) != SQLITE_OK || sql_functions_add(db) != SQLITE_OK))
         code = refuse_sql(db);
+    if (code < 0)
+        sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_BYTES);
     for (uint32_t i = 0; i < tool->shard_count && code < 0; i++)
         if (!attach(tool, db, i))
             code = refuse_sql(db);

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sqlite3
 import subprocess
 from datetime import timedelta
@@ -148,6 +149,14 @@ def test_what_it_refuses(own):
         ("select 1; select 2", "only one statement"),
         ("", "one SELECT"),
         ("select x from nowhere", "no such table"),
+        (
+            "with recursive n(x) as (select 1 union all select x + 1 from n limit 100)"
+            " select group_concat(hex(zeroblob(500000))) from n",
+            "too big",
+        ),
+        ("select length(zeroblob(1000000000))", "too big"),
+        ("vacuum into '/tmp/gnomon-never-made'", "one SELECT"),
+        ("select * from pragma_database_list", "not authorized"),
     ):
         assert problem in admin(cluster, "sql", statement, status=2), statement
     for words, problem in (
@@ -166,6 +175,24 @@ def test_what_it_refuses(own):
     missing = cluster.folder / "missing"
     assert "is no cluster's data" in admin(cluster, "verify", status=2, data=missing)
     assert not missing.exists()
+
+
+def test_a_query_without_end_is_stopped(own):
+    endless = "with recursive n(x) as (select 1 union all select x + 1 from n) select x from n"
+    with subprocess.Popen(
+        [str(ADMIN), "sql", endless], env=own.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as tool:
+        assert tool.stdout.readline() == b"x\n" and tool.stdout.readline() == b"1\n"
+        tool.send_signal(signal.SIGINT)
+        tool.stdout.read()
+        assert tool.wait(10) == -signal.SIGINT
+    with subprocess.Popen(
+        [str(ADMIN), "sql", endless], env=own.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as tool:
+        tool.stdout.readline()
+        tool.stdout.close()  # as of a pager that was left
+        assert b"cannot write" in tool.stderr.read() and tool.wait(10) == 2
+    assert sql(own, "select 1") == [["1"]]
 
 
 # -- deletion -----------------------------------------------------------------------------------
