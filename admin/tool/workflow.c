@@ -123,12 +123,29 @@ static int tell(const struct check_report *report)
     return report->problems ? TOOL_PROBLEMS : TOOL_OK;
 }
 
+static bool namespace_exists(void *arg, struct slice id)
+{
+    const struct namespace_info *ns;
+    const enum err err = cluster_namespace_by_id(arg, id, &ns);
+
+    if (err == ERR_OK)
+        cluster_namespace_unref(ns);
+    return err != ERR_NOT_FOUND;
+}
+
+static void begin(const struct tool *tool, struct check_report *report)
+{
+    check_report_init(report);
+    report->namespace_exists = namespace_exists;
+    report->arg = tool->cluster;
+}
+
 int tool_workflow_verify(struct tool *tool, const struct tool_args *args)
 {
     struct check_report report;
     struct tool_run run = {.tool = tool, .args = args, .visit = verify_run, .arg = &report};
 
-    check_report_init(&report);
+    begin(tool, &report);
     int code = tool_with_run(&run);
     if (code < 0)
         code = tell(&report);
@@ -154,7 +171,7 @@ int tool_verify(struct tool *tool, const struct tool_args *args)
     int code = -1;
 
     UNUSED(args);
-    check_report_init(&report);
+    begin(tool, &report);
     for (uint32_t i = 0; i < tool->shard_count && code < 0; i++) {
         struct shard_verify verify = {i, &report};
         struct err_detail detail = {0};

@@ -7,26 +7,9 @@
 #include "history/shard/shard_int.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define DIR_NAME "history-shard-sweep"
 #define OTHER_NAMESPACE "99999999-9999-4999-8999-999999999999"
-
-static struct world *world_new(void)
-{
-    struct world *w = calloc(1, sizeof *w);
-
-    must(w != NULL);
-    store_memory_wipe(DIR_NAME);
-    world_init(w, DIR_NAME);
-    return w;
-}
-
-static void world_end(struct world *w)
-{
-    world_release(w);
-    free(w);
-}
 
 static bool count_row(void *arg, struct slice key, struct slice value)
 {
@@ -37,6 +20,15 @@ static bool count_row(void *arg, struct slice key, struct slice value)
     return true;
 }
 
+static bool count_visible(void *arg, struct slice key, struct slice value)
+{
+    uint32_t *count = arg;
+
+    UNUSED(value);
+    *count += key.len != HS_FORMAT_KEY_LEN;
+    return true;
+}
+
 static enum err count_rows(struct store_snapshot *snapshot, void *arg)
 {
     const enum err err =
@@ -44,10 +36,10 @@ static enum err count_rows(struct store_snapshot *snapshot, void *arg)
 
     return err != ERR_OK ? err
                          : store_scan(snapshot, STORE_VISIBILITY, SLICE_LIT("\0"), SLICE_EMPTY,
-                                      false, count_row, arg);
+                                      false, count_visible, arg);
 }
 
-/* Of the shard but for its clock. */
+/* Of the shard but for its clock and the format of its index. */
 static uint32_t rows_of(struct world *w)
 {
     uint32_t count = 0;
@@ -122,7 +114,7 @@ static void terminate(struct world *w, const char *workflow_id)
 TEST(test_a_namespace_goes_in_bounded_steps_and_others_stay)
 {
     enum { RUNS = 150 };
-    struct world *w = world_new();
+    struct world *w = world_new(DIR_NAME);
     char id[16];
 
     check_i64(sweep(w, SLICE_LIT(WORLD_NAMESPACE)), 0);
@@ -144,13 +136,13 @@ TEST(test_a_namespace_goes_in_bounded_steps_and_others_stay)
     check_i64(sweep(w, SLICE_LIT(OTHER_NAMESPACE)), 1);
     world_pass(w, 5 * NS_PER_S);
     check_i64(rows_of(w), 0);
-    world_end(w);
+    world_free(w);
 }
 
 TEST(test_a_sweep_is_carried_on_after_a_crash_at_any_step)
 {
     for (int steps = 0; steps < 30; steps++) {
-        struct world *w = world_new();
+        struct world *w = world_new(DIR_NAME);
 
         start_in(w, WORLD_NAMESPACE, "open");
         start_in(w, WORLD_NAMESPACE, "closed");
@@ -163,13 +155,13 @@ TEST(test_a_sweep_is_carried_on_after_a_crash_at_any_step)
         world_reopen(w, false);
         sweep_all(w);
         check_i64(rows_of(w), 0);
-        world_end(w);
+        world_free(w);
     }
 }
 
 TEST(test_two_sweeps_at_once_do_no_harm)
 {
-    struct world *w = world_new();
+    struct world *w = world_new(DIR_NAME);
     char id[16];
 
     for (int i = 0; i < 20; i++) {
@@ -183,7 +175,7 @@ TEST(test_two_sweeps_at_once_do_no_harm)
     check_ok(world_got(w, second)->err);
     sweep_all(w);
     check_i64(rows_of(w), 0);
-    world_end(w);
+    world_free(w);
 }
 
 static enum err nobody(void *arg, struct slice id, int64_t *retention_s)
@@ -197,7 +189,7 @@ static enum err nobody(void *arg, struct slice id, int64_t *retention_s)
 
 TEST(test_only_what_is_deleted_is_swept_and_then_nothing_starts)
 {
-    struct world *w = world_new();
+    struct world *w = world_new(DIR_NAME);
     bool deleted = false;
     struct history_namespaces namespaces = {.engine = {.arg = &deleted}, .retention_of = nobody};
 
@@ -216,7 +208,7 @@ TEST(test_only_what_is_deleted_is_swept_and_then_nothing_starts)
     call = world_call(w, METHOD_HISTORY_SWEEP_NAMESPACE, SLICE_LIT("rubbish"), NS_PER_S);
     world_settle(w);
     check(world_got(w, call)->err != ERR_OK);
-    world_end(w);
+    world_free(w);
 }
 
 /* The namespace is deleted at any moment of a start: it is refused, or its run is found. */
@@ -225,7 +217,7 @@ TEST(test_a_start_that_is_under_way_is_refused_or_swept)
     int refused = 0, found = 0;
 
     for (int steps = 0; steps < 12; steps++) {
-        struct world *w = world_new();
+        struct world *w = world_new(DIR_NAME);
         bool deleted = false;
         struct history_namespaces namespaces = {.engine = {.arg = &deleted},
                                                 .retention_of = nobody};
@@ -257,7 +249,7 @@ TEST(test_a_start_that_is_under_way_is_refused_or_swept)
         w->sent_count = 0;
         sweep_all(w);
         check_i64(rows_of(w), 0);
-        world_end(w);
+        world_free(w);
     }
     check(refused > 0);
     check(found > 0);
