@@ -507,6 +507,14 @@ static enum err open_list(struct hs_stream *stream, const struct vis_list *from,
     return ERR_OK;
 }
 
+static bool has_span(const struct vis_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->terms[i].kind == VIS_TERM_SPAN)
+            return true;
+    return false;
+}
+
 enum err hs_stream_open(struct hs_stream *stream, const struct vis_plan *plan)
 {
     stream->exact = plan->exact;
@@ -514,11 +522,14 @@ enum err hs_stream_open(struct hs_stream *stream, const struct vis_plan *plan)
     must(stream->range.from.len <= HS_ORDER_LEN && stream->range.to.len <= HS_ORDER_LEN);
     memcpy(stream->target.order, stream->range.from.ptr, stream->range.from.len);
     stream->lists = ARENA_ARRAY(stream->arena, struct hs_stream_list, VIS_LISTS_MAX);
-    for (uint32_t i = 0; i < plan->count; i++) {
+    /* Whether a row is in a span is seen from its key: the others lead. */
+    for (uint32_t i = 0; i < 2 * plan->count; i++) {
+        const struct vis_list *list = &plan->lists[i % plan->count];
         bool usable;
-        const enum err err =
-            open_list(stream, &plan->lists[i], &stream->lists[stream->count], &usable);
 
+        if (has_span(list) != (i >= plan->count))
+            continue;
+        const enum err err = open_list(stream, list, &stream->lists[stream->count], &usable);
         if (err != ERR_OK)
             return err;
         stream->count += usable;

@@ -47,6 +47,7 @@ struct list_job {
     struct vis_bounds bounds;
     struct vis_plan plan;
     uint32_t range_max;
+    int64_t seq;                        /* durable before the answer */
     struct arena arena, scratch, index; /* of the job, a row, a read of the index */
 
     /* where the scan is */
@@ -298,6 +299,7 @@ static void list_done(struct history_shard *shard, struct hs_job *arg, enum err 
     struct list_job *job = CONTAINER_OF(arg, struct list_job, job);
     struct hs_request *req = job->job.req;
     struct slice reply = SLICE_EMPTY;
+    const int64_t seq = job->seq;
 
     if (err == ERR_OK && job->paused) {
         if (hs_mono_ns(shard) < req->deadline_mono_ns) {
@@ -318,7 +320,7 @@ static void list_done(struct history_shard *shard, struct hs_job *arg, enum err 
     arena_release(&job->index);
     free(job->rows);
     free(job);
-    hs_answer(shard, req, err, reply, 0);
+    hs_answer(shard, req, err, reply, seq);
 }
 
 /* Counted already? Then this answers. */
@@ -354,6 +356,25 @@ static bool count_by_status(struct history_shard *shard, struct hs_request *req,
     arena_release(&scratch);
     hs_answer(shard, req, err, reply, shard->index.seq);
     return true;
+}
+
+/* What is open comes first, and there may be much of it: not when no status that it has is asked
+ * for. Counters tell of the default division only. */
+static void pass_over_open(struct list_job *job, const struct history_shard *shard)
+{
+    static const int32_t open[] = {WORKFLOW_EXECUTION_STATUS_RUNNING,
+                                   WORKFLOW_EXECUTION_STATUS_PAUSED};
+    const struct vis_node *where = job->query.where;
+
+    if (!shard->index.ready || !vis_is_default(where))
+        return;
+    for (size_t i = 0; i < COUNT_OF(open); i++)
+        if (hs_index_count(shard, job->namespace_id, open[i]) > 0 &&
+            vis_may_have_status(where, open[i], &job->scratch))
+            return;
+    if (job->bounds.close_max == VIS_CLOSE_OPEN)
+        job->bounds.close_max--;
+    job->seq = shard->index.seq;
 }
 
 static void start(struct history_shard *shard, struct hs_request *req, bool counting)
@@ -395,6 +416,7 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
     arena_init(&job->index);
     if (shard->index.ready)
         job->plan = vis_plan_of(query.where, &job->arena);
+    pass_over_open(job, shard);
     vis_groups_init(&job->groups, (uint64_t)(uintptr_t)job);
     job->range_max = counting ? shard->index.range_of_count : shard->index.range_of_page;
     job->first_tablet = shard->first_tablet;

@@ -2,7 +2,9 @@
  * no list: the rows are looked at anyway. */
 #include "history/visibility/plan.h"
 
-static bool is_default(const struct vis_node *where)
+#include "history/visibility/match.h"
+
+bool vis_is_default(const struct vis_node *where)
 {
     return where &&
            (vis_is_default_division(where) || (where->kind == VIS_AND && where->child_count > 0 &&
@@ -121,7 +123,7 @@ struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
     struct vis_plan plan = {.exact = true};
     const struct vis_node *node = where;
 
-    if (!is_default(where))
+    if (!vis_is_default(where))
         return (struct vis_plan){.exact = false};
     for (;;) {
         if (node->kind == VIS_AND && depth < VIS_DEPTH_MAX)
@@ -145,7 +147,7 @@ bool vis_is_of_status(const struct vis_node *where)
     uint32_t depth = 0;
     const struct vis_node *node = where;
 
-    if (!is_default(where))
+    if (!vis_is_default(where))
         return false;
     for (;;) {
         if (node->kind != VIS_COMPARE) {
@@ -162,4 +164,29 @@ bool vis_is_of_status(const struct vis_node *where)
             return true;
         node = path[depth - 1].node->children[path[depth - 1].next++];
     }
+}
+
+static bool is_status(const struct vis_node *node)
+{
+    return node->kind == VIS_COMPARE && !node->is_custom && node->type == VIS_INT &&
+           slice_eq(node->name, SLICE_LIT("ExecutionStatus"));
+}
+
+bool vis_may_have_status(const struct vis_node *where, int32_t status, struct arena *scratch)
+{
+    const struct vis_execution execution = {.status = status};
+
+    if (!where)
+        return true;
+    if (where->kind != VIS_AND)
+        return !is_status(where) || vis_matches(where, &execution, scratch);
+    for (uint32_t i = 0; i < where->child_count; i++) {
+        const struct vis_node *child = where->children[i];
+
+        if (child->kind == VIS_NOT && is_status(child->children[0])
+                ? !vis_matches(child, &execution, scratch)
+                : is_status(child) && !vis_matches(child, &execution, scratch))
+            return false;
+    }
+    return true;
 }

@@ -25,7 +25,13 @@ struct vis_plan {
  * with the default division (query.h) has no lists: what is in a division is not in the index. */
 struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena);
 
+/* Is it of the default division only? */
+bool vis_is_default(const struct vis_node *where);
+
 /* Does the filter ask for the status only, within the default division? Then counters answer. */
 bool vis_is_of_status(const struct vis_node *where);
+
+/* May an execution with this status match? false: no; what is asked of the status alone says so. */
+bool vis_may_have_status(const struct vis_node *where, int32_t status, struct arena *scratch);
 
 #endif

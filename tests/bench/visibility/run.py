@@ -86,6 +86,7 @@ OTHER_COUNTS = {
     "failed of a type": "WorkflowType = 'Type-0' AND ExecutionStatus = 'Failed'",
     "of a customer": "BenchCustomer = 'customer-77'",
     "of a type": "WorkflowType = 'Type-7'",
+    "of an amount or more": "BenchAmount >= 999000",
     "of a minute": "StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:31:00Z'",
     "by type, of a second":
         "StartTime BETWEEN '2023-11-14T22:30:00Z' AND '2023-11-14T22:30:01Z' GROUP BY ExecutionStatus",
@@ -140,7 +141,7 @@ async def ask(client, times):
         first, p50, p99, answer = await timed(
             what, lambda q=query: service.list_workflow_executions(list_request(q)), times)
         missed += p50 >= PAGE_MS
-        print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {len(answer.executions)}")
+        print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {len(answer.executions)}", flush=True)
     print("counts")
     for table, bound in ((COUNTS, COUNT_MS), (OTHER_COUNTS, None)):
         for what, query in table.items():
@@ -148,7 +149,7 @@ async def ask(client, times):
                 what, lambda q=query: service.count_workflow_executions(
                     CountWorkflowExecutionsRequest(namespace="default", query=q)), times)
             missed += bound is not None and p50 >= bound
-            print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {answer.count}")
+            print(f"  {what:30}{first:9.1f}{p50:9.2f}{p99:9.2f}  {answer.count}", flush=True)
     return missed
 
 
@@ -205,6 +206,17 @@ def load(options, folder, port):
     (folder / "loaded").touch()
 
 
+def peak_mb(process, name):
+    """The most memory that a child of gnomon-run had."""
+    children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in map(int, children):
+        status = dict(line.split(":", 1) for line in
+                      pathlib.Path(f"/proc/{child}/status").read_text().splitlines())
+        if name.startswith(status["Name"].strip()):
+            return int(status["VmHWM"].split()[0]) / 1024
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -223,6 +235,7 @@ def main():
             load(options, folder, port)
         process = start(options.out, folder, port)
         missed = asyncio.run(measure(port, options.times, options.reads))
+        print(f"memory of history, at most: {peak_mb(process, 'gnomon-history'):.0f} MB")
     finally:
         if process:
             bench.stop(process)
