@@ -33,6 +33,7 @@ from temporalio.api.workflowservice.v1 import (  # noqa: E402
     TerminateWorkflowExecutionRequest,
 )
 from temporalio.client import Client  # noqa: E402
+from temporalio.service import RPCError, RPCStatusCode  # noqa: E402
 
 PAGE_MS = 50
 COUNT_MS = 5
@@ -169,7 +170,7 @@ async def see_own_writes(client, reads):
 
     others = [asyncio.create_task(noise()) for _ in range(4)]
     for i in range(reads // 2):
-        name = f"own-{i}"
+        name = f"own-{os.getpid()}-{i}"
         await service.start_workflow_execution(StartWorkflowExecutionRequest(
             namespace="default", workflow_id=name, request_id=name, identity="bench",
             workflow_type=WorkflowType(name=f"Own-{i % 10}"), task_queue=TaskQueue(name="own")))
@@ -184,8 +185,21 @@ async def see_own_writes(client, reads):
     return behind
 
 
+async def wait_for_shards(client):
+    """A large store takes a moment to open."""
+    deadline = time.monotonic() + bench.READY_S
+    while True:
+        try:
+            return await client.workflow_service.list_workflow_executions(list_request(""))
+        except RPCError as error:
+            if error.status != RPCStatusCode.UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.1)
+
+
 async def measure(port, times, reads):
     client = await Client.connect(f"127.0.0.1:{port}")
+    await wait_for_shards(client)
     missed = await ask(client, times)
     return missed + await see_own_writes(client, reads)
 
