@@ -254,7 +254,7 @@ static void step_end_for_limit(struct history_shard *shard, struct hs_request *r
 bool hs_ends_for_limit(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
                        struct transition *t)
 {
-    if (!engine_check_limits(t, entry->bytes + t->events.len, &req->limit))
+    if (!engine_check_limits(t, run_bytes(entry->run), &req->limit))
         return false;
     memcpy(req->run_id, entry->run_id, sizeof req->run_id);
     req->tablet = entry->tablet;
