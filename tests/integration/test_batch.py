@@ -389,6 +389,73 @@ async def test_a_job_outlives_its_process(session, own_server, queue):
         own_server.set_dynamic({})
 
 
+async def begin_many(session, prefix, total):
+    """Started 500 at a time; nobody works on them, and none is checked in the end."""
+    for first in range(0, total, 500):
+        await asyncio.gather(
+            *(
+                session.client.start_workflow("Nobody", id=f"{prefix}-{n}", task_queue=prefix)
+                for n in range(first, min(first + 500, total))
+            )
+        )
+    session.started[:] = session.started[::100]
+
+
+async def after_a_kill(session, job, seconds):
+    async def over():
+        try:
+            found = await describe(session, job)
+        except RPCError:  # its owner is being placed
+            return None
+        return found if found.state != RUNNING else None
+
+    return await eventually(over, seconds, f"the end of {job}")
+
+
+@pytest.mark.seconds(280)
+async def test_two_large_jobs_outlive_their_process_twice(session, own_server, queue):
+    """5,000 executions are signaled by one job and canceled by another at the same time, and history dies twice: each
+    has one signal and one request to cancel."""
+    total = 5000
+    own_server.set_dynamic({**FAST, "worker.batcherRPS": 1500})
+    try:
+        await begin_many(session, queue, total)
+        signal = BatchOperationSignal(signal="once", identity="me")
+        cancel = BatchOperationCancellation(identity="me")
+        jobs = [
+            await start(session, all_of(queue), signal_operation=signal),
+            await start(session, all_of(queue), cancellation_operation=cancel),
+        ]
+        for done in (500, 2500):
+
+            async def begun():
+                try:
+                    return (await describe(session, jobs[0])).complete_operation_count > done
+                except RPCError:
+                    return False
+
+            await eventually(begun, 60, f"{done} of them")
+            old = own_server.kill("history")
+            own_server.wait_restarted("history", old)
+        for job in jobs:
+            found = await after_a_kill(session, job, 120)
+            assert (found.state, counts(found)) == (COMPLETED, (total, total, 0))
+
+        async def once(n):
+            types = types_of(await session.events(f"{queue}-{n}"))
+            assert types.count("WorkflowExecutionSignaled") == 1, n
+            assert types.count("WorkflowExecutionCancelRequested") == 1, n
+
+        for first in range(0, total, 500):
+            await asyncio.gather(*(once(n) for n in range(first, first + 500, 5)))
+        job = await start(session, all_of(queue), deletion_operation=BatchOperationDeletion())
+        assert counts(await finished(session, job, 120)) == (total, total, 0)
+        assert await count(session, all_of(queue)) == 0
+        session.started.clear()
+    finally:
+        own_server.set_dynamic({})
+
+
 def test_the_cli(cli, fast):
     queue = unique("cli-batch")
     for n in range(4):
