@@ -5,6 +5,7 @@
 #define FIRST "Started WFTScheduled WFTStarted WFTCompleted "
 #define MARKERS "MarkerRecorded MarkerRecorded MarkerRecorded MarkerRecorded "
 #define SIGNALED "Signaled WFTScheduled Signaled Signaled "
+#define EIGHT "Signaled Signaled Signaled Signaled Signaled Signaled Signaled Signaled "
 #define FILL "start poll done:mark=a,mark=b,mark=c,mark=d"
 
 static const struct {
@@ -22,6 +23,18 @@ static const struct {
     {"timer fired", FILL ",timer=t/5 wait=5!INVALID", FIRST MARKERS "TimerStarted Terminated"},
     {"two timers fired", "start poll done:mark=a,mark=b,mark=c,timer=t/5,timer=u/5 wait=5!INVALID",
      FIRST "MarkerRecorded MarkerRecorded MarkerRecorded TimerStarted TimerStarted Terminated"},
+    {"a sticky task that nobody takes",
+     "start poll sdone signal=a signal=b signal=c signal=d wait=5!INVALID",
+     FIRST SIGNALED "Signaled Terminated"},
+    {"one with room for what that writes", "start poll sdone signal=a signal=b signal=c wait=5",
+     FIRST SIGNALED "WFTTimedOut WFTScheduled"},
+    {"the end of a delay",
+     "start:delay=5 signal=a signal=b signal=c signal=d signal=e signal=f signal=g signal=h "
+     "signal=i wait=5!INVALID",
+     "Started " EIGHT "Signaled Terminated"},
+    {"one with room for its task",
+     "start:delay=5 signal=a signal=b signal=c signal=d signal=e signal=f signal=g signal=h wait=5",
+     "Started " EIGHT "WFTScheduled"},
     {"a last step within the limit", "start poll done:mark=a,mark=b,mark=c,timer=t/5 wait=5",
      FIRST "MarkerRecorded MarkerRecorded MarkerRecorded TimerStarted TimerFired WFTScheduled"},
 };
