@@ -37,6 +37,7 @@ static api_namespace_info_capabilities *capabilities_of(const struct dynconf *dy
     can->eager_workflow_start = dynconf_bool(dynconf, DYNCONF_SYSTEM_EAGER_START, name);
     can->sync_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES, name);
     can->async_update = dynconf_bool(dynconf, DYNCONF_FRONTEND_UPDATES_ACCEPTED, name);
+    can->poller_autoscaling = true;
     can->worker_heartbeats = dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKER_HEARTBEATS, name);
     can->reported_problems_search_attribute =
         dynconf_int(dynconf, DYNCONF_SYSTEM_TASK_PROBLEMS, name) > 0;

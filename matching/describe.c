@@ -119,21 +119,11 @@ static struct backlog backlog_of(const struct describing *d, int priority)
     return backlog;
 }
 
-static double rate_of(const struct rate *rates, int priority, int64_t now_ns)
-{
-    double sum = 0;
-
-    for (int i = PRIORITY_BEST; i <= PRIORITY_WORST; i++)
-        if (priority < 0 || priority == i)
-            sum += tq_rate_per_second(&rates[i], now_ns);
-    return sum;
-}
-
 static bool is_told(const struct describing *d, int priority)
 {
     return priority == PRIORITY_DEFAULT || backlog_of(d, priority).count > 0 ||
-           (d->q && (rate_of(d->q->added, priority, d->now_ns) > 0 ||
-                     rate_of(d->q->dispatched, priority, d->now_ns) > 0));
+           (d->q && (tq_rates_per_second(d->q->added, priority, d->now_ns) > 0 ||
+                     tq_rates_per_second(d->q->dispatched, priority, d->now_ns) > 0));
 }
 
 /* The content of one TaskQueueStats; `priority` -1 means all. */
@@ -150,10 +140,10 @@ static void put_stats(struct buf *out, const struct describing *d, int priority)
         wire_put_varint(out, COUNT, (uint64_t)backlog.count);
     wire_put_duration(out, AGE, age_ns > 0 ? age_ns : 0);
     if (q) {
-        put_float(out, ADD_RATE, rate_of(q->added, priority, now_ns));
-        put_float(out, DISPATCH_RATE, rate_of(q->dispatched, priority, now_ns));
+        put_float(out, ADD_RATE, tq_rates_per_second(q->added, priority, now_ns));
+        put_float(out, DISPATCH_RATE, tq_rates_per_second(q->dispatched, priority, now_ns));
     }
-    if (q && backlog.count && tq_rate_is_up(q, now_ns))
+    if (q && tq_rate_was_up(q, now_ns))
         wire_put_bool(out, RATE_LIMITING, true);
 }
 

@@ -17,6 +17,7 @@ static void start(struct matching *m, struct match *match)
     const struct rpc_start_task request = {
         .task = match->task->rpc,
         .poll = match->poll->rpc,
+        .poller_scaling = match->scaling,
         /* what waits beside this one */
         .backlog_count_hint =
             match->task->queue->window_count > 0 ? match->task->queue->window_count - 1 : 0,
@@ -26,7 +27,7 @@ static void start(struct matching *m, struct match *match)
     m->o.out->start(m->o.out->arg, match->id, &request);
 }
 
-void match_begin(struct matching *m, struct poll *poll, struct task *task)
+void match_begin(struct matching *m, struct poll *poll, struct task *task, int64_t now_ns)
 {
     struct match *match = calloc(1, sizeof *match);
 
@@ -40,6 +41,8 @@ void match_begin(struct matching *m, struct poll *poll, struct task *task)
     poll->match = match;
     task->match = match;
     task->queue->in_doubt_count++;
+    tq_rate_add(&task->queue->dispatched[window_priority(&task->rpc)], now_ns);
+    match->scaling = scaling_decision(m, task->queue, poll, task, now_ns);
     map_put_u64(&m->matches, match->id, &match->by_id);
     start(m, match);
 }
@@ -96,7 +99,6 @@ static void started(struct matching *m, struct match *match, int64_t now_ns)
     struct poll *poll = match->poll;
 
     match_free(m, match);
-    tq_rate_add(&task->queue->dispatched[window_priority(&task->rpc)], now_ns);
     counter_add(m->poll_success, 1);
     if (poll) {
         tq_saw_poller(m, task->queue, poll->rpc.identity, now_ns);

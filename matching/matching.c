@@ -45,6 +45,7 @@ struct matching *matching_new(const struct matching_options *options)
     m->held_polls = metrics_gauge(metrics, "gnomon_matching_held_polls", "");
     m->window_tasks = metrics_gauge(metrics, "gnomon_matching_window_tasks", "");
     m->queue_count = metrics_gauge(metrics, "gnomon_matching_queues", "");
+    scaling_init(m);
     return m;
 }
 
@@ -122,7 +123,8 @@ void matching_advance(struct matching *m, struct queue *q, int64_t now_ns)
 
     while (!list_empty(&q->polls) && (task = window_first(q)) &&
            (task->rpc.kind == TASK_QUERY || tq_rate_take(m, q, now_ns)))
-        match_begin(m, CONTAINER_OF(q->polls.next, struct poll, node), task);
+        match_begin(m, CONTAINER_OF(q->polls.next, struct poll, node), task, now_ns);
+    q->advances++;
     window_schedule_pulls(m, q, now_ns);
     window_run_pulls(m, now_ns);
     if (m->sweep.node.index == 0)

@@ -26,6 +26,7 @@ enum {
     RATE_SLOTS = 6,
     RATE_SLOT_S = 5,
     POLLERS_MAX = 1000,
+    SCALING_OUTCOMES = 5,
     KEY_BYTES = 16,
 };
 
@@ -57,6 +58,12 @@ struct limit {
     struct due due;
 };
 
+/* How often advice on the number of polls may be given. */
+struct scaling {
+    double tokens;
+    int64_t filled_ns;
+};
+
 /* Values of enum RateLimitSource. */
 enum rate_source { RATE_FROM_API = 1, RATE_FROM_WORKER = 2, RATE_FROM_SYSTEM = 3 };
 #define RATE_OF_SYSTEM 100000.0
@@ -84,8 +91,11 @@ struct queue {
     struct map pollers; /* struct poller by identity */
     struct list pollers_by_age;
     struct rate added[PRIORITY_WORST + 1], dispatched[PRIORITY_WORST + 1]; /* by priority */
+    struct rate held_back; /* tasks that the limit did */
     struct limit limit;
-    uint8_t *config; /* TaskQueueConfig, encoded */
+    struct scaling scaling;
+    uint64_t advances; /* counts matching_advance() */
+    uint8_t *config;   /* TaskQueueConfig, encoded */
     size_t config_len;
     bool has_config;
     size_t key_len;
@@ -111,6 +121,7 @@ struct poll {
     struct queue *queue;
     struct match *match; /* in doubt */
     int64_t deadline_ns; /* of the held call */
+    int64_t since_ns;    /* held */
     struct rpc_poll rpc; /* slices in bytes, or in the queue's key */
     uint8_t bytes[];
 };
@@ -121,6 +132,7 @@ struct task {
     uint8_t key[KEY_BYTES];
     struct queue *queue;
     struct match *match;
+    uint64_t came_at;    /* q->advances when it was offered; UINT64_MAX: its row was pulled */
     struct rpc_task rpc; /* slices in bytes, or in the queue's key */
     /* of queries only */
     struct map_node by_addr;
@@ -137,6 +149,7 @@ struct match {
     struct task *task;
     struct due due; /* the next try */
     int64_t backoff_ns;
+    int32_t scaling; /* how many polls more the worker should hold */
     bool in_flight;
 };
 
@@ -163,6 +176,7 @@ struct matching {
     int64_t reset_ns; /* when a reset of history last pulled everything at once */
     bool draining;
     struct counter *poll_success, *poll_timeouts, *polls_canceled, *starts_retried, *refused;
+    struct counter *scaling[SCALING_OUTCOMES];
     struct gauge *held_polls, *window_tasks, *queue_count;
 };
 
@@ -195,12 +209,15 @@ void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc, int64_t now
 void tq_note_poller_version(struct queue *q, const struct rpc_poll *rpc);
 void tq_rate_add(struct rate *rate, int64_t now_ns);
 double tq_rate_per_second(const struct rate *rate, int64_t now_ns);
+/* Of one priority, or of all (-1). */
+double tq_rates_per_second(const struct rate *rates, int priority, int64_t now_ns);
 
 /* rate.c */
 /* May a task go now? Counts it. If not, the queue is looked at when one may. */
 bool tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns);
 void tq_rate_give_back(struct queue *q); /* the task that was counted did not go */
 bool tq_rate_is_up(const struct queue *q, int64_t now_ns);
+bool tq_rate_was_up(const struct queue *q, int64_t now_ns); /* lately */
 double tq_rate_limit(const struct queue *q, enum rate_source *source);
 void tq_rate_of_worker(struct queue *q, double rps, int64_t now_ns);    /* below 0: not set */
 void tq_set_config(struct queue *q, struct slice data, int64_t now_ns); /* queue_config.h */
@@ -219,8 +236,14 @@ void window_want_all(struct matching *m, struct queue *q);
 void window_schedule_pulls(struct matching *m, struct queue *q, int64_t now_ns);
 void window_run_pulls(struct matching *m, int64_t now_ns);
 
+/* scaling.c */
+void scaling_init(struct matching *m);
+/* How many polls more than now should the worker of this one hold? -1, 0 or 1. */
+int32_t scaling_decision(struct matching *m, struct queue *q, const struct poll *poll,
+                         const struct task *task, int64_t now_ns);
+
 /* match.c */
-void match_begin(struct matching *m, struct poll *poll, struct task *task);
+void match_begin(struct matching *m, struct poll *poll, struct task *task, int64_t now_ns);
 void match_on_due(struct matching *m, struct match *match);
 /* The poller of a match is gone: the poll is freed, the match ends by itself. */
 void match_lose_poll(struct matching *m, struct poll *poll, int64_t now_ns);

@@ -130,6 +130,7 @@ void matching_poll(struct matching *m, const struct rpc_poll *rpc, int64_t deadl
 
     struct poll *poll = poll_new(m, q, rpc);
     int64_t expires_ns = now_ns + hold_max_ns(m, rpc);
+    poll->since_ns = now_ns;
     poll->deadline_ns = deadline_ns > 0 ? deadline_ns : expires_ns + doubt_extra_ns;
     if (poll->deadline_ns - answer_budget_ns < expires_ns)
         expires_ns = poll->deadline_ns - answer_budget_ns;
@@ -197,6 +198,7 @@ void matching_query(struct matching *m, const struct rpc_task *rpc, struct mesh_
     map_put(&m->queries, matching_addr_key(&query->from), &query->by_addr);
     matching_due_at(m, &query->due, query->deadline_ns - answer_budget_ns);
     q->last_used_ns = now_ns;
+    tq_rate_add(&q->added[window_priority(rpc)], now_ns);
     matching_advance(m, q, now_ns);
 }
 

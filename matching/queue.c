@@ -3,6 +3,7 @@
 
 #include "common/proto/wire.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 static const int64_t idle_ns = 300 * NS_PER_S;
@@ -81,6 +82,8 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
     q->pull_due.kind = DUE_PULL;
     q->limit = (struct limit){.api_rps = -1, .worker_rps = -1, .due.kind = DUE_RATE};
     q->limit.ready_ns = now_ns - NS_PER_S;
+    q->held_back.since_ns = now_ns;
+    q->scaling = (struct scaling){.tokens = HUGE_VAL, .filled_ns = now_ns};
     list_init(&q->polls);
     list_init(&q->pull_node);
     list_init(&q->pollers_by_age);
@@ -276,4 +279,14 @@ double tq_rate_per_second(const struct rate *rate, int64_t now_ns)
     if (span_s > RATE_SLOTS * RATE_SLOT_S)
         span_s = RATE_SLOTS * RATE_SLOT_S;
     return (double)sum / (span_s < 1 ? 1 : span_s);
+}
+
+double tq_rates_per_second(const struct rate *rates, int priority, int64_t now_ns)
+{
+    double sum = 0;
+
+    for (int i = PRIORITY_BEST; i <= PRIORITY_WORST; i++)
+        if (priority < 0 || priority == i)
+            sum += tq_rate_per_second(&rates[i], now_ns);
+    return sum;
 }

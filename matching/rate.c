@@ -46,6 +46,11 @@ bool tq_rate_is_up(const struct queue *q, int64_t now_ns)
     return interval == INT64_MAX || (interval != 0 && q->limit.ready_ns > now_ns);
 }
 
+bool tq_rate_was_up(const struct queue *q, int64_t now_ns)
+{
+    return tq_rate_per_second(&q->held_back, now_ns) > 0;
+}
+
 bool tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns)
 {
     const int64_t interval = interval_ns(q);
@@ -53,6 +58,7 @@ bool tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns)
     if (interval == 0)
         return true;
     if (tq_rate_is_up(q, now_ns)) {
+        tq_rate_add(&q->held_back, now_ns);
         if (interval != INT64_MAX)
             matching_due_at(m, &q->limit.due, q->limit.ready_ns);
         return false;

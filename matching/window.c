@@ -50,7 +50,8 @@ static void left_in_rows(struct queue *q, uint32_t shard, uint8_t priority)
     q->behind = true;
 }
 
-static struct task *task_new(struct matching *m, struct queue *q, const struct rpc_task *rpc)
+static struct task *task_new(struct matching *m, struct queue *q, const struct rpc_task *rpc,
+                             bool from_page)
 {
     struct task *task = calloc(1, sizeof *task + rpc->workflow_id.len + rpc->run_id.len);
 
@@ -65,6 +66,7 @@ static struct task *task_new(struct matching *m, struct queue *q, const struct r
     task->rpc.workflow_id = slice_of(task->bytes, rpc->workflow_id.len);
     task->rpc.run_id = slice_of(task->bytes + rpc->workflow_id.len, rpc->run_id.len);
     task->queue = q;
+    task->came_at = from_page ? UINT64_MAX : q->advances;
     task->due.kind = DUE_QUERY;
     key_write(rpc, task->key);
     map_put(&m->tasks_by_key, slice_of(task->key, KEY_BYTES), &task->by_key);
@@ -121,7 +123,7 @@ void window_add(struct matching *m, struct queue *q, const struct rpc_task *rpc,
         counter_add(m->refused, 1);
         return;
     }
-    task_new(m, q, rpc);
+    task_new(m, q, rpc, from_page);
     s->held++;
     q->window_count++;
     m->task_count++;
@@ -135,7 +137,7 @@ struct task *window_add_query(struct matching *m, struct queue *q, const struct 
     key_write(rpc, key);
     if (map_get(&m->tasks_by_key, slice_of(key, KEY_BYTES)))
         return NULL;
-    return task_new(m, q, rpc);
+    return task_new(m, q, rpc, false);
 }
 
 struct task *window_first(const struct queue *q)

@@ -53,7 +53,7 @@ enum poll_key {
 };
 
 /* The task and the poll are lists of one record. */
-enum start_key { START_TASK = 1, START_POLL = 2, START_BACKLOG_HINT = 3 };
+enum start_key { START_TASK = 1, START_POLL = 2, START_BACKLOG_HINT = 3, START_POLLER_SCALING = 4 };
 
 enum pull_key { PULL_KIND = 1, PULL_NAMESPACE_ID = 2, PULL_TASK_QUEUE = 3, PULL_LIMIT = 4 };
 
@@ -360,6 +360,7 @@ void rpc_start_task_encode(const struct rpc_start_task *start, struct buf *out)
     poll_fields(&w, &start->poll);
     rec_end(&w);
     rec_put_i64(&w, START_BACKLOG_HINT, start->backlog_count_hint);
+    rec_put_i64(&w, START_POLLER_SCALING, start->poller_scaling);
     rec_end(&w);
 }
 
@@ -376,6 +377,7 @@ enum err rpc_start_task_decode(struct arena *arena, struct slice body, struct rp
     struct rec task = rec_list_item(&r, START_TASK, 0);
     struct rec poll = rec_list_item(&r, START_POLL, 0);
     start.backlog_count_hint = rec_i64(&r, START_BACKLOG_HINT, 0);
+    start.poller_scaling = get_i32(&r, START_POLLER_SCALING);
     if (r.malformed)
         return ERR_CORRUPT;
     err = task_read(&task, &start.task);

@@ -82,11 +82,12 @@ struct rpc_poll {
 void rpc_poll_encode(const struct rpc_poll *poll, struct buf *out);
 MUST_USE enum err rpc_poll_decode(struct arena *arena, struct slice body, struct rpc_poll *out);
 
-/* Start this task for that poll: {1: task, 2: poll, 3: backlog hint}. */
+/* Start this task for that poll. */
 struct rpc_start_task {
     struct rpc_task task;
     struct rpc_poll poll;
     int64_t backlog_count_hint;
+    int32_t poller_scaling; /* how many polls more the worker should hold */
 };
 void rpc_start_task_encode(const struct rpc_start_task *start, struct buf *out);
 MUST_USE enum err rpc_start_task_decode(struct arena *arena, struct slice body,

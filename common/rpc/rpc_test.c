@@ -155,8 +155,10 @@ TEST(rpc_tasks_round_trip)
 
 TEST(rpc_start_task_round_trip)
 {
-    const struct rpc_start_task start = {
-        .task = sample_task(), .poll = sample_poll(), .backlog_count_hint = 12};
+    const struct rpc_start_task start = {.task = sample_task(),
+                                         .poll = sample_poll(),
+                                         .backlog_count_hint = 12,
+                                         .poller_scaling = -1};
     struct rpc_start_task got;
     struct rpc_poll poll;
     struct buf buf;
@@ -167,6 +169,7 @@ TEST(rpc_start_task_round_trip)
     check_task(&got.task, &start.task);
     check_poll(&got.poll, &start.poll);
     check_i64(got.backlog_count_hint, 12);
+    check_i64(got.poller_scaling, -1);
 
     buf_clear(&buf);
     rpc_poll_encode(&start.poll, &buf);

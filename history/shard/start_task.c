@@ -96,12 +96,27 @@ static void history_read(struct history_shard *shard, struct hs_request *req, en
         inline_answer(shard, req, out, events);
 }
 
+static api_poller_scaling_decision *scaling_of(struct arena *arena, int32_t delta)
+{
+    api_poller_scaling_decision *decision = NULL;
+
+    if (delta != 0) {
+        decision = ARENA_NEW(arena, api_poller_scaling_decision);
+        *decision = (api_poller_scaling_decision)API_POLLER_SCALING_DECISION_INIT;
+        decision->poll_request_delta_suggestion = delta;
+    }
+    return decision;
+}
+
 static void hand_out(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
                      struct handing_out *out)
 {
     memcpy(out->run_id, entry->run_id, sizeof out->run_id);
-    if (out->start)
+    if (out->start) {
         out->task->response->backlog_count_hint = out->start->backlog_count_hint;
+        out->task->response->poller_scaling_decision =
+            scaling_of(&req->arena, out->start->poller_scaling);
+    }
     out->response = proto_encode(&req->arena, out->task->response);
     out->extra_events = arena_copy(&req->arena, out->task->extra_events);
     out->token =
@@ -181,7 +196,7 @@ static void step_start_activity_task(struct history_shard *shard, struct hs_requ
         if (err == ERR_OK)
             seq = entry->seq;
     }
-    const api_poll_activity_task_queue_response *response = t.started_activity;
+    api_poll_activity_task_queue_response *response = t.started_activity;
     const bool repeated = t.change_count == 0; /* a start ends the task's row */
     transition_release(&t);
     if (err != ERR_OK) {
@@ -189,6 +204,7 @@ static void step_start_activity_task(struct history_shard *shard, struct hs_requ
         return;
     }
     must(response != NULL);
+    response->poller_scaling_decision = scaling_of(&req->arena, start->poller_scaling);
     struct hs_reply *reply = hs_add_reply(req, start->poll.reply_to, ERR_OK);
     reply->parts[reply->count++] = proto_encode(&req->arena, response);
     if (!repeated) /* else the first answer may have reached its worker: not to be un-started */

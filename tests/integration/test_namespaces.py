@@ -67,6 +67,7 @@ async def test_what_is_registered_is_described(session):
         "eager_workflow_start",
         "sync_update",
         "async_update",
+        "poller_autoscaling",
         "worker_heartbeats",
         "reported_problems_search_attribute",
     }
