@@ -174,7 +174,7 @@ api_priority *activity_priority(struct arena *arena, struct slice encoded)
 api_priority *activity_effective_priority(struct arena *arena, const struct run *run,
                                           const struct activity *activity)
 {
-    api_priority *base = activity_priority(arena, run->priority);
+    api_priority *base = activity_priority(arena, bytes_slice(run->priority));
     api_priority *own = activity_priority(arena, bytes_slice(activity->priority));
 
     if (!base || !own)

@@ -281,7 +281,7 @@ api_priority *child_priority(struct transition *t, const api_priority *given)
         *merged = *given;
         return merged;
     }
-    merged = engine_decode(t->arena, &api_priority__desc, t->run->priority);
+    merged = engine_decode(t->arena, &api_priority__desc, bytes_slice(t->run->priority));
     must(merged != NULL);
     if (!given)
         return merged;

@@ -221,7 +221,7 @@ static void fill_run(struct transition *t, const struct continuing *c, struct ru
     run_merge_search_attributes(
         run, t->arena,
         attributes_typed(t->arena, attributes_of_run(t), c->in->search_attributes, false));
-    run->priority = keep(run, c->follows ? c->priority : old->priority);
+    bytes_set(&run->priority, c->follows ? c->priority : bytes_slice(old->priority));
     run->start_links = keep(run, old->start_links);
     run->parent_namespace_id = keep(run, old->parent_namespace_id);
     run->parent_namespace = keep(run, old->parent_namespace);
@@ -281,7 +281,7 @@ static void write_started(struct transition *t, const struct run *old, const str
             engine_decode(t->arena, &api_reset_points__desc, bytes_slice(run->reset_points));
     a->workflow_id = transition_str(t, run->workflow_id);
     if (run->priority.len > 0)
-        a->priority = engine_decode(t->arena, &api_priority__desc, run->priority);
+        a->priority = engine_decode(t->arena, &api_priority__desc, bytes_slice(run->priority));
     run_started_relations(t, a);
     run_start_links(t, event);
     if (!c->follows || c->in->initiator == CONTINUE_AS_NEW_INITIATOR_RETRY)

@@ -278,7 +278,7 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
     if (run->parent_namespace_id.len > 0) /* a list does not show it */
         out->workflow_execution_info->parent_namespace_id =
             arena_str(arena, run->parent_namespace_id);
-    splice(arena, &out->workflow_execution_info->base, "priority", run->priority);
+    splice(arena, &out->workflow_execution_info->base, "priority", bytes_slice(run->priority));
     splice(arena, &out->workflow_execution_info->base, "most_recent_worker_version_stamp",
            bytes_slice(run->worker_version_stamp));
     if (run->reset_points.len > 0)

@@ -214,8 +214,9 @@ void run_return_to(struct transition *t, const struct run_mark *mark)
     memcpy(plain.external_counts, run->external_counts, sizeof plain.external_counts);
     plain.children = run->children;
     plain.externals = run->externals;
-    plain.callbacks = run->callbacks; /* no command changes them, nor the override */
+    plain.callbacks = run->callbacks; /* no command changes them, the override, the priority */
     plain.attached_requests = run->attached_requests;
+    plain.priority = run->priority;
     plain.versioning_override = run->versioning_override;
     plain.signal_request_ids = run->signal_request_ids;
     plain.updates = run->updates;

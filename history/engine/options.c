@@ -156,11 +156,8 @@ void run_options_apply(struct run *run, struct arena *arena, const api_history_e
     run_callbacks_add(run, arena, event, a->attached_request_id, a->n_attached_completion_callbacks,
                       a->attached_completion_callbacks);
     apply_to_updates(run, arena, event, with_updates);
-    if (a->priority) {
-        const struct slice priority = proto_encode(arena, a->priority);
-        if (!slice_eq(priority, run->priority))
-            run->priority = arena_copy(&run->arena, priority);
-    }
+    if (a->priority)
+        bytes_set(&run->priority, proto_encode(arena, a->priority));
     run->dirty = true;
 }
 
@@ -210,7 +207,7 @@ static void write_options(struct transition *t, api_history_event *event)
         engine_event_attributes(event);
     const bool waits = run->wft.row_seq != 0, sticky = run->wft.row_sticky;
     const bool changes =
-        a->priority && !slice_eq(run->priority, proto_encode(t->arena, a->priority));
+        a->priority && !slice_eq(bytes_slice(run->priority), proto_encode(t->arena, a->priority));
     const bool turns = overrides_anew(run, t->arena, a);
     const bool moves = waits && (changes || (turns && sticky));
     struct activity **held = NULL;
@@ -352,7 +349,8 @@ static api_workflow_execution_options *options_of(struct transition *t)
         must(options->versioning_override != NULL);
     }
     if (run->priority.len > 0) {
-        options->priority = engine_decode(t->arena, &api_priority__desc, run->priority);
+        options->priority =
+            engine_decode(t->arena, &api_priority__desc, bytes_slice(run->priority));
         must(options->priority != NULL);
     }
     return options;

@@ -142,7 +142,7 @@ static bool apply_started(struct rebuilding *r)
     run_keep_start(run, r->arena, a);
     run_merge_memo(run, r->arena, a->memo);
     run_merge_search_attributes(run, r->arena, a->search_attributes);
-    run->priority = arena_copy(&run->arena, priority_kept(r->arena, a->priority));
+    bytes_set(&run->priority, priority_kept(r->arena, a->priority));
     run->user_metadata = keep_message(r, r->event->user_metadata);
     run->start_identity = keep(r, a->identity);
     keep_relations(r, a);

@@ -113,6 +113,7 @@ void run_free(struct run *run)
     bytes_clear(&run->pause_identity);
     bytes_clear(&run->pause_reason);
     bytes_clear(&run->pause_request_id);
+    bytes_clear(&run->priority);
     bytes_clear(&run->versioning_override);
     arena_release(&run->arena);
     free(run);

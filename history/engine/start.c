@@ -240,7 +240,7 @@ static void fill_run(struct transition *t, const struct engine_start *start,
     run_merge_search_attributes(
         run, t->arena,
         attributes_typed(t->arena, attributes_of_run(t), request->search_attributes, false));
-    run->priority = arena_copy(&run->arena, priority_kept(t->arena, request->priority));
+    bytes_set(&run->priority, priority_kept(t->arena, request->priority));
     run->user_metadata = keep_message(t, request->user_metadata);
     run->retention_ns = start->retention_s * NS_PER_S;
     run->start_request_id = arena_str(&run->arena, slice_str(request->request_id));

@@ -475,7 +475,7 @@ void run_drop_item(struct transition *t, enum row_item kind, struct slice id)
 int32_t run_priority(const struct run *run)
 {
     /* Priority{priority_key = 1, ...} */
-    const uint64_t key = wire_find_number(run->priority, 1);
+    const uint64_t key = wire_find_number(bytes_slice(run->priority), 1);
 
     return key >= 1 && key <= 5 ? (int32_t)key : PRIORITY_DEFAULT;
 }

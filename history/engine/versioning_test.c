@@ -2,6 +2,7 @@
 #include "history/engine/versioning.h"
 
 #include "history/engine/engine_rig.h"
+#include "history/engine/options.h"
 
 struct told {
     struct rig rig;
@@ -81,4 +82,34 @@ TEST(test_used_versions_are_bounded)
     check(told.rig.run->used_versions.len <= 2048);
     check(run_used_version(told.rig.run, "build-0"));
     rig_release(&told.rig);
+}
+
+TEST(test_a_priority_that_changes_often_takes_no_more_memory)
+{
+    api_workflow_execution_options_updated_event_attributes attributes =
+        API_WORKFLOW_EXECUTION_OPTIONS_UPDATED_EVENT_ATTRIBUTES_INIT;
+    api_priority priority = API_PRIORITY_INIT;
+    api_history_event event = API_HISTORY_EVENT_INIT;
+    struct rig rig;
+    char key[64];
+
+    rig_init(&rig, "priority");
+    rig_run(&rig, "start");
+    attributes.attached_request_id = arena_str(&rig.arena, SLICE_EMPTY);
+    attributes.priority = &priority;
+    priority.fairness_key = key;
+    event.event_id = 3;
+    event.event_type = EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED;
+    event.attributes_case =
+        API_HISTORY_EVENT_ATTRIBUTES_WORKFLOW_EXECUTION_OPTIONS_UPDATED_EVENT_ATTRIBUTES;
+    event.workflow_execution_options_updated_event_attributes = &attributes;
+    const size_t before = rig.run->arena.used_bytes;
+    for (int i = 0; i < 1000; i++) {
+        priority.priority_key = 1 + i % 5;
+        (void)snprintf(key, sizeof key, "key-%d", i);
+        run_options_apply(rig.run, &rig.arena, &event, true);
+    }
+    check_i64((int64_t)rig.run->arena.used_bytes, (int64_t)before);
+    check_slice(bytes_slice(rig.run->priority), proto_encode(&rig.arena, &priority));
+    rig_release(&rig);
 }
