@@ -119,7 +119,7 @@ static void refused(struct matching *m, struct match *match, int64_t now_ns)
     if (task->rpc.kind == TASK_QUERY) {
         query_end(m, task, ERR_NOT_FOUND, NULL);
     } else {
-        tq_rate_give_back(task->queue);
+        tq_rate_give_back(task->queue, task);
         window_forget(m, task);
     }
     if (poll && m->draining)

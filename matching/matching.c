@@ -121,8 +121,7 @@ void matching_advance(struct matching *m, struct queue *q, int64_t now_ns)
 {
     struct task *task;
 
-    while (!list_empty(&q->polls) && (task = window_first(q)) &&
-           (task->rpc.kind == TASK_QUERY || tq_rate_take(m, q, now_ns)))
+    while (!list_empty(&q->polls) && (task = tq_rate_take(m, q, now_ns)))
         match_begin(m, CONTAINER_OF(q->polls.next, struct poll, node), task, now_ns);
     q->advances++;
     window_schedule_pulls(m, q, now_ns);

@@ -27,6 +27,7 @@ enum {
     RATE_SLOT_S = 5,
     POLLERS_MAX = 1000,
     SCALING_OUTCOMES = 5,
+    FAIRNESS_KEYS_MAX = 2000, /* of one queue, whose rates are known */
     KEY_BYTES = 16,
 };
 
@@ -53,8 +54,10 @@ struct rate {
 
 /* What holds tasks back; rates below 0 are not set. */
 struct limit {
-    double api_rps, worker_rps;
+    double api_rps, worker_rps, key_rps;
     int64_t ready_ns; /* the next task may go from then on */
+    struct map keys;  /* fairness.c */
+    struct list keys_by_use;
     struct due due;
 };
 
@@ -213,10 +216,10 @@ double tq_rate_per_second(const struct rate *rate, int64_t now_ns);
 double tq_rates_per_second(const struct rate *rates, int priority, int64_t now_ns);
 
 /* rate.c */
-/* May a task go now? Counts it. If not, the queue is looked at when one may. */
-bool tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns);
-void tq_rate_give_back(struct queue *q); /* the task that was counted did not go */
-bool tq_rate_is_up(const struct queue *q, int64_t now_ns);
+/* The task that may go now; counts it. NULL: none may; the queue is looked at when one may. */
+struct task *tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns);
+void tq_rate_give_back(struct queue *q,
+                       const struct task *task);            /* it was counted: it did not go */
 bool tq_rate_was_up(const struct queue *q, int64_t now_ns); /* lately */
 double tq_rate_limit(const struct queue *q, enum rate_source *source);
 void tq_rate_of_worker(struct queue *q, double rps, int64_t now_ns);    /* below 0: not set */
@@ -235,6 +238,15 @@ void window_want(struct queue *q, uint32_t shard); /* pull its rows, whatever th
 void window_want_all(struct matching *m, struct queue *q);
 void window_schedule_pulls(struct matching *m, struct queue *q, int64_t now_ns);
 void window_run_pulls(struct matching *m, int64_t now_ns);
+
+/* fairness.c */
+/* The first task in order whose key is ready. NULL: none is, before *next_ns. */
+struct task *fairness_first(const struct queue *q, int64_t now_ns, int64_t *next_ns);
+void fairness_take(struct queue *q, const struct task *task, int64_t now_ns);
+void fairness_give_back(struct queue *q, const struct task *task);
+void fairness_set_rate(struct queue *q, double rps,
+                       int64_t now_ns); /* of each key; below 0: none */
+void fairness_forget(struct queue *q);
 
 /* scaling.c */
 void scaling_init(struct matching *m);

@@ -80,7 +80,9 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
     for (int i = PRIORITY_BEST; i <= PRIORITY_WORST; i++)
         q->added[i].since_ns = q->dispatched[i].since_ns = now_ns;
     q->pull_due.kind = DUE_PULL;
-    q->limit = (struct limit){.api_rps = -1, .worker_rps = -1, .due.kind = DUE_RATE};
+    q->limit = (struct limit){.api_rps = -1, .worker_rps = -1, .key_rps = -1, .due.kind = DUE_RATE};
+    map_init(&q->limit.keys, m->o.seed);
+    list_init(&q->limit.keys_by_use);
     q->limit.ready_ns = now_ns - NS_PER_S;
     q->held_back.since_ns = now_ns;
     q->scaling = (struct scaling){.tokens = HUGE_VAL, .filled_ns = now_ns};
@@ -126,6 +128,8 @@ void tq_free(struct matching *m, struct queue *q)
     }
     tq_forget_pollers(q);
     map_release(&q->pollers);
+    fairness_forget(q);
+    map_release(&q->limit.keys);
     heap_release(&q->tasks);
     list_remove(&q->pull_node);
     matching_due_off(m, &q->pull_due);

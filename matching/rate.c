@@ -39,40 +39,49 @@ static int64_t interval_ns(const struct queue *q)
     return (int64_t)((double)NS_PER_S / limit);
 }
 
-bool tq_rate_is_up(const struct queue *q, int64_t now_ns)
-{
-    const int64_t interval = interval_ns(q);
-
-    return interval == INT64_MAX || (interval != 0 && q->limit.ready_ns > now_ns);
-}
-
 bool tq_rate_was_up(const struct queue *q, int64_t now_ns)
 {
     return tq_rate_per_second(&q->held_back, now_ns) > 0;
 }
 
-bool tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns)
+static int64_t queue_ready_ns(const struct queue *q, int64_t interval)
+{
+    if (interval == 0)
+        return INT64_MIN;
+    return interval == INT64_MAX ? INT64_MAX : q->limit.ready_ns;
+}
+
+struct task *tq_rate_take(struct matching *m, struct queue *q, int64_t now_ns)
 {
     const int64_t interval = interval_ns(q);
+    struct task *task = window_first(q);
+    int64_t ready_ns = queue_ready_ns(q, interval);
 
-    if (interval == 0)
-        return true;
-    if (tq_rate_is_up(q, now_ns)) {
+    if (!task || task->rpc.kind == TASK_QUERY)
+        return task;
+    task = ready_ns <= now_ns ? fairness_first(q, now_ns, &ready_ns) : NULL;
+    if (!task) {
         tq_rate_add(&q->held_back, now_ns);
-        if (interval != INT64_MAX)
-            matching_due_at(m, &q->limit.due, q->limit.ready_ns);
-        return false;
+        if (ready_ns != INT64_MAX)
+            matching_due_at(m, &q->limit.due, ready_ns);
+        return NULL;
     }
+    if (task->rpc.kind == TASK_QUERY)
+        return task;
+    fairness_take(q, task, now_ns);
+    if (interval == 0)
+        return task;
     if (q->limit.ready_ns < now_ns - BURST_NS)
         q->limit.ready_ns = now_ns - BURST_NS;
     q->limit.ready_ns += interval;
-    return true;
+    return task;
 }
 
-void tq_rate_give_back(struct queue *q)
+void tq_rate_give_back(struct queue *q, const struct task *task)
 {
     const int64_t interval = interval_ns(q);
 
+    fairness_give_back(q, task);
     if (interval != 0 && interval != INT64_MAX)
         q->limit.ready_ns -= interval;
 }
@@ -92,13 +101,32 @@ void tq_rate_of_worker(struct queue *q, double rps, int64_t now_ns)
     changed(q, now_ns);
 }
 
+/* Of a RateLimitConfig; below 0: none is set. */
+static double rate_in(struct slice config)
+{
+    enum { RATE_LIMIT = 1, REQUESTS_PER_SECOND = 1 };
+    struct wire_reader reader = wire_reader(config);
+    struct wire_field field;
+    double rate = -1;
+
+    while (wire_next(&reader, &field)) {
+        if (field.number != RATE_LIMIT || field.type != WIRE_BYTES)
+            continue;
+        const uint32_t bits = (uint32_t)wire_find_number(field.bytes, REQUESTS_PER_SECOND);
+        float rps;
+
+        memcpy(&rps, &bits, sizeof rps);
+        rate = isfinite(rps) && rps > 0 ? (double)rps : 0;
+    }
+    return rate;
+}
+
 void tq_set_config(struct queue *q, struct slice data, int64_t now_ns)
 {
-    enum { QUEUE_RATE = 1, RATE_LIMIT = 1, REQUESTS_PER_SECOND = 1 };
+    enum { QUEUE_RATE = 1, KEYS_RATE = 2 };
     const uint32_t type =
         q->kind == TASK_ACTIVITY ? TASK_QUEUE_TYPE_ACTIVITY : TASK_QUEUE_TYPE_WORKFLOW;
-    struct slice config = SLICE_EMPTY, found;
-    struct wire_field field;
+    struct slice config = SLICE_EMPTY;
 
     free(q->config);
     q->config = NULL;
@@ -110,18 +138,8 @@ void tq_set_config(struct queue *q, struct slice data, int64_t now_ns)
         memcpy(q->config, config.ptr, config.len);
         q->config_len = config.len;
     }
-    q->limit.api_rps = -1;
-    found = wire_find_bytes(config, QUEUE_RATE);
-    struct wire_reader reader = wire_reader(found);
-    while (wire_next(&reader, &field)) {
-        if (field.number != RATE_LIMIT || field.type != WIRE_BYTES)
-            continue;
-        const uint32_t bits = (uint32_t)wire_find_number(field.bytes, REQUESTS_PER_SECOND);
-        float rps;
-
-        memcpy(&rps, &bits, sizeof rps);
-        q->limit.api_rps = isfinite(rps) && rps > 0 ? (double)rps : 0;
-    }
+    q->limit.api_rps = rate_in(wire_find_bytes(config, QUEUE_RATE));
+    fairness_set_rate(q, rate_in(wire_find_bytes(config, KEYS_RATE)), now_ns);
     changed(q, now_ns);
 }
 

@@ -2,7 +2,7 @@
 #include "api.h"
 #include "common/proto/wire.h"
 #include "common/rpc/queue_config.h"
-#include "matching/matching.h"
+#include "matching/matching_int.h"
 #include "tests/lib/test.h"
 
 enum { MATCHES_MAX = 64 };
@@ -262,5 +262,122 @@ TEST(rate_of_the_store_goes_before_that_of_a_poll)
     check(response->stats->rate_limiting_active);
     check_i64(response->stats->approximate_backlog_count, 8);
     check(response->pollers[0]->rate_per_second == 100);
+    world_release(&w);
+}
+
+/* -- fairness keys --------------------------------------------------------------------------- */
+
+static void fair_rate(struct world *w, float rate, const char *key, float weight)
+{
+    api_rate_limit limit = API_RATE_LIMIT_INIT;
+    api_rate_limit_config keys = API_RATE_LIMIT_CONFIG_INIT;
+    api_task_queue_config config = API_TASK_QUEUE_CONFIG_INIT;
+    api_task_queue_config_fairness_weight_overrides_entry
+        entry = API_TASK_QUEUE_CONFIG_FAIRNESS_WEIGHT_OVERRIDES_ENTRY_INIT,
+        *entries[] = {&entry};
+    struct buf data;
+
+    limit.requests_per_second = rate;
+    keys.rate_limit = rate < 0 ? NULL : &limit;
+    config.fairness_keys_rate_limit_default = &keys;
+    entry.key = (char *)(uintptr_t)key;
+    entry.value = weight;
+    config.fairness_weight_overrides = entries;
+    config.n_fairness_weight_overrides = key ? 1 : 0;
+    buf_init(&data, 0);
+    queue_config_replace(SLICE_EMPTY, TASK_QUEUE_TYPE_ACTIVITY, proto_encode(&w->arena, &config),
+                         &data);
+    matching_config_changed(w->core, SLICE_LIT("ns"), SLICE_LIT("q"), buf_slice(&data),
+                            w->clock.now_ns);
+    buf_release(&data);
+    settle(w);
+}
+
+static void offer_of(struct world *w, const char *key, int32_t weight_milli, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct rpc_task task = {
+            .kind = TASK_ACTIVITY,
+            .row_seq = ++w->last_row,
+            .namespace_id = SLICE_LIT("ns"),
+            .task_queue = SLICE_LIT("q"),
+            .workflow_id = SLICE_LIT("wf"),
+            .run_id = SLICE_LIT("run"),
+            .created_wall_ns = (int64_t)w->last_row * 1000,
+            .fairness = {.key = slice_str(key), .weight_milli = weight_milli}};
+
+        matching_offer(w->core, &task, 1, w->clock.now_ns);
+    }
+    settle(w);
+}
+
+TEST(rate_of_fairness_keys_holds_each_back)
+{
+    struct world w;
+
+    world_init(&w, -1);
+    poll_for(&w, 40, -1);
+    fair_rate(&w, 5, NULL, 0);
+    offer_of(&w, "a", 0, 10);
+    check_i64(w.started, 6); /* a second's worth, and the one that is due */
+    offer_of(&w, "b", 0, 10);
+    check_i64(w.started, 12); /* they overtake those of the other key */
+    pass_ms(&w, 200);
+    check_i64(w.started, 14);
+    pass_ms(&w, 400);
+    check_i64(w.started, 18);
+    pass_ms(&w, 200);
+    check_i64(w.started, 20);
+    world_release(&w);
+}
+
+TEST(rate_of_a_fairness_key_is_scaled_by_its_weight)
+{
+    struct world w;
+
+    world_init(&w, -1);
+    poll_for(&w, 60, -1);
+    fair_rate(&w, 5, "set", 3);
+    offer_of(&w, "own", 2000, 20);
+    check_i64(w.started, 11);
+    pass_ms(&w, 900);
+    check_i64(w.started, 20);
+    offer_of(&w, "set", 2000, 20);
+    check_i64(w.started, 36); /* what operators set goes before */
+    fair_rate(&w, -1, NULL, 0);
+    check_i64(w.started, 40);
+    world_release(&w);
+}
+
+TEST(rate_of_fairness_keys_holds_what_has_no_key_and_none_where_it_is_zero)
+{
+    struct world w;
+
+    world_init(&w, -1);
+    poll_for(&w, 20, -1);
+    fair_rate(&w, 2, NULL, 0);
+    offer_of(&w, "", 0, 10);
+    check_i64(w.started, 3); /* what has no key shares one */
+    pass_ms(&w, 500);
+    check_i64(w.started, 4);
+    fair_rate(&w, 0, NULL, 0);
+    check_i64(w.started, 10);
+    world_release(&w);
+}
+
+TEST(rates_of_so_many_fairness_keys_are_known)
+{
+    struct world w;
+
+    world_init(&w, -1);
+    poll_for(&w, 1, -1);
+    fair_rate(&w, 0.01f, NULL, 0);
+    for (int i = 0; i < FAIRNESS_KEYS_MAX + 100; i++) {
+        offer_of(&w, arena_printf(&w.arena, "key-%d", i), 0, 1);
+        poll_for(&w, 1, -1);
+    }
+    check_i64(w.started, FAIRNESS_KEYS_MAX + 100);
+    const struct queue *q = tq_find(w.core, TASK_ACTIVITY, SLICE_LIT("ns"), SLICE_LIT("q"));
+    check_i64(q->limit.keys.count, FAIRNESS_KEYS_MAX);
     world_release(&w);
 }

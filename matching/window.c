@@ -53,18 +53,24 @@ static void left_in_rows(struct queue *q, uint32_t shard, uint8_t priority)
 static struct task *task_new(struct matching *m, struct queue *q, const struct rpc_task *rpc,
                              bool from_page)
 {
-    struct task *task = calloc(1, sizeof *task + rpc->workflow_id.len + rpc->run_id.len);
+    const struct slice ids[] = {rpc->workflow_id, rpc->run_id, rpc->fairness.key};
+    struct slice *kept[COUNT_OF(ids)];
+    struct task *task = calloc(1, sizeof *task + ids[0].len + ids[1].len + ids[2].len);
 
     must(task != NULL);
     task->rpc = *rpc;
     task->rpc.namespace_id = q->namespace_id;
     task->rpc.task_queue = q->name;
-    if (rpc->workflow_id.len)
-        memcpy(task->bytes, rpc->workflow_id.ptr, rpc->workflow_id.len);
-    if (rpc->run_id.len)
-        memcpy(task->bytes + rpc->workflow_id.len, rpc->run_id.ptr, rpc->run_id.len);
-    task->rpc.workflow_id = slice_of(task->bytes, rpc->workflow_id.len);
-    task->rpc.run_id = slice_of(task->bytes + rpc->workflow_id.len, rpc->run_id.len);
+    kept[0] = &task->rpc.workflow_id;
+    kept[1] = &task->rpc.run_id;
+    kept[2] = &task->rpc.fairness.key;
+    uint8_t *at = task->bytes;
+    for (size_t i = 0; i < COUNT_OF(ids); i++) {
+        if (ids[i].len)
+            memcpy(at, ids[i].ptr, ids[i].len);
+        *kept[i] = slice_of(at, ids[i].len);
+        at += ids[i].len;
+    }
     task->queue = q;
     task->came_at = from_page ? UINT64_MAX : q->advances;
     task->due.kind = DUE_QUERY;

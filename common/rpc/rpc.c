@@ -33,6 +33,8 @@ enum task_key {
     TASK_ATTEMPT = 10,
     TASK_PRIORITY = 11,
     TASK_CREATED_WALL_NS = 12,
+    TASK_FAIRNESS_KEY = 13,
+    TASK_FAIRNESS_WEIGHT = 14,
 };
 
 /* Bodies of many: tasks and list answers. */
@@ -207,6 +209,10 @@ static void task_fields(struct rec_writer *w, const struct rpc_task *task)
     rec_put_i64(w, TASK_ATTEMPT, task->attempt);
     rec_put_i64(w, TASK_PRIORITY, task->priority);
     rec_put_i64(w, TASK_CREATED_WALL_NS, task->created_wall_ns);
+    if (task->fairness.key.len)
+        rec_put_bytes(w, TASK_FAIRNESS_KEY, task->fairness.key);
+    if (task->fairness.weight_milli)
+        rec_put_i64(w, TASK_FAIRNESS_WEIGHT, task->fairness.weight_milli);
 }
 
 static enum err task_read(struct rec *r, struct rpc_task *out)
@@ -224,9 +230,11 @@ static enum err task_read(struct rec *r, struct rpc_task *out)
         .attempt = get_i32(r, TASK_ATTEMPT),
         .priority = get_i32(r, TASK_PRIORITY),
         .created_wall_ns = rec_i64(r, TASK_CREATED_WALL_NS, 0),
+        .fairness = {.key = rec_bytes(r, TASK_FAIRNESS_KEY),
+                     .weight_milli = get_i32(r, TASK_FAIRNESS_WEIGHT)},
     };
 
-    if (r->malformed)
+    if (r->malformed || task.fairness.key.len > RPC_FAIRNESS_KEY_MAX)
         return ERR_CORRUPT;
     *out = task;
     return ERR_OK;

@@ -43,6 +43,13 @@ MUST_USE enum err rpc_api_decode(struct arena *arena, struct slice body, struct 
 /* Of every id that a client gives, whatever the settings say: keys of rows are made of them. */
 enum { RPC_ID_BYTES_MAX = 1000 };
 
+/* By what tasks of one priority share a queue. */
+enum { RPC_FAIRNESS_KEY_MAX = 64 };
+struct rpc_fairness {
+    struct slice key;
+    int32_t weight_milli; /* 0: not said */
+};
+
 enum rpc_task_kind { TASK_WORKFLOW = 1, TASK_ACTIVITY = 2, TASK_QUERY = 3 };
 
 /* A dispatchable task: a row of its history shard, or a query. Matching keeps no more than this. */
@@ -59,6 +66,7 @@ struct rpc_task {
     int32_t attempt;
     int32_t priority; /* 1..5; 3 is the default */
     int64_t created_wall_ns;
+    struct rpc_fairness fairness;
 };
 void rpc_task_encode(const struct rpc_task *task, struct buf *out); /* one record */
 /* A body of many: {1: [task...], 2: has_more}. */

@@ -27,6 +27,7 @@ static struct rpc_task sample_task(void)
         .attempt = 2,
         .priority = 3,
         .created_wall_ns = INT64_MAX,
+        .fairness = {.key = SLICE_LIT("tenant"), .weight_milli = 1500},
     };
 }
 
@@ -60,6 +61,8 @@ static void check_task(const struct rpc_task *got, const struct rpc_task *want)
     check_i64(got->attempt, want->attempt);
     check_i64(got->priority, want->priority);
     check_i64(got->created_wall_ns, want->created_wall_ns);
+    check_slice(got->fairness.key, want->fairness.key);
+    check_i64(got->fairness.weight_milli, want->fairness.weight_milli);
 }
 
 static void check_poll(const struct rpc_poll *got, const struct rpc_poll *want)

@@ -255,6 +255,14 @@ static int32_t task_priority(struct transition *t, const struct activity *activi
     return priority->priority_key > PRIORITY_LAST ? PRIORITY_LAST : priority->priority_key;
 }
 
+static struct rpc_fairness task_fairness(struct transition *t, const struct activity *activity)
+{
+    const api_priority *priority = activity_effective_priority(t->arena, t->run, activity);
+
+    return priority ? priority_fairness(priority->fairness_key, priority->fairness_weight)
+                    : (struct rpc_fairness){0};
+}
+
 void activity_task_add(struct transition *t, struct activity *activity)
 {
     must(activity->row_seq == 0 && activity->state != ACTIVITY_STARTED);
@@ -272,6 +280,7 @@ void activity_task_add(struct transition *t, struct activity *activity)
                             .scheduled_event_id = activity->scheduled_event_id,
                             .attempt = activity->attempt,
                             .priority = task_priority(t, activity),
+                            .fairness = task_fairness(t, activity),
                         });
 }
 

@@ -36,6 +36,9 @@ void run_signal_request_add(struct run *run, struct slice request_id, int64_t at
  * not count twice. So the ids of the last two minutes go along, at most the last thousand. */
 void run_signal_requests_carry(const struct run *from, struct run *to, int64_t now_ns);
 int32_t run_priority(const struct run *run);
+/* The part of a Priority by which tasks share a queue; a key of the run is in the arena. */
+struct rpc_fairness priority_fairness(const char *key, float weight);
+struct rpc_fairness run_fairness(const struct run *run, struct arena *arena);
 int64_t run_expiry_ns(const struct run *run); /* of this run; 0: never */
 /* A link to the event that a request made in this run. */
 api_common_link *engine_link_to_request(struct transition *t, const char *request_id,

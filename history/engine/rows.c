@@ -208,6 +208,8 @@ enum task_row_key {
     TASK_ATTEMPT,
     TASK_PRIORITY,
     TASK_CREATED,
+    TASK_FAIRNESS_KEY,
+    TASK_FAIRNESS_WEIGHT,
 };
 
 static void task_row(const struct transition *t, const struct task_change *change, struct buf *out)
@@ -228,6 +230,10 @@ static void task_row(const struct transition *t, const struct task_change *chang
     rec_put_i64(&w, TASK_ATTEMPT, change->attempt);
     rec_put_i64(&w, TASK_PRIORITY, change->priority);
     rec_put_i64(&w, TASK_CREATED, t->now_ns);
+    if (change->fairness.key.len)
+        rec_put_bytes(&w, TASK_FAIRNESS_KEY, change->fairness.key);
+    if (change->fairness.weight_milli)
+        rec_put_i64(&w, TASK_FAIRNESS_WEIGHT, change->fairness.weight_milli);
     rec_end(&w);
 }
 
@@ -240,6 +246,7 @@ enum err row_task_decode(struct arena *arena, struct slice value, struct rpc_tas
         return err;
     const uint64_t kind = rec_u64(&r, TASK_KIND, 0);
     const int64_t attempt = rec_i64(&r, TASK_ATTEMPT, 0), priority = rec_i64(&r, TASK_PRIORITY, 0);
+    const int64_t weight = rec_i64(&r, TASK_FAIRNESS_WEIGHT, 0);
     *out = (struct rpc_task){
         .kind = (enum rpc_task_kind)kind,
         .sticky = rec_bool(&r, TASK_STICKY, false),
@@ -253,10 +260,12 @@ enum err row_task_decode(struct arena *arena, struct slice value, struct rpc_tas
         .attempt = (int32_t)attempt,
         .priority = (int32_t)priority,
         .created_wall_ns = rec_i64(&r, TASK_CREATED, 0),
+        .fairness = {.key = rec_bytes(&r, TASK_FAIRNESS_KEY), .weight_milli = (int32_t)weight},
     };
     if (r.malformed || rec_u64(&r, KEY_VERSION, 0) == 0 ||
         (kind != TASK_WORKFLOW && kind != TASK_ACTIVITY) || attempt < 1 || attempt > INT32_MAX ||
-        priority < 1 || priority > 5 || out->row_seq == 0)
+        priority < 1 || priority > 5 || out->row_seq == 0 || weight < 0 || weight > INT32_MAX ||
+        out->fairness.key.len > RPC_FAIRNESS_KEY_MAX)
         return ERR_CORRUPT;
     return ERR_OK;
 }

@@ -383,6 +383,7 @@ void transition_task_add(struct transition *t, const struct task_change *change)
     struct task_change *copy = &t->changes[t->change_count++];
     *copy = *change;
     copy->task_queue = arena_copy(t->arena, change->task_queue);
+    copy->fairness.key = arena_copy(t->arena, change->fairness.key);
     if (copy->priority == 0)
         copy->priority = PRIORITY_DEFAULT;
 }
@@ -470,6 +471,29 @@ void run_drop_item(struct transition *t, enum row_item kind, struct slice id)
     item->id = arena_copy(t->arena, id);
     list_push_back(&t->run->dropped_items, &item->node);
     t->run->dirty = true;
+}
+
+struct rpc_fairness priority_fairness(const char *key, float weight)
+{
+    static const float most = 1000000, least = 0.001F;
+    const float weighs = weight > most ? most : weight < least ? least : weight;
+    struct rpc_fairness fairness = {.key = slice_str(key)};
+
+    if (fairness.key.len > RPC_FAIRNESS_KEY_MAX)
+        fairness.key.len = RPC_FAIRNESS_KEY_MAX;
+    if (weight > 0)
+        fairness.weight_milli = (int32_t)(weighs * 1000 + 0.5F);
+    return fairness;
+}
+
+struct rpc_fairness run_fairness(const struct run *run, struct arena *arena)
+{
+    const api_priority *priority =
+        run->priority.len ? engine_decode(arena, &api_priority__desc, bytes_slice(run->priority))
+                          : NULL;
+
+    return priority ? priority_fairness(priority->fairness_key, priority->fairness_weight)
+                    : (struct rpc_fairness){0};
 }
 
 int32_t run_priority(const struct run *run)

@@ -84,6 +84,7 @@ struct task_change {
     struct slice task_queue; /* in the transition's arena */
     int64_t scheduled_event_id;
     int32_t attempt, priority;
+    struct rpc_fairness fairness;
 };
 
 /* A request to another execution that came to be (row to be written, then sent until answered), or

@@ -97,6 +97,7 @@ static void give_row(struct transition *t)
         .scheduled_event_id = wft->scheduled_event_id,
         .attempt = wft->attempt,
         .priority = run_priority(run),
+        .fairness = run_fairness(run, t->arena),
     };
     transition_task_add(t, &change);
 }

@@ -135,6 +135,7 @@ void wft_offer(struct transition *t, bool sticky)
         .scheduled_event_id = run->wft.scheduled_event_id,
         .attempt = run->wft.attempt,
         .priority = run_priority(run),
+        .fairness = run_fairness(run, t->arena),
     };
 
     run->wft.row_seq = change.row_seq;

@@ -38,8 +38,8 @@ static void line_up(struct history_shard *shard, struct hs_offer *offer)
 void hs_offer(struct history_shard *shard, const struct run *run, const struct task_change *change,
               int64_t now_ns, int64_t seq)
 {
-    const size_t len =
-        run->namespace_id.len + change->task_queue.len + run->workflow_id.len + strlen(run->run_id);
+    const size_t len = run->namespace_id.len + change->task_queue.len + run->workflow_id.len +
+                       strlen(run->run_id) + change->fairness.key.len;
     struct hs_offer *offer = malloc(sizeof *offer + len);
     must(offer != NULL);
     uint8_t *at = offer->bytes;
@@ -58,6 +58,8 @@ void hs_offer(struct history_shard *shard, const struct run *run, const struct t
         .attempt = change->attempt,
         .priority = change->priority,
         .created_wall_ns = now_ns,
+        .fairness = {.key = put(&at, change->fairness.key),
+                     .weight_milli = change->fairness.weight_milli},
     };
     line_up(shard, offer);
 }
