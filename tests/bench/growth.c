@@ -17,6 +17,9 @@ enum {
     EVENTS = 50000,      /* below limit.historyCount.error */
     ACTIVITIES = 2000,   /* limit.numPendingActivities.error */
     MARKERS_A_STEP = 97, /* with the task's own three events, a hundred */
+    UPDATES = 1900,      /* below history.maxTotalUpdates */
+    CHILDREN = 1900,     /* below limit.numPendingChildExecutions.error */
+    CHILDREN_A_STEP = 10,
     PARTS = 10,
     CALL_TIMEOUT_S = 30,
     NAME_BYTES = 96,
@@ -34,7 +37,11 @@ struct growth {
     enum grpc_status status;
     struct buf reply;
     struct slice workflow_task_token; /* in token_bytes */
+    int64_t asked_at;                 /* sequencing event of the update that the task brings */
     uint8_t token_bytes[1024];
+    bool updated; /* the update in hand is answered */
+    enum grpc_status update_status;
+    unsigned children;
 };
 
 /* -- calls ---------------------------------------------------------------------------------- */
@@ -111,6 +118,7 @@ static bool start(struct growth *growth, const char *name)
 
 static bool poll_workflow_task(struct growth *growth)
 {
+    enum { POLL_MESSAGES = 15, MESSAGE_EVENT_ID = 3 };
     api_poll_workflow_task_queue_request request = API_POLL_WORKFLOW_TASK_QUEUE_REQUEST_INIT;
 
     arena_reset(&growth->arena);
@@ -120,6 +128,8 @@ static bool poll_workflow_task(struct growth *growth)
     if (!call(growth, SERVICE "PollWorkflowTaskQueue", &request))
         return false;
     keep_token(growth, buf_slice(&growth->reply));
+    growth->asked_at = (int64_t)wire_find_number(
+        wire_find_bytes(buf_slice(&growth->reply), POLL_MESSAGES), MESSAGE_EVENT_ID);
     return growth->workflow_task_token.len > 0;
 }
 
@@ -238,6 +248,169 @@ static bool run_activity(struct growth *growth)
     return token.len > 0 && call(growth, SERVICE "RespondActivityTaskCompleted", &respond);
 }
 
+/* -- updates -------------------------------------------------------------------------------- */
+
+static void on_updated(void *arg, const struct grpc_client_reply *reply)
+{
+    struct growth *growth = arg;
+
+    growth->updated = true;
+    growth->update_status = reply->status;
+    if (reply->status != GRPC_STATUS_OK)
+        fprintf(stderr, "bench: update: status %d " SLICE_FMT "\n", (int)reply->status,
+                SLICE_ARG(reply->text));
+}
+
+static bool ask_for_update(struct growth *growth, char *update_id)
+{
+    static char name[] = "update";
+    api_update_workflow_execution_request request = API_UPDATE_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_common_workflow_execution execution = API_COMMON_WORKFLOW_EXECUTION_INIT;
+    api_update_request update = API_UPDATE_REQUEST_INIT;
+    api_meta meta = API_META_INIT;
+    api_input input = API_INPUT_INIT;
+    api_wait_policy wait = API_WAIT_POLICY_INIT;
+
+    execution.workflow_id = growth->workflow_id;
+    wait.lifecycle_stage = UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
+    meta.update_id = update_id;
+    meta.identity = growth->identity;
+    input.name = name;
+    update.meta = &meta;
+    update.input = &input;
+    request.namespace_ = growth->namespace_name;
+    request.workflow_execution = &execution;
+    request.wait_policy = &wait;
+    request.request = &update;
+    const struct grpc_client_request call = {.path = SERVICE "UpdateWorkflowExecution",
+                                             .message = proto_encode(&growth->arena, &request),
+                                             .timeout = "30S"};
+    growth->updated = false;
+    link_call(links_get(growth->links, 0), &call, on_updated, growth);
+    return links_turn(growth->links, 0);
+}
+
+static api_message *message_of(struct growth *growth, char *update_id, const char *kind,
+                               const char *type, struct slice body)
+{
+    api_message *message = ARENA_ARRAY(&growth->arena, api_message, 1);
+    pb_any *any = ARENA_ARRAY(&growth->arena, pb_any, 1);
+
+    *message = (api_message)API_MESSAGE_INIT;
+    *any = (pb_any)PB_ANY_INIT;
+    any->type_url =
+        arena_printf(&growth->arena, "type.googleapis.com/temporal.api.update.v1.%s", type);
+    any->value.len = body.len;
+    memcpy(&any->value.data, &body.ptr, sizeof body.ptr);
+    message->id = arena_printf(&growth->arena, "%s/%s", update_id, kind);
+    message->protocol_instance_id = update_id;
+    message->body = any;
+    return message;
+}
+
+static api_command *pointer_to(struct growth *growth, const api_message *message)
+{
+    api_command *command = ARENA_ARRAY(&growth->arena, api_command, 1);
+    api_protocol_message_command_attributes *attributes =
+        ARENA_ARRAY(&growth->arena, api_protocol_message_command_attributes, 1);
+
+    *command = (api_command)API_COMMAND_INIT;
+    *attributes =
+        (api_protocol_message_command_attributes)API_PROTOCOL_MESSAGE_COMMAND_ATTRIBUTES_INIT;
+    attributes->message_id = message->id;
+    command->command_type = COMMAND_TYPE_PROTOCOL_MESSAGE;
+    command->attributes_case = API_COMMAND_ATTRIBUTES_PROTOCOL_MESSAGE_COMMAND_ATTRIBUTES;
+    command->protocol_message_command_attributes = attributes;
+    return command;
+}
+
+/* Accept and complete what the task in hand asks for. */
+static bool answer_update(struct growth *growth, char *update_id)
+{
+    api_respond_workflow_task_completed_request request =
+        API_RESPOND_WORKFLOW_TASK_COMPLETED_REQUEST_INIT;
+    api_acceptance acceptance = API_ACCEPTANCE_INIT;
+    api_update_request request_of_update = API_UPDATE_REQUEST_INIT;
+    api_update_response response = API_UPDATE_RESPONSE_INIT;
+    api_meta meta = API_META_INIT;
+    api_outcome outcome = API_OUTCOME_INIT;
+    api_payloads result = API_PAYLOADS_INIT;
+    api_message *messages[2];
+    api_command *commands[2];
+
+    acceptance.accepted_request_message_id = arena_printf(&growth->arena, "%s/request", update_id);
+    acceptance.accepted_request_sequencing_event_id = growth->asked_at;
+    acceptance.accepted_request = &request_of_update;
+    request_of_update.meta = &meta;
+    meta.update_id = update_id;
+    outcome.value_case = API_OUTCOME_VALUE_SUCCESS;
+    outcome.success = &result;
+    response.meta = &meta;
+    response.outcome = &outcome;
+    messages[0] = message_of(growth, update_id, "accept", "Acceptance",
+                             proto_encode(&growth->arena, &acceptance));
+    messages[1] =
+        message_of(growth, update_id, "done", "Response", proto_encode(&growth->arena, &response));
+    for (size_t i = 0; i < 2; i++)
+        commands[i] = pointer_to(growth, messages[i]);
+    request.namespace_ = growth->namespace_name;
+    request.identity = growth->identity;
+    request.task_token.data = growth->token_bytes;
+    request.task_token.len = growth->workflow_task_token.len;
+    request.messages = messages;
+    request.n_messages = 2;
+    request.commands = commands;
+    request.n_commands = 2;
+    return call(growth, SERVICE "RespondWorkflowTaskCompleted", &request);
+}
+
+static bool update_once(struct growth *growth)
+{
+    const int64_t end_ns = clock_mono_ns(&clock_real) + CALL_TIMEOUT_S * NS_PER_S;
+    char update_id[UUID_TEXT_LEN + 1];
+
+    uuid_v4(&growth->rng, update_id);
+    if (!ask_for_update(growth, update_id) || !poll_workflow_task(growth) ||
+        !answer_update(growth, update_id))
+        return false;
+    while (!growth->updated && clock_mono_ns(&clock_real) < end_ns)
+        if (!links_turn(growth->links, 100))
+            return false;
+    return growth->updated && growth->update_status == GRPC_STATUS_OK;
+}
+
+/* -- children ------------------------------------------------------------------------------- */
+
+/* Ten children more, which nobody works for, and the task after this one. */
+static bool start_children(struct growth *growth)
+{
+    api_command *commands[CHILDREN_A_STEP];
+    static api_workflow_type type = API_WORKFLOW_TYPE_INIT;
+    static char type_name[] = "child";
+
+    type.name = type_name;
+    for (unsigned i = 0; i < CHILDREN_A_STEP; i++) {
+        api_start_child_workflow_execution_command_attributes *child =
+            ARENA_ARRAY(&growth->arena, api_start_child_workflow_execution_command_attributes, 1);
+        commands[i] = ARENA_ARRAY(&growth->arena, api_command, 1);
+        *child = (api_start_child_workflow_execution_command_attributes)
+            API_START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES_INIT;
+        *commands[i] = (api_command)API_COMMAND_INIT;
+        child->namespace_ = growth->namespace_name;
+        child->workflow_id =
+            arena_printf(&growth->arena, "%s-%u", growth->workflow_id, growth->children++);
+        child->workflow_type = &type;
+        child->task_queue = ARENA_ARRAY(&growth->arena, api_task_queue, 1);
+        *child->task_queue = (api_task_queue)API_TASK_QUEUE_INIT;
+        child->task_queue->name = arena_printf(&growth->arena, "%s-children", growth->queue);
+        commands[i]->command_type = COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION;
+        commands[i]->attributes_case =
+            API_COMMAND_ATTRIBUTES_START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES;
+        commands[i]->start_child_workflow_execution_command_attributes = child;
+    }
+    return complete_task(growth, CHILDREN_A_STEP, commands, true);
+}
+
 /* -- measuring ------------------------------------------------------------------------------ */
 
 static void print(const char *what, const char *part, const char *figure, double value)
@@ -292,6 +465,11 @@ bool growth_run(struct links *links, const struct procs *procs, const char *name
         measure(&growth, "events", EVENTS / (MARKERS_A_STEP + 3), record_markers) &&
         terminate(&growth) && start(&growth, "activities") && poll_workflow_task(&growth) &&
         schedule_activities(&growth) && measure(&growth, "activities", ACTIVITIES, run_activity) &&
+        terminate(&growth) && start(&growth, "updates") && poll_workflow_task(&growth) &&
+        complete_task(&growth, 0, NULL, false) &&
+        measure(&growth, "updates", UPDATES, update_once) && terminate(&growth) &&
+        start(&growth, "children") && poll_workflow_task(&growth) &&
+        measure(&growth, "children", CHILDREN / CHILDREN_A_STEP, start_children) &&
         terminate(&growth);
     buf_release(&growth.reply);
     arena_release(&growth.arena);

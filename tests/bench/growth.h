@@ -1,8 +1,9 @@
 /* growth.h - does a step of a workflow become dearer as the workflow grows?
  *
- * Three workflows, one call at a time: one that gets 10,000 signals, one whose history grows to
- * 50,000 events, one with 2,000 pending activities. Each is cut into ten parts, and the server's
- * CPU time and the latency of a step are told for the first and the last part. */
+ * Five workflows, one call at a time: one that gets 10,000 signals, one whose history grows to
+ * 50,000 events, one with 2,000 pending activities, one with 1,900 updates, one with 1,900 pending
+ * children. Each is cut into ten parts, and the server's CPU time and the latency of a step are
+ * told for the first and the last part. */
 #ifndef GNOMON_BENCH_GROWTH_H
 #define GNOMON_BENCH_GROWTH_H
 

@@ -52,6 +52,14 @@ ROWS = [
     ("growth.activities.first_ms", "  latency, ms", 3, False),
     ("growth.activities.last_cpu_ms", "an activity of one with 2,000, each of the last tenth: CPU, ms", 3, False),
     ("growth.activities.last_ms", "  latency, ms", 3, False),
+    ("growth.updates.first_cpu_ms", "an update of one with 1,900, each of the first tenth: CPU, ms", 3, False),
+    ("growth.updates.first_ms", "  latency, ms", 3, False),
+    ("growth.updates.last_cpu_ms", "an update of one with 1,900, each of the last tenth: CPU, ms", 3, False),
+    ("growth.updates.last_ms", "  latency, ms", 3, False),
+    ("growth.children.first_cpu_ms", "10 children more of one with 1,900 pending, each of the first tenth: CPU, ms", 3, False),
+    ("growth.children.first_ms", "  latency, ms", 3, False),
+    ("growth.children.last_cpu_ms", "10 children more of one with 1,900 pending, each of the last tenth: CPU, ms", 3, False),
+    ("growth.children.last_ms", "  latency, ms", 3, False),
 ]
 
 
