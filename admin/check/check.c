@@ -311,12 +311,12 @@ static void check_rows(struct shard_check *sc, const struct run *run, struct are
         check_current_run(sc, run, &current);
 }
 
-static void check_namespace(struct shard_check *sc, const struct run *run)
+static void check_namespace(struct shard_check *sc, const char *what, struct slice id)
 {
     const struct check_report *report = sc->report;
 
-    if (report->namespace_exists && !report->namespace_exists(report->arg, run->namespace_id))
-        problem(sc, run->run_id, "its namespace is gone", "");
+    if (report->namespace_exists && !report->namespace_exists(report->arg, id))
+        problem(sc, what, "its namespace is gone", "");
 }
 
 static void check_run(struct shard_check *sc, const struct run_ref *ref)
@@ -335,7 +335,7 @@ static void check_run(struct shard_check *sc, const struct run_ref *ref)
         sc->report->open_runs += run_is_open(run);
         check_history(sc, run, &arena);
         check_rows(sc, run, &arena);
-        check_namespace(sc, run);
+        check_namespace(sc, run->run_id, run->namespace_id);
         run_free(run);
     }
     arena_release(&arena);
@@ -378,6 +378,7 @@ static void want_run_or_rest(struct shard_check *sc, uint8_t tablet, const uint8
 static void check_batch(struct shard_check *sc, struct slice key, struct slice value)
 {
     uint8_t other[BATCH_KEY_MAX];
+    char namespace_id[UUID_TEXT_LEN + 1];
     struct slice ignored;
     struct arena arena;
     bool found = false;
@@ -386,6 +387,8 @@ static void check_batch(struct shard_check *sc, struct slice key, struct slice v
         problem(sc, "-", "the row of a batch job can't be read, or is in the wrong place", "");
         return;
     }
+    uuid_format(key.ptr + 3, namespace_id);
+    check_namespace(sc, "a batch job", slice_str(namespace_id));
     memcpy(other, key.ptr, key.len);
     other[2] = other[2] == BATCH_ROW_STATE ? BATCH_ROW_REQUEST : BATCH_ROW_STATE;
     arena_init(&arena);

@@ -292,6 +292,12 @@ static void start_now(struct history_shard *shard, struct hs_request *req)
                   SLICE_EMPTY, 0);
         return;
     }
+    const enum err gone =
+        hs_check_namespace(shard, req, start->namespace_id, start->namespace_name);
+    if (gone != ERR_OK) {
+        hs_answer(shard, req, gone, SLICE_EMPTY, 0);
+        return;
+    }
     struct hs_batch_job *job = job_new(shard, start, &state);
     if (!job) {
         hs_answer(shard, req, err_fail(&req->detail, ERR_INVALID, "malformed batch request"),
@@ -607,6 +613,53 @@ void hs_batches_open(struct history_shard *shard)
 {
     shard->batches.look_ns = 0;
     hs_batches_run(shard);
+}
+
+/* -- a namespace that is deleted ------------------------------------------------------------- */
+
+static struct hs_batch_job *find_by_key(struct history_shard *shard, const struct hs_batch_key *key)
+{
+    LIST_EACH(it, &shard->batches.jobs)
+    {
+        struct hs_batch_job *job = CONTAINER_OF(it, struct hs_batch_job, node);
+        uint8_t bytes[BATCH_KEY_MAX];
+        const size_t len = batch_row_key(bytes, job->tablet, BATCH_ROW_STATE, job->namespace_id,
+                                         job->start.job_id);
+
+        if (slice_eq(slice_of(bytes, len), slice_of(key->bytes, key->len)))
+            return job;
+    }
+    return NULL;
+}
+
+enum err hs_batches_forget(struct history_shard *shard, const struct hs_batch_key *keys,
+                           size_t count, int64_t *seq)
+{
+    uint8_t request_keys[HS_BATCH_FORGET_MAX][BATCH_KEY_MAX];
+    struct store_op ops[2 * HS_BATCH_FORGET_MAX];
+
+    must(count > 0 && count <= HS_BATCH_FORGET_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct slice key = slice_of(keys[i].bytes, keys[i].len);
+
+        memcpy(request_keys[i], key.ptr, key.len);
+        request_keys[i][2] = BATCH_ROW_REQUEST;
+        ops[2 * i] = (struct store_op){STORE_DELETE, STORE_MAIN, key, SLICE_EMPTY};
+        ops[2 * i + 1] = (struct store_op){STORE_DELETE, STORE_MAIN,
+                                           slice_of(request_keys[i], key.len), SLICE_EMPTY};
+    }
+    const enum err err = store_stage(shard->store, ops, 2 * count, true, seq);
+    for (size_t i = 0; err == ERR_OK && i < count; i++) {
+        struct hs_batch_job *job = find_by_key(shard, &keys[i]);
+
+        if (!job)
+            continue;
+        hs_batch_cancel(job); /* hs_batches_run() frees it */
+        job->state.close_ns = hs_now_ns(shard);
+        job->phase = HS_BATCH_ENDED;
+        job->seq = *seq;
+    }
+    return err;
 }
 
 /* -- going on -------------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 
 #include "common/base/heap.h"
 #include "common/rpc/rpc.h"
+#include "history/batch/job.h"
 #include "history/engine/engine.h"
 #include "history/engine/rows.h"
 #include "history/engine/update.h"
@@ -222,6 +223,12 @@ struct hs_calls {
 };
 
 /* Batch jobs of this shard: batches.c. */
+struct hs_batch_key {
+    uint8_t bytes[BATCH_KEY_MAX];
+    size_t len;
+};
+enum { HS_BATCH_FORGET_MAX = 16 };
+
 struct hs_batches {
     struct list jobs; /* struct hs_batch_job */
     uint32_t count;   /* of them */
@@ -386,6 +393,11 @@ void hs_note_limits(struct history_shard *shard, const struct hs_entry *entry,
 int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name);
 
 /* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
+
+/* In a namespace that is being deleted nothing begins: a shard that was swept stays empty. Asked
+ * when a run or a job is made, since its request may have waited before. */
+MUST_USE enum err hs_check_namespace(struct history_shard *shard, struct hs_request *req,
+                                     struct slice id, struct slice name);
 
 void hs_start_workflow(struct history_shard *shard, struct hs_request *req);
 void hs_signal_with_start(struct history_shard *shard, struct hs_request *req);
@@ -652,6 +664,10 @@ void hs_batches_release(struct history_shard *shard);
 void hs_batches_open(struct history_shard *shard);
 /* Whatever can be done now. At the end of a callback, never inside a step. */
 void hs_batches_run(struct history_shard *shard);
+/* Stop and delete the jobs of these state rows, at most HS_BATCH_FORGET_MAX. `seq`: when that is
+ * durable. */
+MUST_USE enum err hs_batches_forget(struct history_shard *shard, const struct hs_batch_key *keys,
+                                    size_t count, int64_t *seq);
 int64_t hs_batches_next_mono_ns(struct history_shard *shard);
 /* The mesh methods. */
 void hs_start_batch(struct history_shard *shard, struct hs_request *req);

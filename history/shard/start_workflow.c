@@ -122,21 +122,18 @@ static enum err begin_update(struct start *start, struct transition *t)
     return err;
 }
 
-/* In a namespace that is being deleted nothing begins: a shard that was swept stays
- * empty. Asked when the run is made, since a request may have waited before. */
-static enum err check_namespace(struct history_shard *shard, struct hs_request *req)
+enum err hs_check_namespace(struct history_shard *shard, struct hs_request *req, struct slice id,
+                            struct slice name)
 {
     const struct history_namespaces *namespaces = shard->options.namespaces;
     int64_t retention_s;
 
     if (!namespaces)
         return ERR_OK;
-    const enum err err =
-        namespaces->retention_of(namespaces->engine.arg, req->api.namespace_id, &retention_s);
+    const enum err err = namespaces->retention_of(namespaces->engine.arg, id, &retention_s);
     if (err != ERR_NOT_FOUND)
         return err;
-    return errdetail_namespace_not_found(&req->arena, &req->detail,
-                                         arena_str(&req->arena, req->api.namespace_name));
+    return errdetail_namespace_not_found(&req->arena, &req->detail, arena_str(&req->arena, name));
 }
 
 static struct run *begin_start(struct history_shard *shard, struct hs_request *req,
@@ -153,7 +150,7 @@ static struct run *begin_start(struct history_shard *shard, struct hs_request *r
         .parent = start->parent,
     };
 
-    *err = check_namespace(shard, req);
+    *err = hs_check_namespace(shard, req, req->api.namespace_id, req->api.namespace_name);
     if (*err != ERR_OK)
         return NULL;
     struct run *run = run_new();

@@ -1,10 +1,10 @@
 /* sweep.c - the runs of a namespace that is deleted: found by their visibility rows, ended,
- * deleted.
+ * deleted; and its batch jobs.
  *
  * 1. One request ends and deletes at most SWEEP_RUNS of them and is answered when that is durable.
  *    Whoever drives the deletion asks until none is found; to ask twice does no harm.
  * 2. A run's deletion is that of retention.c: what was cut short is taken up again there.
- * 3. Nothing begins in the namespace meanwhile (check_namespace() of start_workflow.c), and what
+ * 3. Nothing begins in the namespace meanwhile (hs_check_namespace()), and what
  * was staged before the request came is durable when the rows are read; so one answer without a run
  *    is the last: other runs come of runs that are there. A request that comes before the process
  *    has read of the deletion is refused. */
@@ -14,7 +14,11 @@
 
 #include "common/rpc/sweep.h"
 
-enum { SWEEP_RUNS = 64, ROW_KEY_LEN = HS_ROW_PREFIX_LEN + HS_ORDER_LEN };
+enum {
+    SWEEP_RUNS = 64,
+    SWEEP_JOBS = HS_BATCH_FORGET_MAX,
+    ROW_KEY_LEN = HS_ROW_PREFIX_LEN + HS_ORDER_LEN
+};
 
 /* In the arena of the request that asked. */
 struct sweep {
@@ -29,6 +33,8 @@ struct sweep {
         char run_id[UUID_TEXT_LEN + 1];
     } runs[SWEEP_RUNS];
     uint32_t found, left; /* runs; those that are under way */
+    struct hs_batch_key jobs[SWEEP_JOBS];
+    uint32_t job_count;
     int64_t seq;
     enum err err;
 };
@@ -45,7 +51,7 @@ static void settle(struct history_shard *shard, struct sweep *sweep, enum err er
     if (--sweep->left > 0)
         return;
     buf_init(&body, 0);
-    rpc_swept_encode(&(struct rpc_swept){sweep->found}, &body);
+    rpc_swept_encode(&(struct rpc_swept){sweep->found + sweep->job_count}, &body);
     const struct slice reply = arena_copy(&req->arena, buf_slice(&body));
     buf_release(&body);
     hs_answer(shard, req, sweep->err, sweep->err == ERR_OK ? reply : SLICE_EMPTY, sweep->seq);
@@ -102,7 +108,20 @@ static bool visit_row(void *arg, struct slice key, struct slice value)
     return sweep->found < SWEEP_RUNS;
 }
 
-static enum err find_runs(struct store_snapshot *snapshot, struct hs_job *arg)
+static bool visit_job(void *arg, struct slice key, struct slice value)
+{
+    struct sweep *sweep = arg;
+    struct hs_batch_key *job = &sweep->jobs[sweep->job_count];
+
+    UNUSED(value);
+    if (key.len > sizeof job->bytes)
+        return true;
+    memcpy(job->bytes, key.ptr, key.len);
+    job->len = key.len;
+    return ++sweep->job_count < SWEEP_JOBS;
+}
+
+static enum err find(struct store_snapshot *snapshot, struct hs_job *arg)
 {
     struct sweep *sweep = CONTAINER_OF(arg, struct sweep, job);
 
@@ -119,17 +138,32 @@ static enum err find_runs(struct store_snapshot *snapshot, struct hs_job *arg)
         if (err != ERR_OK)
             return err;
     }
+    for (uint32_t i = 0; i < sweep->tablet_count && sweep->job_count < SWEEP_JOBS; i++) {
+        uint8_t from[BATCH_KEY_MAX], to[BATCH_KEY_MAX];
+        const size_t len = batch_row_key(from, (uint8_t)(sweep->first_tablet + i), BATCH_ROW_STATE,
+                                         sweep->namespace_id, SLICE_EMPTY);
+
+        memcpy(to, from, len);
+        const enum err err =
+            store_scan(snapshot, STORE_MAIN, slice_of(from, len),
+                       slice_of(to, hs_prefix_end(to, len)), false, visit_job, sweep);
+        if (err != ERR_OK)
+            return err;
+    }
     return ERR_OK;
 }
 
-static void runs_found(struct history_shard *shard, struct hs_job *arg, enum err err)
+static void found(struct history_shard *shard, struct hs_job *arg, enum err err)
 {
     struct sweep *sweep = CONTAINER_OF(arg, struct sweep, job);
+    int64_t seq = 0;
 
     sweep->left = 1;
+    if (err == ERR_OK && sweep->job_count > 0)
+        err = hs_batches_forget(shard, sweep->jobs, sweep->job_count, &seq);
     for (uint32_t i = 0; err == ERR_OK && i < sweep->found; i++)
         begin_run(shard, sweep, sweep->runs[i].run_id, sweep->runs[i].tablet);
-    settle(shard, sweep, err == ERR_CANCELED ? ERR_UNAVAILABLE : err, 0);
+    settle(shard, sweep, err == ERR_CANCELED ? ERR_UNAVAILABLE : err, seq);
 }
 
 /* Only of a namespace that nothing begins in any more. */
@@ -154,7 +188,7 @@ void hs_sweep(struct history_shard *shard, struct hs_request *req)
     struct rpc_api api;
 
     *sweep = (struct sweep){.req = req,
-                            .job = {.req = req, .read = find_runs, .done = runs_found},
+                            .job = {.req = req, .read = find, .done = found},
                             .staged = store_staged_seq(shard->store),
                             .first_tablet = shard->first_tablet,
                             .tablet_count = shard->tablet_count};

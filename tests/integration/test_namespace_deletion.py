@@ -5,12 +5,15 @@ from datetime import timedelta
 
 import pytest
 from google.protobuf import duration_pb2
-from temporalio.api.enums.v1 import NamespaceState
+from temporalio.api.batch.v1 import BatchOperationSignal
+from temporalio.api.enums.v1 import BatchOperationState, NamespaceState
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
 from temporalio.api.workflowservice.v1 import (
+    DescribeBatchOperationRequest,
     DescribeNamespaceRequest,
     ListNamespacesRequest,
     RegisterNamespaceRequest,
+    StartBatchOperationRequest,
 )
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -84,6 +87,44 @@ async def test_the_name_is_free_at_once_and_the_data_goes(session, queue):
     await kept.terminate()
     await operator.delete_namespace(DeleteNamespaceRequest(namespace_id=new_id))
     await eventually(lambda: is_gone(service, new_id), 30, "the second one to go")
+
+
+async def test_batch_jobs_of_a_deleted_namespace_stop_and_go(session, queue):
+    """One runs, twenty have ended; gnomon-check finds a job that is left."""
+    service, operator = session.client.workflow_service, session.client.operator_service
+    name = unique("doomed")
+    old_id = await register(service, name)
+    old = await Client.connect(session.server.address, namespace=name)
+    await start_many(old, queue, 100)
+
+    async def signal_all(job, query):
+        await service.start_batch_operation(
+            StartBatchOperationRequest(
+                namespace=name,
+                job_id=job,
+                reason="test",
+                visibility_query=query,
+                signal_operation=BatchOperationSignal(signal="x", identity="test"),
+            )
+        )
+
+    async def runs(job):
+        asked = DescribeBatchOperationRequest(namespace=name, job_id=job)
+        answer = await service.describe_batch_operation(asked)
+        return answer.state == BatchOperationState.BATCH_OPERATION_STATE_RUNNING
+
+    async def has_ended(job):
+        return not await runs(job)
+
+    for i in range(20):
+        await signal_all(f"ends-{i}", "WorkflowId = 'nobody'")
+        await eventually(lambda job=f"ends-{i}": has_ended(job), 10, "a job to end")
+    await signal_all("runs", "WorkflowType = 'Any'")  # 100 at 50 a second
+    assert await runs("runs")
+    await operator.delete_namespace(DeleteNamespaceRequest(namespace=name))
+    await eventually(lambda: is_gone(service, old_id), 30, "the namespace to go")
+    await register(service, name)
+    await refused(runs("runs"), RPCStatusCode.NOT_FOUND)
 
 
 async def test_what_cannot_be_deleted(session):
