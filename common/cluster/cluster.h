@@ -108,7 +108,6 @@ MUST_USE enum err cluster_queue_read(struct cluster *cluster, struct arena *aren
 /* Write the data if the row has `next->version`. ERR_ABORTED: it has another one; ERR_BUSY: there
  * are CLUSTER_QUEUES_MAX. */
 MUST_USE enum err cluster_queue_swap(struct cluster *cluster, const struct cluster_queue *next);
-MUST_USE enum err cluster_queues_forget(struct cluster *cluster, struct slice namespace_id);
 
 /* What can't be changed once there is data: gives the value that was recorded under `name`, which
  * is `value` if there was none. The caller refuses to run with another. */

@@ -118,17 +118,3 @@ enum err cluster_queue_swap(struct cluster *cluster, const struct cluster_queue 
     cluster_unlock(cluster);
     return err;
 }
-
-enum err cluster_queues_forget(struct cluster *cluster, struct slice namespace_id)
-{
-    const struct cluster_queue all = {.namespace_id = namespace_id};
-    sqlite3 *db = cluster_lock(cluster);
-    enum err err = cluster_begin(cluster);
-
-    if (err == ERR_OK) {
-        err = change(cluster, db, "DELETE FROM task_queues WHERE namespace_id = ?1", &all);
-        err = cluster_end(cluster, err);
-    }
-    cluster_unlock(cluster);
-    return err == ERR_ABORTED ? ERR_OK : err;
-}
