@@ -160,14 +160,24 @@ static enum err stage_failed(struct hs_request *req, enum err err)
 
 enum { CHANGES_MAX = 3 };
 
-/* Spec: the retention of a run is that of its namespace when it closes. */
-static void note_retention(const struct hs_request *req, const struct hs_change *change)
+/* Spec: the retention of a run is that of its namespace when it closes, whoever closes it: a
+ * request brings it, for a deadline or another run it is looked up. */
+static void note_retention(struct history_shard *shard, const struct hs_request *req,
+                           const struct hs_change *change)
 {
+    const struct history_namespaces *namespaces = shard->options.namespaces;
     struct run *run = change->entry->run;
+    int64_t retention_s = 0;
 
-    if (change->t->closed && req->api.retention_s > 0 &&
-        slice_eq(req->api.namespace_id, run->namespace_id))
-        run->retention_ns = req->api.retention_s * NS_PER_S;
+    if (!change->t->closed)
+        return;
+    if (slice_eq(req->api.namespace_id, run->namespace_id))
+        retention_s = req->api.retention_s;
+    if (retention_s <= 0 && namespaces && namespaces->retention_of &&
+        namespaces->retention_of(namespaces->engine.arg, run->namespace_id, &retention_s) != ERR_OK)
+        return;
+    if (retention_s > 0)
+        run->retention_ns = retention_s * NS_PER_S;
 }
 
 enum err hs_commit(struct history_shard *shard, struct hs_request *req,
@@ -183,7 +193,7 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
         size_t op_count;
 
         row_before_ns[i] = changes[i].entry->run->deadline_row_ns;
-        note_retention(req, &changes[i]);
+        note_retention(shard, req, &changes[i]);
         rows_of_transition(changes[i].t, changes[i].make_current, &ops, &op_count);
         rows_add(&req->arena, &rows, ops, op_count);
         if (changes[i].t->visibility_changed)

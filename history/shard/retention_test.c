@@ -147,6 +147,48 @@ TEST(test_a_closed_run_goes_when_its_retention_has_passed)
     world_release(&w);
 }
 
+static enum err retention_now(void *arg, struct slice id, int64_t *retention_s)
+{
+    UNUSED(id);
+    *retention_s = *(const int64_t *)arg;
+    return *retention_s > 0 ? ERR_OK : ERR_NOT_FOUND;
+}
+
+/* Rows of type R that are left when a run that timed out an hour ago was started with a day. */
+static uint32_t left_an_hour_after_a_timeout(int64_t retention_s)
+{
+    struct history_namespaces namespaces = {.engine = {.arg = &retention_s},
+                                            .retention_of = retention_now};
+    pb_duration timeout = PB_DURATION_INIT;
+    struct world w;
+    uint32_t left;
+
+    timeout.seconds = 10;
+    world_init(&w, "retention-timeout");
+    w.shard->options.namespaces = &namespaces;
+    api_start_workflow_execution_request *request = world_start_request(&w, "wf", "wf");
+    request->workflow_run_timeout = &timeout;
+    const int64_t at_close = retention_s;
+    retention_s = 86400;
+    const uint64_t call = world_api(&w, METHOD_HISTORY_START_WORKFLOW, request, SLICE_EMPTY);
+    check_err(world_got(&w, call)->err, ERR_OK);
+    retention_s = at_close;
+    world_pass(&w, 20 * NS_PER_S);
+    check_i64(rows_of(&w).by_kind['R'], 1);
+    world_pass(&w, 3600 * NS_PER_S);
+    left = rows_of(&w).by_kind['R'];
+    world_release(&w);
+    return left;
+}
+
+/* No request brings the retention along then; without the namespace that of the start holds. */
+TEST(test_the_retention_is_that_of_the_close_when_a_deadline_closes)
+{
+    check_i64(left_an_hour_after_a_timeout(600), 0);
+    check_i64(left_an_hour_after_a_timeout(2 * 86400), 1);
+    check_i64(left_an_hour_after_a_timeout(0), 1);
+}
+
 TEST(test_a_deletion_is_carried_on_after_a_crash_at_any_step)
 {
     for (int steps = 0; steps < 40; steps++) {
