@@ -381,6 +381,16 @@ static enum err list_filtered(struct fe_call *fc, struct buf *query, int32_t pag
     return list_page(fc, text, page_size, slice_of(after.data, after.len));
 }
 
+/* ERR_DENIED: an operator has switched the filters of these two lists off. */
+static enum err check_filters(struct fe_call *fc, bool filtered)
+{
+    if (!filtered ||
+        !dynconf_bool(fc->fe->dynconf, DYNCONF_FRONTEND_LIST_FILTERS_OFF, slice_str(fc->ns->name)))
+        return ERR_OK;
+    return errdetail_permission_denied(fc->arena, &fc->detail, "",
+                                       "List is disabled on this namespace.");
+}
+
 enum err fe_list_open(struct fe_call *fc)
 {
     const api_list_open_workflow_executions_request *req = fc->request;
@@ -388,7 +398,9 @@ enum err fe_list_open(struct fe_call *fc)
 
     buf_init(&query, QUERY_MAX);
     buf_printf(&query, "ExecutionStatus = 'Running'");
-    const enum err err = add_times(fc, req->start_time_filter, "StartTime", &query);
+    enum err err = add_times(fc, req->start_time_filter, "StartTime", &query);
+    if (err == ERR_OK)
+        err = check_filters(fc, req->filters_case != LIST_OPEN(_NOT_SET));
     if (err != ERR_OK) {
         buf_release(&query);
         return err;
@@ -408,6 +420,8 @@ enum err fe_list_closed(struct fe_call *fc)
     buf_init(&query, QUERY_MAX);
     buf_printf(&query, "ExecutionStatus != 'Running'");
     enum err err = add_times(fc, req->start_time_filter, "CloseTime", &query);
+    if (err == ERR_OK)
+        err = check_filters(fc, req->filters_case != LIST_CLOSED(_NOT_SET));
     if (err == ERR_OK && req->filters_case == LIST_CLOSED(STATUS_FILTER)) {
         const int status = (int)req->status_filter->status;
 

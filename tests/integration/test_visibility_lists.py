@@ -116,3 +116,32 @@ async def test_pages_of_a_scan_with_a_filter(session, queue):
             break
     assert sorted(seen) == sorted(ids)
     assert seen[-1] == ids[2]  # those that are open come first
+
+
+async def test_an_operator_switches_their_filters_off(session, queue, own_server):
+    service = session.client.workflow_service
+    of_type = WorkflowTypeFilter(name="Any")
+    terminated = StatusFilter(status=WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_TERMINATED)
+    unset = StatusFilter(status=WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_UNSPECIFIED)
+    by_id = WorkflowExecutionFilter(workflow_id="any")
+    filtered = [
+        (service.list_open_workflow_executions, ListOpenWorkflowExecutionsRequest, {"type_filter": of_type}),
+        (service.list_open_workflow_executions, ListOpenWorkflowExecutionsRequest, {"execution_filter": by_id}),
+        (service.list_closed_workflow_executions, ListClosedWorkflowExecutionsRequest, {"type_filter": of_type}),
+        (service.list_closed_workflow_executions, ListClosedWorkflowExecutionsRequest, {"execution_filter": by_id}),
+        (service.list_closed_workflow_executions, ListClosedWorkflowExecutionsRequest, {"status_filter": terminated}),
+        (service.list_closed_workflow_executions, ListClosedWorkflowExecutionsRequest, {"status_filter": unset}),
+    ]
+    own_server.set_dynamic({"frontend.disableListVisibilityByFilter": True})
+    try:
+        for method, request, filters in filtered:
+            with pytest.raises(RPCError) as caught:
+                await method(request(namespace=NAMESPACE, **filters))
+            told = (caught.value.status, caught.value.message)
+            assert told == (RPCStatusCode.PERMISSION_DENIED, "List is disabled on this namespace.")
+        await service.list_open_workflow_executions(ListOpenWorkflowExecutionsRequest(namespace=NAMESPACE))
+        await service.list_closed_workflow_executions(ListClosedWorkflowExecutionsRequest(namespace=NAMESPACE))
+    finally:
+        own_server.set_dynamic({})
+    for method, request, filters in filtered[:-1]:
+        await method(request(namespace=NAMESPACE, **filters))
