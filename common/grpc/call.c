@@ -325,7 +325,7 @@ void grpc_call_fail(struct grpc_call *pub, enum err err, const struct err_detail
 
     if (detail)
         filled = *detail;
-    if (!filled.text[0])
+    if (!filled.text[0] && !filled.type)
         err_fail(&filled, err, "%s", err_text(err));
     grpc_call_fail_status(pub, err_grpc_status(err), &filled);
 }

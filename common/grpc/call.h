@@ -46,8 +46,9 @@ void grpc_call_reply(struct grpc_call *call, struct slice message);
  * the array, keeps the bytes. */
 void grpc_call_reply_parts(struct grpc_call *call, const struct slice *parts, size_t count);
 
-/* Answer with an error: its gRPC status, detail->text (err_text() when detail is NULL or empty)
- * and, when detail->type is set, a google.rpc.Status with that one detail. Copies. */
+/* Answer with an error: its gRPC status, detail->text (err_text() when detail is NULL, or has
+ * neither text nor type) and, when detail->type is set, a google.rpc.Status with that one detail.
+ * Copies. */
 void grpc_call_fail(struct grpc_call *call, enum err err, const struct err_detail *detail);
 /* The same for a status that has no enum err (UNKNOWN, OUT_OF_RANGE, UNAUTHENTICATED). */
 void grpc_call_fail_status(struct grpc_call *call, enum grpc_status status,

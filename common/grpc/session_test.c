@@ -64,6 +64,26 @@ TEST(test_session_failures_may_have_headers)
     pair_close(&pair);
 }
 
+static void fails_without_a_word(void *ctx, struct grpc_call *call)
+{
+    const struct err_detail detail = {.type = "temporal.api.errordetails.v1.QueryFailedFailure"};
+
+    UNUSED(ctx);
+    grpc_call_fail(call, ERR_INVALID, &detail);
+}
+
+TEST(test_session_a_typed_failure_may_have_no_text)
+{
+    struct pair pair;
+
+    pair_open(&pair);
+    grpc_router_add(pair.router, "/t.S/Silent", GRPC_UNARY, fails_without_a_word, NULL);
+    const struct got got = call(&pair, (struct grpc_client_request){.path = "/t.S/Silent"});
+    check_reply(&got, GRPC_STATUS_INVALID_ARGUMENT, "");
+    check(got.reply.details.len > 0);
+    pair_close(&pair);
+}
+
 TEST(test_session_long_details_arrive)
 {
     struct pair pair;

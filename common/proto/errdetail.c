@@ -308,6 +308,8 @@ void errdetail_complete(struct arena *arena, enum err err, struct err_detail *de
     UNUSED(arena);
     if (detail->type)
         return;
+    if (!detail->text[0])
+        err_fail(detail, err, "%s", err_text(err));
     if (status == GRPC_STATUS_NOT_FOUND)
         set_empty(detail, ERRDETAIL("NotFoundFailure"));
     else if (status == GRPC_STATUS_RESOURCE_EXHAUSTED)

@@ -74,8 +74,9 @@ enum err errdetail_multi_operation(struct arena *arena, struct err_detail *detai
                                    const char *format, ...) PRINTF_LIKE(5, 6);
 
 /* What the reference adds to every error of these kinds: when detail->type is NULL, give NOT_FOUND,
- * BUSY and DENIED their empty detail. To be called once, where a handler answers. Codes of inside
- * the cluster that map to those statuses (STALE, DISK_FULL, ...) are treated alike. */
+ * BUSY and DENIED their empty detail; and when there is no text either, err_text(). To be called
+ * once, where a handler answers. Codes of inside the cluster that map to those statuses (STALE,
+ * DISK_FULL, ...) are treated alike. */
 void errdetail_complete(struct arena *arena, enum err err, struct err_detail *detail);
 
 #endif

@@ -103,6 +103,7 @@ TEST(test_errdetail_complete_adds_only_what_is_missing)
     arena_init(&arena);
     errdetail_complete(&arena, ERR_INVALID, &d);
     check(d.type == NULL);
+    check_str(d.text, err_text(ERR_INVALID));
     errdetail_complete(&arena, ERR_NOT_FOUND, &d);
     check_str(d.type, api_not_found_failure__desc.name);
     errdetail_complete(&arena, ERR_BUSY, &d);

@@ -121,6 +121,8 @@ TEST(test_describe_names_a_reason_that_was_not_given)
     rig_run(&rig, "start term");
     check_str(event_of(&rig, 3)->workflow_execution_terminated_event_attributes->reason,
               "terminated by user via frontend");
+    check_str(event_of(&rig, 3)->workflow_execution_terminated_event_attributes->identity,
+              "frontend-service");
     rig_release(&rig);
 }
 

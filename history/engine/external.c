@@ -147,7 +147,8 @@ enum err engine_terminate(struct transition *t,
     if (err != ERR_OK)
         return err;
     run_terminate(t, request->reason[0] ? request->reason : "terminated by user via frontend",
-                  request->details, request->identity, request->n_links, request->links);
+                  request->details, request->identity[0] ? request->identity : "frontend-service",
+                  request->n_links, request->links);
     return ERR_OK;
 }
 
