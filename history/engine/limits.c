@@ -77,6 +77,7 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
     U32(search_attributes_max, FRONTEND_SEARCH_ATTRIBUTES);
     SIZE(search_attribute_bytes_max, FRONTEND_SEARCH_ATTRIBUTE_SIZE);
     SIZE(search_attributes_bytes_max, FRONTEND_SEARCH_ATTRIBUTES_SIZE);
+    NS(retention_jitter_ns, HISTORY_RETENTION_JITTER);
     NS(run_interval_min_ns, HISTORY_ID_REUSE_INTERVAL);
     if (dynconf_bool(dc, DYNCONF_HISTORY_ID_REUSE_CHECK, ns))
         limits->id_reuse_interval_ns = limits->run_interval_min_ns;

@@ -39,6 +39,7 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(buffered_bytes_max);
     SAME(task_timeout_ns);
     SAME(wft_retry_max_ns);
+    SAME(retention_jitter_ns);
     SAME(activity_retry.initial_interval_ns);
     SAME(activity_retry.maximum_interval_coefficient);
     SAME(activity_retry.backoff_coefficient);

@@ -150,7 +150,10 @@ int64_t run_retention_due_ns(const struct run *run)
     int64_t due_ns;
 
     must(!run_is_open(run));
-    return __builtin_add_overflow(run->close_ns, retention_ns, &due_ns) ? INT64_MAX : due_ns;
+    return __builtin_add_overflow(run->close_ns, retention_ns, &due_ns) ||
+                   __builtin_add_overflow(due_ns, run->retention_jitter_ns, &due_ns)
+               ? INT64_MAX
+               : due_ns;
 }
 
 void row_key_outgoing(struct row_key *key, uint8_t tablet, uint8_t target_tablet, uint64_t row_seq)

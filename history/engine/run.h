@@ -106,6 +106,7 @@ struct run {
     char original_run_id[UUID_TEXT_LEN + 1]; /* of a reset run: that its Started event names */
     int64_t original_start_ns;               /* of a reset run: when that one started */
     int64_t retention_ns;                    /* of the namespace when the run started */
+    int64_t retention_jitter_ns;             /* added to it, of a closed run */
     const char *start_request_id;            /* never NULL */
     struct slice start_identity;
     struct slice parent_namespace_id, parent_namespace; /* empty: no parent; so the next three */

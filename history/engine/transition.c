@@ -34,6 +34,7 @@ const struct engine_limits engine_limits_default = {
     .task_timeout_ns = 10 * NS_PER_S,
     .run_interval_min_ns = NS_PER_S,
     .wft_retry_max_ns = 600 * NS_PER_S,
+    .retention_jitter_ns = 1800 * NS_PER_S,
     .activity_retry = {NS_PER_S, 100, 2, 0},
     .workflow_retry = {NS_PER_S, 100, 2, 0},
     .search_attributes_max = 100,

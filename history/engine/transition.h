@@ -48,6 +48,7 @@ struct engine_limits {
     size_t buffered_bytes_max;          /* 2 MiB: history.maximumBufferedEventsSizeInBytes */
     int64_t task_timeout_ns;            /* 10 s: history.defaultWorkflowTaskTimeout */
     int64_t wft_retry_max_ns;           /* 10 min: history.workflowTaskRetryMaxInterval */
+    int64_t retention_jitter_ns;        /* 30 min: history.retentionTimerJitterDuration */
     struct dynconf_retry activity_retry, workflow_retry; /* history.default...RetryPolicy */
     uint32_t search_attributes_max;                      /* 100 */
     size_t search_attribute_bytes_max;                   /* 2 KiB */

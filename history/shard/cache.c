@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { TRIM_STEPS = 64 };
+enum { TRIM_STEPS = 64, TTL_MIN_MS = 100 };
 
 void hs_cache_init(struct history_shard *shard)
 {
@@ -61,6 +61,13 @@ static void entry_free(struct history_shard *shard, struct hs_entry *entry)
     free(entry);
 }
 
+static void used(struct history_shard *shard, struct hs_entry *entry)
+{
+    list_remove(&entry->lru);
+    list_push_back(&shard->lru_runs, &entry->lru);
+    entry->used_mono_ns = hs_mono_ns(shard);
+}
+
 struct hs_entry *hs_entry_find(struct history_shard *shard, const char *run_id)
 {
     struct map_node *node = map_get(&shard->runs, slice_str(run_id));
@@ -74,7 +81,7 @@ struct hs_entry *hs_entry_add(struct history_shard *shard, struct run *run)
     struct hs_entry *entry = entry_new(shard, run->run_id, run->tablet);
 
     entry->run = run;
-    list_push_back(&shard->lru_runs, &entry->lru);
+    used(shard, entry);
     return entry;
 }
 
@@ -111,8 +118,7 @@ void hs_cache_touch(struct history_shard *shard, struct hs_entry *entry)
 
     shard->cached_bytes += bytes - entry->bytes;
     entry->bytes = bytes;
-    list_remove(&entry->lru);
-    list_push_back(&shard->lru_runs, &entry->lru);
+    used(shard, entry);
 }
 
 /* -- loading a run -------------------------------------------------------------------------- */
@@ -508,17 +514,46 @@ void hs_with_run(struct history_shard *shard, struct hs_request *req)
         fail_request(shard, req, run_not_found(req), 0);
         return;
     }
-    list_remove(&entry->lru);
-    list_push_back(&shard->lru_runs, &entry->lru);
+    used(shard, entry);
     if (!moved_on(shard, req, entry))
         req->step(shard, req, entry);
 }
 
 /* -- eviction ------------------------------------------------------------------------------- */
 
+/* A shard's part of what its process may keep. */
+static size_t entries_max(const struct history_shard *shard)
+{
+    const int64_t all = dynconf_int(shard->options.dynconf, DYNCONF_HISTORY_CACHE_MAX, SLICE_EMPTY);
+    const int64_t part = all / shard->options.shard_count;
+
+    return part < 1 ? 1 : (size_t)part;
+}
+
+static int64_t ttl_ns(const struct history_shard *shard)
+{
+    const int64_t ns =
+        dynconf_duration(shard->options.dynconf, DYNCONF_HISTORY_CACHE_TTL, SLICE_EMPTY);
+
+    if (ns <= 0)
+        return INT64_MAX;
+    return ns < TTL_MIN_MS * NS_PER_MS ? TTL_MIN_MS * NS_PER_MS : ns;
+}
+
+static bool is_too_much(const struct history_shard *shard, size_t count, size_t max)
+{
+    return shard->cached_bytes > shard->options.cache_bytes || count > max;
+}
+
+static bool is_held(struct history_shard *shard, const struct hs_entry *entry)
+{
+    return entry->seq > shard->durable || !list_empty(&entry->waiting) ||
+           hs_reset_holds(shard, entry->run->namespace_id, entry->run->workflow_id);
+}
+
 /* Gives how many went. What lives in memory only is worth more than what can be read again: it goes
  * when nothing else is met. */
-static uint32_t trim_runs(struct history_shard *shard, bool with_volatile)
+static uint32_t trim_runs(struct history_shard *shard, size_t max, bool with_volatile)
 {
     uint32_t steps = 0, gone = 0;
 
@@ -526,15 +561,13 @@ static uint32_t trim_runs(struct history_shard *shard, bool with_volatile)
     {
         struct hs_entry *entry = CONTAINER_OF(it, struct hs_entry, lru);
 
-        if (shard->cached_bytes <= shard->options.cache_bytes || ++steps > TRIM_STEPS)
+        if (!is_too_much(shard, shard->runs.count, max) || ++steps > TRIM_STEPS)
             break;
-        if (entry->seq > shard->durable || !list_empty(&entry->waiting) ||
-            hs_reset_holds(shard, entry->run->namespace_id, entry->run->workflow_id))
+        if (is_held(shard, entry))
             continue;
         if (run_has_volatile(entry->run)) {
             if (!with_volatile) {
-                list_remove(it);
-                list_push_back(&shard->lru_runs, it);
+                used(shard, entry);
                 continue;
             }
             hs_updates_lost(shard, entry->run_id, false);
@@ -545,7 +578,7 @@ static uint32_t trim_runs(struct history_shard *shard, bool with_volatile)
     return gone;
 }
 
-static void trim_currents(struct history_shard *shard)
+static void trim_currents(struct history_shard *shard, size_t max)
 {
     uint32_t steps = 0;
 
@@ -553,7 +586,7 @@ static void trim_currents(struct history_shard *shard)
     {
         struct hs_current *current = CONTAINER_OF(it, struct hs_current, lru);
 
-        if (shard->cached_bytes <= shard->options.cache_bytes || ++steps > TRIM_STEPS)
+        if (!is_too_much(shard, shard->currents.count, max) || ++steps > TRIM_STEPS)
             return;
         if (current->seq <= shard->durable && list_empty(&current->waiting) &&
             !hs_reset_holds(shard, current->namespace_id, current->workflow_id))
@@ -561,13 +594,45 @@ static void trim_currents(struct history_shard *shard)
     }
 }
 
+/* Those that nobody has asked for since long; what cannot go is looked at again as late. */
+static void expire_runs(struct history_shard *shard)
+{
+    const int64_t ttl = ttl_ns(shard), now_ns = hs_mono_ns(shard);
+    uint32_t steps = 0;
+
+    LIST_EACH_SAFE(it, tmp, &shard->lru_runs)
+    {
+        struct hs_entry *entry = CONTAINER_OF(it, struct hs_entry, lru);
+
+        if (now_ns - entry->used_mono_ns < ttl || ++steps > TRIM_STEPS)
+            return;
+        if (is_held(shard, entry) || run_has_volatile(entry->run))
+            used(shard, entry);
+        else
+            entry_free(shard, entry);
+    }
+}
+
 void hs_cache_trim(struct history_shard *shard)
 {
-    if (shard->cached_bytes <= shard->options.cache_bytes)
-        return;
-    trim_currents(shard);
-    if (trim_runs(shard, false) == 0)
-        trim_runs(shard, true);
+    const size_t max = entries_max(shard);
+
+    if (is_too_much(shard, shard->currents.count, max))
+        trim_currents(shard, max);
+    if (is_too_much(shard, shard->runs.count, max) && trim_runs(shard, max, false) == 0)
+        trim_runs(shard, max, true);
+    expire_runs(shard);
+}
+
+int64_t hs_cache_next_mono_ns(const struct history_shard *shard)
+{
+    const int64_t ttl = ttl_ns(shard);
+    int64_t next_ns;
+
+    if (list_empty(&shard->lru_runs))
+        return INT64_MAX;
+    const struct hs_entry *oldest = CONTAINER_OF(shard->lru_runs.next, struct hs_entry, lru);
+    return __builtin_add_overflow(oldest->used_mono_ns, ttl, &next_ns) ? INT64_MAX : next_ns;
 }
 
 void hs_cache_release(struct history_shard *shard)

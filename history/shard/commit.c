@@ -161,16 +161,20 @@ static enum err stage_failed(struct hs_request *req, enum err err)
 enum { CHANGES_MAX = 3 };
 
 /* Spec: the retention of a run is that of its namespace when it closes, whoever closes it: a
- * request brings it, for a deadline or another run it is looked up. */
+ * request brings it, for a deadline or another run it is looked up. The jitter is there so that
+ * runs that close together do not go together. */
 static void note_retention(struct history_shard *shard, const struct hs_request *req,
                            const struct hs_change *change)
 {
     const struct history_namespaces *namespaces = shard->options.namespaces;
+    const int64_t jitter_ns = change->t->limits->retention_jitter_ns;
     struct run *run = change->entry->run;
     int64_t retention_s = 0;
 
     if (!change->t->closed)
         return;
+    run->retention_jitter_ns =
+        jitter_ns > 0 ? (int64_t)rng_below(&shard->rng, (uint64_t)jitter_ns) : 0;
     if (slice_eq(req->api.namespace_id, run->namespace_id))
         retention_s = req->api.retention_s;
     if (retention_s <= 0 && namespaces && namespaces->retention_of &&

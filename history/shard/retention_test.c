@@ -113,6 +113,33 @@ static api_poll_workflow_task_queue_response *poll_second(struct world *w)
     return world_poll_workflow(w);
 }
 
+TEST(test_retention_has_a_jitter)
+{
+    enum { RUNS = 40 };
+    struct world w;
+    struct counts counts;
+
+    world_init(&w, "jitter");
+    w.limits.retention_jitter_ns = 1000 * NS_PER_S;
+    for (uint32_t i = 0; i < RUNS; i++)
+        run_one(&w, arena_printf(&w.arena, "wf-%u", i), 0);
+    world_reopen(&w, true); /* the jitter is the run's, and lasts */
+    world_pass(&w, DAY_NS - NS_PER_S);
+    counts = rows_of(&w);
+    check_i64(counts.by_kind['R'], RUNS);
+    check_i64(counts.by_kind['C'], RUNS);
+    world_pass(&w, 501 * NS_PER_S);
+    counts = rows_of(&w);
+    check(counts.by_kind['R'] > RUNS / 8 && counts.by_kind['R'] < RUNS - RUNS / 8);
+    check_i64(counts.by_kind['C'], counts.by_kind['R']);
+    world_pass(&w, 501 * NS_PER_S);
+    counts = rows_of(&w);
+    check_i64(counts.by_kind['R'], 0);
+    check_i64(counts.by_kind['C'], 0);
+    check_i64(counts.visible, 0);
+    world_release(&w);
+}
+
 TEST(test_a_closed_run_goes_when_its_retention_has_passed)
 {
     struct world w;

@@ -76,6 +76,8 @@ static int64_t next_due_ns(struct history_shard *shard)
         next_ns = hs_batches_next_mono_ns(shard);
     if (hs_index_next_mono_ns(shard) < next_ns)
         next_ns = hs_index_next_mono_ns(shard);
+    if (hs_cache_next_mono_ns(shard) < next_ns)
+        next_ns = hs_cache_next_mono_ns(shard);
     return next_ns;
 }
 
@@ -92,6 +94,7 @@ int64_t history_shard_run_due(struct history_shard *shard)
         hs_calls_run(shard);
         hs_batches_run(shard);
         hs_index_run(shard);
+        hs_cache_trim(shard);
         hs_updates_pump(shard);
         hs_outgoing_pump(shard);
     }

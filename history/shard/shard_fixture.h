@@ -38,6 +38,8 @@ struct world {
     const struct history_caller *caller; /* NULL: callbacks are not posted */
     struct history_shard *shard;
     size_t cache_bytes;
+    struct engine_limits limits;   /* the defaults, but that no retention has a jitter */
+    const struct dynconf *dynconf; /* NULL: `limits` */
     bool timers_alive;
     bool casts_refused;
     bool may_be_lost; /* the store is made to fail */
@@ -159,7 +161,8 @@ static inline void world_open(struct world *w)
         .clock = &w->clock.clock,
         .log = &w->log,
         .metrics = w->metrics,
-        .limits = &engine_limits_default,
+        .dynconf = w->dynconf,
+        .limits = &w->limits,
         .caller = w->caller,
         .cache_bytes = w->cache_bytes,
         .seed = 11,
@@ -182,6 +185,8 @@ static inline void world_init_on(struct world *w, const char *backend, const cha
     w->log = (struct log){.level = LOG_ERROR, .fd = 2};
     w->metrics = metrics_new();
     w->cache_bytes = 64 * 1024 * 1024;
+    w->limits = engine_limits_default;
+    w->limits.retention_jitter_ns = 0;
     w->net = (struct history_net){.reply = world_on_reply,
                                   .call = world_on_call,
                                   .cancel = world_on_cancel,

@@ -120,6 +120,7 @@ struct hs_entry {
     struct list batches; /* contiguous, the last one ends at run->next_event_id; oldest first */
     size_t batch_bytes;
     size_t bytes; /* as counted in shard->cached_bytes */
+    int64_t used_mono_ns;
 };
 
 /* What the shard knows of a workflow id. */
@@ -348,9 +349,11 @@ struct hs_entry *hs_entry_add(struct history_shard *shard, struct run *run);
 void hs_entry_discard(struct history_shard *shard, struct hs_entry *entry);
 /* Load again what was discarded and has become durable. */
 void hs_cache_durable(struct history_shard *shard);
-/* The entry changed: count it again, and evict others when there is too much. */
+/* The entry changed: count it again. */
 void hs_cache_touch(struct history_shard *shard, struct hs_entry *entry);
+/* Evict what is too much, or unused since long; and when there is more to evict. */
 void hs_cache_trim(struct history_shard *shard);
+int64_t hs_cache_next_mono_ns(const struct history_shard *shard);
 /* The events of a commit join the run's recent ones. */
 void hs_entry_events(struct hs_entry *entry, const struct transition *t, int64_t seq,
                      int64_t durable);

@@ -19,6 +19,7 @@ from harness import NAMESPACE, eventually, unique
 from history_checker import types_of
 
 S = timedelta(seconds=1)
+AT_ONCE = {"system.namespaceMinRetentionLocal": "1s", "history.retentionTimerJitterDuration": "0s"}
 
 
 async def is_gone(handle):
@@ -32,7 +33,7 @@ async def is_gone(handle):
 
 @pytest.mark.seconds(90)
 async def test_closed_runs_go_after_their_retention_and_stay_gone():
-    cluster = harness.Cluster(dynamic={"system.namespaceMinRetentionLocal": "1s"})
+    cluster = harness.Cluster(dynamic=AT_ONCE)
     try:
         session = harness.Session(cluster)
         client = await session.connect()
@@ -77,6 +78,35 @@ async def test_closed_runs_go_after_their_retention_and_stay_gone():
             )
             assert await again.result() == "Hello, y!"
             await open_one.terminate()
+        assert cluster.interrupt() == 0
+        cluster.check_data()
+    finally:
+        cluster.stop()
+
+
+@pytest.mark.seconds(90)
+async def test_runs_stay_for_a_random_time_beyond_their_retention():
+    cluster = harness.Cluster(dynamic={**AT_ONCE, "history.retentionTimerJitterDuration": "1000h"})
+    try:
+        client = await harness.Session(cluster).connect()
+        name = unique("jitter")
+        await client.workflow_service.register_namespace(
+            RegisterNamespaceRequest(
+                namespace=name, workflow_execution_retention_period=duration_pb2.Duration(seconds=1)
+            )
+        )
+        short = await Client.connect(cluster.address, namespace=name)
+
+        async def closed(workflow_id):
+            handle = await short.start_workflow("Any", id=workflow_id, task_queue="nobody")
+            await handle.terminate()
+            return handle
+
+        late = [await closed(f"late-{i}") for i in range(5)]
+        cluster.set_dynamic(AT_ONCE)
+        soon = await closed("soon")  # all others closed before it
+        await eventually(lambda: is_gone(soon), 20, "the run to be deleted")
+        assert not any([await is_gone(handle) for handle in late])
         assert cluster.interrupt() == 0
         cluster.check_data()
     finally:
