@@ -154,6 +154,40 @@ void hs_calls_changed(struct history_shard *shard, const struct transition *t, i
     }
 }
 
+/* -- a run that is deleted -------------------------------------------------------------------- */
+
+size_t hs_calls_drop(const struct run *run, struct arena *arena, struct store_op **ops)
+{
+    size_t count = 0;
+
+    *ops = ARENA_ARRAY(arena, struct store_op, HS_CALLS_DROP_MAX);
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it && count < HS_CALLS_DROP_MAX;
+         it = map_next(&run->callbacks, it)) {
+        const struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        struct row_key key;
+
+        if (callback->row_seq == 0)
+            continue;
+        row_key_call(&key, run->tablet, callback->row_seq);
+        (*ops)[count++] = (struct store_op){.kind = STORE_DELETE,
+                                            .family = STORE_MAIN,
+                                            .key = arena_copy(arena, row_key_slice(&key))};
+    }
+    return count;
+}
+
+void hs_calls_dropped(struct history_shard *shard, const struct run *run)
+{
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it)) {
+        const struct callback *callback = CONTAINER_OF(it, struct callback, node);
+        struct hs_call *call = callback->row_seq ? find(shard, callback->row_seq) : NULL;
+
+        if (call && call->state == CALL_WAITING)
+            call_free(shard, call);
+    }
+}
+
 /* -- looking at the rows --------------------------------------------------------------------- */
 
 struct look_job {

@@ -293,6 +293,43 @@ TEST(test_calls_of_a_deleted_run_end)
     world_release(&w);
 }
 
+/* Nothing answers: those that wait for their turn, those under way, those of an open breaker. */
+TEST(test_rows_of_calls_go_with_their_runs)
+{
+    enum { RUNS = 40 };
+    static struct receiver r;
+    struct world w;
+
+    begin(&w, &r);
+    for (int i = 0; i < RUNS; i++) {
+        char id[16];
+
+        snprintf(id, sizeof id, "d%d", i);
+        start_with_callback(&w, id);
+        terminate(&w, id);
+    }
+    check_i64(rows_of(&w), RUNS);
+    check_i64(r.open, 16);
+    for (int i = 0; i < RUNS; i++) {
+        api_delete_workflow_execution_request request = API_DELETE_WORKFLOW_EXECUTION_REQUEST_INIT;
+        char id[16];
+
+        snprintf(id, sizeof id, "d%d", i);
+        request.workflow_execution = world_execution(&w, id);
+        const uint64_t call = world_api(&w, METHOD_HISTORY_DELETE_WORKFLOW, &request, SLICE_EMPTY);
+        check_err(world_got(&w, call)->err, ERR_OK);
+        check_i64(rows_of(&w), RUNS - 1 - i);
+        w.sent_count = 0;
+    }
+    r.recording = true;
+    for (uint32_t i = 0; i < 16; i++)
+        answer(&r, i, 503);
+    world_pass(&w, 3600 * NS_PER_S);
+    check_i64(rows_of(&w), 0);
+    check_i64(r.count, 16);
+    world_release(&w);
+}
+
 TEST(test_calls_to_a_host_that_hangs_leave_room_for_others)
 {
     static struct receiver r;

@@ -4,7 +4,8 @@
  * 1. A run that closes leaves a retention row, in the order of the time when its retention passes;
  *    nothing else waits for that time: the shard looks at the first of these rows when it is due.
  * 2. A deletion has two steps. First one record takes away what the run is found by: the execution
- *    row, the current-run row if it still names the run, the visibility row. When that is durable
+ *    row, the current-run row if it still names the run, the visibility row; and the rows of its
+ *    callbacks that are still to be delivered. When that is durable
  *    its history nodes and items go, at most BATCH_KEYS keys a record, and with the last of them
  *    the retention row. A crash between finds that row again: what is left is found by the run id.
  * 3. Nodes that another run shares (engine/branches.h) stay, whole, for as long as a B row says so.
@@ -166,15 +167,23 @@ static enum err forget(struct history_shard *shard, struct hs_request *req, stru
         hs_index_change(shard, &index, run, &shown, true);
         hs_index_finish(shard, &index);
     }
-    struct store_op *all = arena_alloc(&req->arena, (ops.count + index.count) * sizeof *all);
+    struct store_op *calls;
+    const size_t call_count = hs_calls_drop(run, &req->arena, &calls);
+    size_t total = ops.count;
+    struct store_op *all =
+        arena_alloc(&req->arena, (ops.count + index.count + call_count) * sizeof *all);
     memcpy(all, ops.list, ops.count * sizeof *all);
+    memcpy(all + total, calls, call_count * sizeof *all);
+    total += call_count;
     if (index.count > 0)
-        memcpy(all + ops.count, index.ops, index.count * sizeof *all);
-    const enum err err = store_stage(shard->store, all, ops.count + index.count, true, seq);
+        memcpy(all + total, index.ops, index.count * sizeof *all);
+    total += index.count;
+    const enum err err = store_stage(shard->store, all, total, true, seq);
     if (err != ERR_OK) {
         hs_index_failed(shard, &index);
         return err;
     }
+    hs_calls_dropped(shard, run);
     hs_index_staged(shard, &index, *seq);
     if (is_current)
         hs_current_gone(current, *seq);

@@ -630,6 +630,12 @@ void hs_calls_run(struct history_shard *shard);
 /* Marks the callbacks of a run that is to be described. */
 void hs_calls_look(struct history_shard *shard, struct run *run, struct arena *arena);
 int64_t hs_calls_next_mono_ns(struct history_shard *shard);
+enum { HS_CALLS_DROP_MAX = 256 };
+/* The deletions of the rows of a run that is deleted, in the arena: of HS_CALLS_DROP_MAX at most,
+ * what is beyond goes at its next attempt. */
+size_t hs_calls_drop(const struct run *run, struct arena *arena, struct store_op **ops);
+/* They are staged, the run is still in memory: what is under way ends by itself. */
+void hs_calls_dropped(struct history_shard *shard, const struct run *run);
 
 /* -- deletion (retention.c) ------------------------------------------------------------------ */
 
