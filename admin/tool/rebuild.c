@@ -146,6 +146,7 @@ static void take_text(char *to, const char *from, size_t size)
 #define TAKE_STR(member) to->member = arena_str(&to->arena, slice_str(from->member))
 #define TAKE_BYTES(member) take_bytes(&to->member, &from->member)
 #define TAKE_TEXT(member) take_text(to->member, from->member, sizeof to->member)
+#define TAKE_POINTS TAKE_BYTES
 #define TAKE_RING(member) memcpy(to->member, from->member, sizeof to->member)
 
 static void take_derived(struct run *to, const struct run *from)

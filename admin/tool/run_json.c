@@ -103,6 +103,7 @@ static void json_ring(struct json_writer *w, const uint64_t ids[COMPLETED_RING])
 #define SHOW_KIND SHOW_STATE
 #define SHOW_SLICE(member) NAME(member), run_json_bytes(w, run->member)
 #define SHOW_BYTES(member) NAME(member), run_json_bytes(w, bytes_slice(run->member))
+#define SHOW_POINTS SHOW_BYTES
 #define SHOW_TEXT(member) NAME(member), run_json_bytes(w, slice_str(run->member))
 #define SHOW_STR SHOW_TEXT
 #define SHOW_RING(member) NAME(member), json_ring(w, run->member)

@@ -1,6 +1,7 @@
 /* describe_test.c - what a run looks like from outside, and what its events carry: the same as the
  * reference's, attribute by attribute (tests/oracle compares the whole). */
 #include "history/engine/engine_rig.h"
+#include "history/engine/reset_points.h"
 
 static api_describe_workflow_execution_response *describe(struct rig *rig)
 {
@@ -91,6 +92,50 @@ TEST(test_describe_shows_the_first_task_of_a_build_as_a_reset_point)
     rig_init(&rig, "a failed task leaves none");
     rig_run(&rig, "start poll done:nomark!INVALID");
     check_i64((int64_t)describe(&rig)->workflow_execution_info->auto_reset_points->n_points, 0);
+    rig_release(&rig);
+}
+
+TEST(test_a_point_is_no_point_to_reset_to_while_another_execution_has_to_answer)
+{
+    static const char *const pending[] = {"child=c", "sigx=o", "canx=o"};
+
+    for (size_t i = 0; i < COUNT_OF(pending); i++) {
+        api_worker_version_stamp stamp = API_WORKER_VERSION_STAMP_INIT;
+        api_workflow_task_completed_event_attributes completed =
+            API_WORKFLOW_TASK_COMPLETED_EVENT_ATTRIBUTES_INIT;
+        char build[] = "b", script[64];
+        struct rig rig;
+
+        stamp.build_id = build;
+        completed.worker_version = &stamp;
+        rig_init(&rig, pending[i]);
+        snprintf(script, sizeof(script), "start poll done:%s", pending[i]);
+        rig_run(&rig, script);
+        struct slice before = arena_copy(&rig.arena, bytes_slice(rig.run->reset_points));
+        check(run_add_reset_point(rig.run, &rig.arena, &completed, 9, rig.now_ns));
+        check(!run_same_reset_points(before, bytes_slice(rig.run->reset_points)));
+        api_reset_points *points =
+            engine_decode(&rig.arena, &api_reset_points__desc, bytes_slice(rig.run->reset_points));
+        check_i64((int64_t)points->n_points, 2);
+        check(points->points[0]->resettable && !points->points[1]->resettable);
+        points->points[1]->resettable = true;
+        check(run_same_reset_points(proto_encode(&rig.arena, points),
+                                    bytes_slice(rig.run->reset_points)));
+        rig_release(&rig);
+    }
+}
+
+TEST(test_a_sticky_worker_that_is_gone_is_no_step_of_the_run)
+{
+    struct rig rig;
+
+    rig_init(&rig, "no sticky poller");
+    rig_run(&rig, "start poll sdone signal=s");
+    const int64_t before = rig.run->state_transition_count;
+    rig_run(&rig, "nosticky");
+    check_i64(rig.run->state_transition_count, before);
+    rig_run(&rig, "poll");
+    check_i64(rig.run->state_transition_count, before + 1);
     rig_release(&rig);
 }
 

@@ -76,7 +76,8 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
     point->run_id = arena_str(arena, slice_str(run->run_id));
     point->first_workflow_task_completed_id = event_id;
     point->create_time = proto_timestamp(arena, now_ns);
-    point->resettable = true;
+    /* Spec: what is pending would not be known to the run that a reset makes */
+    point->resettable = run->children.count == 0 && run->externals.count == 0;
 
     const size_t skip = points->n_points >= RESET_POINTS_MAX ? 1 : 0;
     const size_t kept = points->n_points - skip;
@@ -89,6 +90,21 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
     bytes_set(&run->reset_points, proto_encode(arena, points));
     run->dirty = true;
     return true;
+}
+
+bool run_same_reset_points(struct slice a, struct slice b)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    api_reset_points *x = engine_decode(&arena, &api_reset_points__desc, a);
+    api_reset_points *y = engine_decode(&arena, &api_reset_points__desc, b);
+    bool same = x && y && x->n_points == y->n_points;
+    for (size_t i = 0; same && i < x->n_points; i++)
+        x->points[i]->resettable = y->points[i]->resettable;
+    same = same && slice_eq(proto_encode(&arena, x), proto_encode(&arena, y));
+    arena_release(&arena);
+    return same;
 }
 
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena)

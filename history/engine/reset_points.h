@@ -15,6 +15,10 @@ bool run_add_reset_point(struct run *run, struct arena *arena,
                          const api_workflow_task_completed_event_attributes *completed,
                          int64_t event_id, int64_t now_ns);
 
+/* Two encoded ResetPoints, whether they can be reset to set aside: a child that ended while a task
+ * was at work was no longer pending, but its end stands behind that task in the history. */
+bool run_same_reset_points(struct slice a, struct slice b);
+
 /* Encoded ResetPoints as they are shown: of a run that continued as a new one they expire with it.
  * The new run goes on with these. */
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena);

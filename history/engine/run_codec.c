@@ -50,6 +50,7 @@ static void put_ring(struct rec_writer *w, uint32_t key, const uint64_t ids[COMP
 #define PUT_BYTES(key, member) put_bytes(&w, key, bytes_slice(run->member))
 #define PUT_TEXT(key, member) put_bytes(&w, key, slice_str(run->member))
 #define PUT_STR(key, member) put_bytes(&w, key, slice_str(run->member))
+#define PUT_POINTS PUT_BYTES
 #define PUT_RING(key, member) put_ring(&w, key, run->member)
 
 const struct run *run_as_stored(const struct run *run, struct run *copy)
@@ -134,6 +135,7 @@ static bool get_ring(struct rec *r, uint32_t key, uint64_t ids[COMPLETED_RING])
 #define GET_BYTES(key, member) bytes_set(&run->member, rec_bytes(&r, key))
 #define GET_TEXT(key, member) ok = ok && get_text(&r, key, run->member, sizeof(run->member))
 #define GET_STR(key, member) ok = ok && get_str(&run->arena, &r, key, &run->member)
+#define GET_POINTS GET_BYTES
 #define GET_RING(key, member) ok = ok && get_ring(&r, key, run->member)
 
 enum err run_decode(struct arena *scratch, struct slice row, struct run *run)

@@ -2,6 +2,7 @@
 #include "history/engine/activity_int.h"
 #include "history/engine/callback.h"
 #include "history/engine/child.h"
+#include "history/engine/reset_points.h"
 #include "history/engine/run_codec.h"
 #include "history/engine/timer.h"
 #include "history/engine/update_item.h"
@@ -40,6 +41,13 @@ static void differ_bytes(struct comparing *c, enum sort sort, const char *name, 
                a.len, SLICE_ARG(a), b.len, SLICE_ARG(b));
 }
 
+static void differ_points(struct comparing *c, enum sort sort, const char *name, struct slice a,
+                          struct slice b)
+{
+    if (c->which == RUN_FIELDS_ALL || !run_same_reset_points(a, b))
+        differ_bytes(c, sort, name, a, b);
+}
+
 #define CMP_NONE(sort, member) (void)0
 #define CMP_I64(sort, member) differ_i64(c, sort, #member, c->a->member, c->b->member)
 #define CMP_I32 CMP_I64
@@ -52,6 +60,8 @@ static void differ_bytes(struct comparing *c, enum sort sort, const char *name, 
 #define CMP_SLICE(sort, member) differ_bytes(c, sort, #member, c->a->member, c->b->member)
 #define CMP_BYTES(sort, member)                                                                    \
     differ_bytes(c, sort, #member, bytes_slice(c->a->member), bytes_slice(c->b->member))
+#define CMP_POINTS(sort, member)                                                                   \
+    differ_points(c, sort, #member, bytes_slice(c->a->member), bytes_slice(c->b->member))
 #define CMP_TEXT(sort, member)                                                                     \
     differ_bytes(c, sort, #member, slice_str(c->a->member), slice_str(c->b->member))
 #define CMP_STR CMP_TEXT

@@ -501,6 +501,7 @@ enum err engine_no_sticky_poller(struct transition *t, const struct rpc_task *ta
         return ERR_STALE;
     /* The run stays sticky until somebody else starts the task: the worker may come back. */
     t->keeps_speculative = true;
+    t->uncounted = true;
     wft_drop_row(t);
     wft_offer(t, false);
     return ERR_OK;
