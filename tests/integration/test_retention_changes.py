@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 import harness
 from harness import eventually, unique
-from test_retention import is_gone
+from test_retention import AT_ONCE, is_gone
 
 S = timedelta(seconds=1)
 LONG = duration_pb2.Duration(seconds=7200)
@@ -21,7 +21,7 @@ SHORT = duration_pb2.Duration(seconds=1)
 
 @pytest.mark.seconds(60)
 async def test_it_is_that_of_the_close_by_a_client_and_by_a_deadline():
-    cluster = harness.Cluster(dynamic={"system.namespaceMinRetentionLocal": "1s"})
+    cluster = harness.Cluster(dynamic=AT_ONCE)
     try:
         service = (await harness.Session(cluster).connect()).workflow_service
         name, queue = unique("changing"), unique("nobody")
