@@ -9,7 +9,7 @@ from lab import payloads, seconds
 def play(x):
     x.start()
     x.complete(x.poll(),
-               activity(x, start_to_close_timeout=seconds(1), schedule_to_close_timeout=seconds(1.9),
+               activity(x, start_to_close_timeout=seconds(1.5), schedule_to_close_timeout=seconds(2.8),
                         retry_policy=RetryPolicy(initial_interval=seconds(0.1))))
     x.heartbeat(x.poll_activity(), details=payloads("one"))
     two = x.poll_activity(show=True)

@@ -1,12 +1,12 @@
 """identity_left_out.py - who asks does not say who it is, nor why: what is written then."""
 from google.protobuf.field_mask_pb2 import FieldMask
+from temporalio.api.activity.v1 import ActivityOptions
 from temporalio.api.common.v1 import Header, Payloads, Priority
 from temporalio.api.workflow.v1 import WorkflowExecutionOptions
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 from kit.activity import activity
 from kit.operations import options, pause, reset, unpause
-from temporalio.api.activity.v1 import ActivityOptions
 from lab import seconds
 
 
