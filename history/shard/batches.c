@@ -524,6 +524,16 @@ static enum err look_read(struct store_snapshot *snapshot, struct hs_job *arg)
     return read_requests(snapshot, look);
 }
 
+/* Its jobs are not taken up: the sweep deletes their rows, maybe since this look has read them. */
+static bool namespace_is_gone(struct history_shard *shard, struct slice id)
+{
+    const struct history_namespaces *namespaces = shard->options.namespaces;
+    int64_t retention_s;
+
+    return namespaces &&
+           namespaces->retention_of(namespaces->engine.arg, id, &retention_s) == ERR_NOT_FOUND;
+}
+
 static void take_up(struct history_shard *shard, struct look_job *look, uint32_t i)
 {
     const struct slice key = look->rows[i].key;
@@ -535,7 +545,8 @@ static void take_up(struct history_shard *shard, struct look_job *look, uint32_t
                   F_U64("shard_id", shard->options.shard_id));
         return;
     }
-    if (find(shard, start.namespace_id, start.job_id))
+    if (find(shard, start.namespace_id, start.job_id) ||
+        namespace_is_gone(shard, start.namespace_id))
         return;
     if (shard->batches.count >= HS_BATCHES_MAX) {
         look->more = true;

@@ -3,6 +3,7 @@
 #include "common/rpc/batch.h"
 #include "common/visibility/query.h"
 #include "history/shard/shard_fixture.h"
+#include "history/shard/shard_int.h"
 
 #include "common/store/memory/store_memory.h"
 
@@ -453,5 +454,31 @@ TEST(jobs_are_listed_and_go_when_their_retention_passes)
     check_i64(listed_jobs(r, 0, &pages), 0);
     check_ok(start(r, "job-0", OTHER_ID, 1)); /* its id is free again */
     (void)finish(r, "job-0");
+    round_free(r);
+}
+
+static enum err nobody(void *arg, struct slice id, int64_t *retention_s)
+{
+    UNUSED(arg);
+    UNUSED(id);
+    UNUSED(retention_s);
+    return ERR_NOT_FOUND;
+}
+
+TEST(a_job_of_a_deleted_namespace_is_not_taken_up)
+{
+    const struct history_namespaces namespaces = {.retention_of = nobody};
+    struct round *r = round_new();
+
+    start_runs(r, 10);
+    check_ok(start(r, "job", START_ID, 0));
+    r->world.namespaces = &namespaces;
+    world_reopen(&r->world, false);
+    check_i64(r->world.shard->batches.count, 0);
+    check(!step(r));
+    r->world.namespaces = NULL;
+    world_reopen(&r->world, false);
+    check_i64(r->world.shard->batches.count, 1);
+    (void)finish(r, "job");
     round_free(r);
 }

@@ -35,7 +35,8 @@ struct world {
     struct metrics *metrics;
     struct store *store;
     struct history_net net;
-    const struct history_caller *caller; /* NULL: callbacks are not posted */
+    const struct history_caller *caller;         /* NULL: callbacks are not posted */
+    const struct history_namespaces *namespaces; /* NULL: nobody can tell */
     struct history_shard *shard;
     size_t cache_bytes;
     struct engine_limits limits;   /* the defaults, but that no retention has a jitter */
@@ -163,6 +164,7 @@ static inline void world_open(struct world *w)
         .metrics = w->metrics,
         .dynconf = w->dynconf,
         .limits = &w->limits,
+        .namespaces = w->namespaces,
         .caller = w->caller,
         .cache_bytes = w->cache_bytes,
         .seed = 11,
