@@ -120,15 +120,27 @@ static enum err check_queue_name(struct fe_call *fc, const char *name, bool root
     return ERR_OK;
 }
 
-enum err fe_check_task_queue(struct fe_call *fc, const api_task_queue *queue, bool user_defined)
+static enum err check_queue(struct fe_call *fc, const api_task_queue *queue, bool root)
 {
     if (!queue)
         return invalid(fc, "taskQueue is not set");
     if (queue->name[0] == '\0')
         return invalid(fc, "missing task queue name");
-    enum err err = check_queue_name(fc, queue->name, true);
+    const enum err err = check_queue_name(fc, queue->name, root);
     if (err == ERR_OK && queue->kind == TASK_QUEUE_KIND_STICKY)
-        err = check_queue_name(fc, queue->normal_name, false);
+        return check_queue_name(fc, queue->normal_name, false);
+    return err;
+}
+
+enum err fe_check_partition(struct fe_call *fc, const api_task_queue *queue)
+{
+    return check_queue(fc, queue, false);
+}
+
+enum err fe_check_task_queue(struct fe_call *fc, const api_task_queue *queue, bool user_defined)
+{
+    const enum err err = check_queue(fc, queue, true);
+
     if (err == ERR_OK && user_defined && strcmp(queue->name, "temporal-sys-per-ns-tq") == 0)
         return err_fail(&fc->detail, ERR_INVALID, "cannot use internal per-namespace task queue:%s",
                         queue->name);

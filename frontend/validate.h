@@ -22,6 +22,8 @@ enum err fe_check_memo(struct fe_call *fc, const void *memo); /* limit.memoSize.
 
 /* A task queue that is named by a client; `user_defined`: not one of the server's own. */
 enum err fe_check_task_queue(struct fe_call *fc, const api_task_queue *queue, bool user_defined);
+/* The same for what may also be the name of a partition (partition_name.h). */
+enum err fe_check_partition(struct fe_call *fc, const api_task_queue *queue);
 enum err fe_check_retry_policy(struct fe_call *fc, const api_retry_policy *policy);
 /* `what` is the reference's sentence, to which " cause: ..." is added. */
 enum err fe_check_duration(struct fe_call *fc, const char *what, const pb_duration *duration);

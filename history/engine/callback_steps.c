@@ -263,22 +263,6 @@ static size_t count_of_update(const struct run *run, struct slice update_id)
     return count;
 }
 
-/* Spec: as the reference's language prints a string in quotes. */
-static const char *quoted(struct arena *arena, struct slice text)
-{
-    char *out = arena_alloc(arena, 2 * text.len + 3), *to = out;
-
-    *to++ = '"';
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"' || text.ptr[i] == '\\')
-            *to++ = '\\';
-        *to++ = (char)text.ptr[i];
-    }
-    *to++ = '"';
-    *to = '\0';
-    return out;
-}
-
 enum err update_callbacks_check(struct transition *t, struct slice update_id, size_t coming,
                                 size_t own, size_t count, api_callback *const *callbacks)
 {
@@ -295,7 +279,7 @@ enum err update_callbacks_check(struct transition *t, struct slice update_id, si
         return err_fail(
             t->detail, ERR_PRECONDITION,
             "cannot attach more than %u callbacks to update %s (%zu callbacks already attached)",
-            limits->update_callbacks_max, quoted(t->arena, update_id), had);
+            limits->update_callbacks_max, engine_quoted(t->arena, update_id), had);
     for (size_t i = 0; i < count; i++)
         if (callbacks[i]->variant_case != TEMPORAL__API__COMMON__V1__CALLBACK__VARIANT_NEXUS)
             return err_fail(t->detail, ERR_INVALID, "unsupported callback variant: %s",

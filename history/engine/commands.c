@@ -268,37 +268,34 @@ static enum err command_upsert_search_attributes(struct transition *t, struct co
 /* -- the table ------------------------------------------------------------------------------- */
 
 static const struct command_kind {
-    engine_command_fn run; /* NULL: not supported yet, refused with this cause */
-    int32_t cause;
+    engine_command_fn run;
     bool closes;
 } kinds[] = {
-    [COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK] = {command_schedule_activity, 0, false},
-    [COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK] = {command_request_cancel_activity, 0, false},
-    [COMMAND_TYPE_START_TIMER] = {command_start_timer, 0, false},
-    [COMMAND_TYPE_CANCEL_TIMER] = {command_cancel_timer, 0, false},
-    [COMMAND_TYPE_RECORD_MARKER] = {command_record_marker, 0, false},
-    [COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION] = {command_complete, 0, true},
-    [COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION] = {command_fail, 0, true},
-    [COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION] = {command_cancel, 0, true},
-    [COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION] = {command_continue_as_new, 0, true},
-    [COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION] = {command_start_child, 0, false},
-    [COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION] = {command_request_cancel_external, 0,
+    [COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK] = {command_schedule_activity, false},
+    [COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK] = {command_request_cancel_activity, false},
+    [COMMAND_TYPE_START_TIMER] = {command_start_timer, false},
+    [COMMAND_TYPE_CANCEL_TIMER] = {command_cancel_timer, false},
+    [COMMAND_TYPE_RECORD_MARKER] = {command_record_marker, false},
+    [COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION] = {command_complete, true},
+    [COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION] = {command_fail, true},
+    [COMMAND_TYPE_CANCEL_WORKFLOW_EXECUTION] = {command_cancel, true},
+    [COMMAND_TYPE_CONTINUE_AS_NEW_WORKFLOW_EXECUTION] = {command_continue_as_new, true},
+    [COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION] = {command_start_child, false},
+    [COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION] = {command_request_cancel_external,
                                                                  false},
-    [COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION] = {command_signal_external, 0, false},
-    [COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES] = {command_upsert_search_attributes, 0, false},
-    [COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES] = {command_modify_properties, 0, false},
-    [COMMAND_TYPE_PROTOCOL_MESSAGE] = {command_protocol_message, 0, false},
-    [COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION] =
-        {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_SCHEDULE_NEXUS_OPERATION_ATTRIBUTES, false},
-    [COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION] =
-        {NULL, WORKFLOW_TASK_FAILED_CAUSE_BAD_REQUEST_CANCEL_NEXUS_OPERATION_ATTRIBUTES, false},
+    [COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION] = {command_signal_external, false},
+    [COMMAND_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES] = {command_upsert_search_attributes, false},
+    [COMMAND_TYPE_MODIFY_WORKFLOW_PROPERTIES] = {command_modify_properties, false},
+    [COMMAND_TYPE_PROTOCOL_MESSAGE] = {command_protocol_message, false},
+    [COMMAND_TYPE_SCHEDULE_NEXUS_OPERATION] = {command_schedule_nexus, false},
+    [COMMAND_TYPE_REQUEST_CANCEL_NEXUS_OPERATION] = {command_request_cancel_nexus, false},
 };
 
 static const struct command_kind *kind_of(const api_command *command)
 {
     const int32_t type = (int32_t)command->command_type;
 
-    if (type <= 0 || (size_t)type >= COUNT_OF(kinds) || (!kinds[type].run && !kinds[type].cause))
+    if (type <= 0 || (size_t)type >= COUNT_OF(kinds) || !kinds[type].run)
         return NULL;
     return &kinds[type];
 }
@@ -352,12 +349,6 @@ enum err commands_run(struct transition *t, struct command_context *ctx, size_t 
     for (size_t i = 0; err == ERR_OK && i < count; i++) {
         const struct command_kind *kind = kind_of(commands[i]);
         must(kind != NULL); /* commands_check_sequence() came first */
-        if (!kind->run) {
-            err =
-                command_bad(t, ctx, kind->cause, "this server does not support the command %s yet",
-                            command_name(t, (int32_t)commands[i]->command_type));
-            break;
-        }
         api_command command = *commands[i];
         if (!attributes_fit(&command)) /* absent, or of another command: none */
             command.schedule_activity_task_command_attributes = NULL;

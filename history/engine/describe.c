@@ -115,6 +115,8 @@ static api_workflow_execution_config *config_of(const struct run *run, struct ar
         shown_timeout(arena, run->execution_timeout_ns, run->execution_timeout_told);
     config->workflow_run_timeout = shown_timeout(arena, run->run_timeout_ns, run->run_timeout_told);
     config->default_workflow_task_timeout = proto_duration(arena, run->task_timeout_ns);
+    if (run->user_metadata_empty)
+        config->user_metadata = engine_message(arena, &api_user_metadata__desc);
     splice(arena, &config->base, "user_metadata", run->user_metadata);
     return config;
 }

@@ -156,6 +156,10 @@ enum err command_modify_properties(struct transition *t, struct command_context 
                                    const api_command *command);
 enum err command_record_marker(struct transition *t, struct command_context *ctx,
                                const api_command *command);
+enum err command_schedule_nexus(struct transition *t, struct command_context *ctx,
+                                const api_command *command);
+enum err command_request_cancel_nexus(struct transition *t, struct command_context *ctx,
+                                      const api_command *command);
 enum err command_protocol_message(struct transition *t, struct command_context *ctx,
                                   const api_command *command);
 

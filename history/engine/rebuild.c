@@ -144,6 +144,7 @@ static bool apply_started(struct rebuilding *r)
     run_merge_search_attributes(run, r->arena, a->search_attributes);
     bytes_set(&run->priority, priority_kept(r->arena, a->priority));
     run->user_metadata = keep_message(r, r->event->user_metadata);
+    run->user_metadata_empty = r->event->user_metadata && run->user_metadata.len == 0;
     run->start_identity = keep(r, a->identity);
     keep_relations(r, a);
     run_set_versioning_override(run, r->arena, a->versioning_override);

@@ -101,6 +101,7 @@ struct run {
     struct slice start_attributes; /* of a run that another may follow: see run_keep_start() */
     struct bytes priority;         /* encoded */
     struct slice user_metadata;    /* encoded */
+    bool user_metadata_empty;      /* given, and saying nothing */
     struct slice branches; /* whose nodes hold its history, see branches.h; empty: its own */
     struct slice reset_request_id;           /* of the reset that made it; empty: none did */
     char original_run_id[UUID_TEXT_LEN + 1]; /* of a reset run: that its Started event names */

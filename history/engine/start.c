@@ -242,6 +242,7 @@ static void fill_run(struct transition *t, const struct engine_start *start,
         attributes_typed(t->arena, attributes_of_run(t), request->search_attributes, false));
     bytes_set(&run->priority, priority_kept(t->arena, request->priority));
     run->user_metadata = keep_message(t, request->user_metadata);
+    run->user_metadata_empty = request->user_metadata && run->user_metadata.len == 0;
     run->retention_ns = start->retention_s * NS_PER_S;
     run->start_request_id = arena_str(&run->arena, slice_str(request->request_id));
     run->start_identity = keep(run, request->identity);

@@ -113,6 +113,21 @@ char *transition_str(struct transition *t, struct slice text)
     return arena_str(t->arena, text);
 }
 
+const char *engine_quoted(struct arena *arena, struct slice text)
+{
+    char *out = arena_alloc(arena, 2 * text.len + 3), *to = out;
+
+    *to++ = '"';
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"' || text.ptr[i] == '\\')
+            *to++ = '\\';
+        *to++ = (char)text.ptr[i];
+    }
+    *to++ = '"';
+    *to = '\0';
+    return out;
+}
+
 const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor *desc,
                              const char *prefix, int32_t value)
 {

@@ -589,9 +589,12 @@ static struct hs_update_wait *wait_new(struct hs_request *req)
     return wait;
 }
 
+/* Spec: for a stage that there is not nobody waits. */
 static int32_t wanted_stage(const api_wait_policy *policy)
 {
-    return policy ? (int32_t)policy->lifecycle_stage : STAGE_NONE;
+    const int32_t stage = policy ? (int32_t)policy->lifecycle_stage : STAGE_NONE;
+
+    return stage >= STAGE_NONE && stage <= STAGE_COMPLETED ? stage : STAGE_ADMITTED;
 }
 
 /* What the request wants; kept over its repeats. */

@@ -40,6 +40,7 @@ MESSAGE_MAX = 4 * 1024 * 1024
 REFUSALS = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.UNKNOWN,  # an id of a namespace that is no UUID, as the reference says
     grpc.StatusCode.INTERNAL,  # bytes that are no message, as grpc-go says
     grpc.StatusCode.ALREADY_EXISTS,
     grpc.StatusCode.FAILED_PRECONDITION,
