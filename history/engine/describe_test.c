@@ -71,6 +71,20 @@ TEST(test_describe_leaves_unset_time_outs_out)
     rig_release(&rig);
 }
 
+TEST(test_describe_tells_empty_metadata_from_none)
+{
+    struct rig rig;
+
+    rig_init(&rig, "metadata that say nothing");
+    rig_run(&rig, "start:nosummary=1");
+    const api_describe_workflow_execution_response *d = describe(&rig);
+    must(d->execution_config->user_metadata != NULL);
+    check(d->execution_config->user_metadata->summary == NULL);
+    rig_run(&rig, "poll done:can");
+    check(describe(&rig)->execution_config->user_metadata == NULL); /* of the next run: none */
+    rig_release(&rig);
+}
+
 TEST(test_describe_shows_the_first_task_of_a_build_as_a_reset_point)
 {
     struct rig rig;

@@ -112,7 +112,8 @@ static api_start_workflow_execution_request *rig_start_request(struct rig *rig, 
         r->memo->fields[0]->value = r->input->payloads[0];
     }
     r->user_metadata = engine_message(&rig->arena, &api_user_metadata__desc);
-    r->user_metadata->summary = r->input->payloads[0];
+    if (!rig_option(args, "nosummary="))
+        r->user_metadata->summary = r->input->payloads[0];
     return r;
 }
 

@@ -263,6 +263,19 @@ TEST(test_updates_each_waits_for_its_stage)
     END_WORLD(w);
 }
 
+TEST(test_updates_wait_for_no_stage_that_there_is_not)
+{
+    WITH_WORLD(w);
+    idle(w, "wf");
+    check_answer(w, update(w, "wf", "u", COMPLETED + 1), ADMITTED, "none");
+    check_polled(w, poll_update(w, "wf", "u", COMPLETED + 1), ADMITTED, "none");
+    check_answer(w, update(w, "wf", "v", -1), ADMITTED, "none");
+    ANSWER(w, world_token(poll_with(w, 2)), NULL, "ok=u", "end=u", "ok=v");
+    check_answer(w, update(w, "wf", "u", -1), COMPLETED, "ok");
+    check_polled(w, poll_update(w, "wf", "v", -1), ACCEPTED, "none");
+    END_WORLD(w);
+}
+
 TEST(test_updates_rejected_leave_nothing)
 {
     WITH_WORLD(w);
