@@ -57,8 +57,33 @@ enum err fe_remove_remote_cluster(struct fe_call *fc)
                                "The cluster to be deleted cannot be found in clusters cache.");
 }
 
+/* Whether an address is this frontend's own, as far as its text tells. */
+static bool is_own_address(struct fe_call *fc, const char *address)
+{
+    static const char *const loopback[] = {"localhost", "127.0.0.1"};
+    const struct config *config = fc->fe->config;
+    const bool is_any =
+        strcmp(config->bind_ip, "0.0.0.0") == 0 || strcmp(config->bind_ip, "127.0.0.1") == 0;
+    char text[ADDRESS_MAX];
+
+    if (strcmp(address, address_of(fc, config->frontend_port)) == 0)
+        return true;
+    for (size_t i = 0; is_any && i < COUNT_OF(loopback); i++) {
+        snprintf(text, sizeof text, "%s:%lld", loopback[i], (long long)config->frontend_port);
+        if (strcmp(address, text) == 0)
+            return true;
+    }
+    return false;
+}
+
 enum err fe_add_remote_cluster(struct fe_call *fc)
 {
+    const api_add_or_update_remote_cluster_request *req = fc->request;
+
+    if (is_own_address(fc, req->frontend_address))
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Unable connect to remote cluster with invalid config: Cannot update "
+                        "current cluster metadata from rpc calls.");
     return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
                     "this server does not replicate: there are no remote clusters");
 }

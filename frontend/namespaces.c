@@ -101,6 +101,17 @@ enum err fe_show_namespace(const struct dynconf *dynconf, struct arena *arena,
     return ERR_OK;
 }
 
+/* The start of an id as the reference prints it, whatever a client sends. */
+static const char *printable(struct arena *arena, const char *id, size_t len)
+{
+    const char *out = "";
+
+    for (size_t i = 0; i < len; i++)
+        out = arena_printf(arena, id[i] >= ' ' && id[i] <= '~' ? "%s%c" : "%s\\x%02x", out,
+                           (unsigned char)id[i]);
+    return out;
+}
+
 /* Spec: an id may be in any of the forms that the reference's library reads, with its words for
  * what is none; in capitals, without dashes, as a URN, or in brackets of any kind. */
 static enum err canonical_id(struct fe_call *fc, const char *id, char out[UUID_TEXT_LEN + 1])
@@ -111,7 +122,8 @@ static enum err canonical_id(struct fe_call *fc, const char *id, char out[UUID_T
     uint8_t uuid[16];
 
     if (len == UUID_TEXT_LEN + urn_len && strncasecmp(id, urn, urn_len) != 0)
-        return err_fail(&fc->detail, ERR_UNTYPED, "invalid urn prefix: \"%.*s\"", (int)urn_len, id);
+        return err_fail(&fc->detail, ERR_UNTYPED, "invalid urn prefix: \"%s\"",
+                        printable(fc->arena, id, urn_len));
     if (len == 32)
         snprintf(dashed, sizeof dashed, "%.8s-%.4s-%.4s-%.4s-%s", id, id + 8, id + 12, id + 16,
                  id + 20);
@@ -154,8 +166,8 @@ enum err fe_describe_namespace(struct fe_call *fc)
     if (req->namespace_[0] == '\0' && req->id[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "Namespace not set on request.");
     if (req->namespace_[0] != '\0' && req->id[0] != '\0')
-        /* Spec: the reference hides what it says about this behind the hash of its text. */
-        return err_fail(&fc->detail, ERR_UNTYPED, "something went wrong, please retry (f0728aa3)");
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "GetNamespace operation failed.  Both ID and Name specified in request.");
     err = req->weak_consistency ? ERR_OK : cluster_refresh(fc->fe->cluster);
     if (err != ERR_OK)
         return err;

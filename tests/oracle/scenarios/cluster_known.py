@@ -24,3 +24,6 @@ def play(x):
     ask(x, "itself removed", "RemoveRemoteCluster", cluster_name="active")
     ask(x, "another removed", "RemoveRemoteCluster", cluster_name="other")
     ask(x, "none removed", "RemoveRemoteCluster")
+    ask(x, "itself added", "AddOrUpdateRemoteCluster", frontend_address=x.address)
+    ask(x, "itself added, by name", "AddOrUpdateRemoteCluster",
+        frontend_address="localhost:" + x.address.rpartition(":")[2], enable_remote_cluster_connection=True)

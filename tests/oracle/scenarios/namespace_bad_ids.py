@@ -15,7 +15,7 @@ def play(x):
         x.call("DescribeNamespace", api.DescribeNamespaceRequest(id=wrong, weak_consistency=True),
                label=label + ", weak", show=True)
     x.call("DescribeNamespace", api.DescribeNamespaceRequest(), label="neither")
-    x.call("DescribeNamespace", api.DescribeNamespaceRequest(id="x", namespace="default"), label="both")
+    x.call("DescribeNamespace", api.DescribeNamespaceRequest(id=nobody, namespace="default"), label="both")
     own = x.call("DescribeNamespace", api.DescribeNamespaceRequest(namespace="default")).namespace_info.id
     for label, form in {"capitals": own.upper(), "no dashes": own.replace("-", ""), "braces": f"{{{own}}}",
                         "URN": "urn:uuid:" + own, "itself": own}.items():
