@@ -13,12 +13,13 @@ def play(x):
     name, run_id = other(x)
     x.complete(x.poll(),
                start_child(x, input=Payloads(), header=Header(), memo=Memo(), search_attributes=SearchAttributes(),
-                           retry_policy=RetryPolicy(), priority=Priority()),
+                           retry_policy=RetryPolicy(), priority=Priority()))
+    await_type(x, "CHILD_WORKFLOW_EXECUTION_STARTED")
+    x.complete(x.poll(),
                command("signal_external_workflow_execution", execution=execution(name, run_id), signal_name="s",
                        input=Payloads(), header=Header()),
                command("record_marker", marker_name="m", details={"d": Payloads()}, header=Header(), failure=Failure()),
                command("modify_workflow_properties", upserted_memo=Memo(fields={"empty": Payload()})))
-    await_type(x, "CHILD_WORKFLOW_EXECUTION_STARTED")
     await_type(x, "EXTERNAL_WORKFLOW_EXECUTION_SIGNALED")
     both(x)
     x.terminate()
