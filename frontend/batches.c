@@ -120,17 +120,7 @@ static enum err check_reset(struct fe_call *fc, const api_batch_operation_reset 
                    ? err_fail(&fc->detail, ERR_INVALID, "unknown batch reset type Unspecified")
                    : err_fail(&fc->detail, ERR_INVALID, "unknown batch reset type %d",
                               (int)reset->reset_type);
-    for (size_t i = 0; i < reset->n_post_reset_operations; i++) {
-        const api_post_reset_operation *operation = reset->post_reset_operations[i];
-
-        if (operation->variant_case ==
-                TEMPORAL__API__WORKFLOW__V1__POST_RESET_OPERATION__VARIANT_UPDATE_WORKFLOW_OPTIONS &&
-            operation->update_workflow_options->workflow_execution_options &&
-            operation->update_workflow_options->workflow_execution_options->time_skipping_config)
-            return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
-                            "The Time-Skipping feature is not enabled for namespace.");
-    }
-    return ERR_OK;
+    return fe_check_post_reset(fc, reset->post_reset_operations, reset->n_post_reset_operations);
 }
 
 static enum err check_unpause(struct fe_call *fc,

@@ -10,6 +10,9 @@
 size_t fe_limit(const struct fe_call *fc, enum dynconf_key key);
 size_t fe_id_bytes_max(const struct fe_call *fc); /* limit.maxIDLength */
 
+/* What follows a reset, asked for alone or by a batch operation (reset.c). */
+MUST_USE enum err fe_check_post_reset(struct fe_call *fc,
+                                      api_post_reset_operation *const *operations, size_t count);
 enum err fe_check_execution(struct fe_call *fc, const api_common_workflow_execution *execution);
 enum err fe_check_workflow_id(struct fe_call *fc, const char *workflow_id);
 enum err fe_check_identity(struct fe_call *fc, const char *identity);
