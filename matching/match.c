@@ -107,7 +107,7 @@ static void started(struct matching *m, struct match *match, int64_t now_ns)
     if (task->rpc.kind == TASK_QUERY)
         query_end(m, task, ERR_OK, NULL);
     else
-        window_forget(m, task);
+        window_end(m, task);
 }
 
 static void refused(struct matching *m, struct match *match, int64_t now_ns)
@@ -120,7 +120,7 @@ static void refused(struct matching *m, struct match *match, int64_t now_ns)
         query_end(m, task, ERR_NOT_FOUND, NULL);
     } else {
         tq_rate_give_back(task->queue, task);
-        window_forget(m, task);
+        window_end(m, task);
     }
     if (poll && m->draining)
         held_end(m, poll, ERR_OK, now_ns);

@@ -44,6 +44,8 @@ struct queue_shard {
     uint8_t rows_from;   /* priority from which on its rows are not in the window; ROWS_NONE */
     uint8_t missed_from; /* the same, of offers that were refused while a page is on its way */
     bool wanted, pulling;
+    struct list ended;    /* tasks that ended while a page is on its way: it may still show them */
+    uint32_t ended_count; /* at most ENDED_MAX */
 };
 
 struct rate {
@@ -132,6 +134,8 @@ struct poll {
 struct task {
     struct heap_node order; /* in queue->tasks when it waits */
     struct map_node by_key;
+    struct list ended; /* in queue_shard.ended, with nothing else but its key */
+    bool has_ended;
     uint8_t key[KEY_BYTES];
     struct queue *queue;
     struct match *match;
@@ -234,6 +238,10 @@ struct task *window_first(const struct queue *q);
 void window_take(struct queue *q, struct task *task);    /* out of the order: in doubt */
 void window_restore(struct queue *q, struct task *task); /* back into the order */
 void window_forget(struct matching *m, struct task *task);
+/* Its row is gone: no page that was read before brings it back. */
+void window_end(struct matching *m, struct task *task);
+/* The page is there, or will not come. */
+void window_forget_ended(struct matching *m, struct queue_shard *s);
 void window_want(struct queue *q, uint32_t shard); /* pull its rows, whatever the level says */
 void window_want_all(struct matching *m, struct queue *q);
 void window_schedule_pulls(struct matching *m, struct queue *q, int64_t now_ns);

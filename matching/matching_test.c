@@ -363,6 +363,36 @@ static size_t page(struct world *w, size_t pull, uint64_t first, uint64_t last)
     return count;
 }
 
+TEST(test_matching_a_page_read_before_brings_no_task_back_that_has_ended)
+{
+    struct world *w = world_new(1);
+
+    poll_for(w, "q", 1);
+    check_i64(w->pull_count, 1); /* its page is on its way */
+    offer(w, task_row("q", 5));
+    answer_start(w, 0, ERR_OK);
+    poll_for(w, "q", 2);
+    page(w, 0, 5, 5);
+    check_i64(w->start_count, 1);
+    check_i64(w->pull_count, 2); /* it may be back: the rows are asked again */
+    page(w, 1, 5, 5);
+    check_i64(w->start_count, 2);
+    check_i64(w->starts[1].reply_to.call, 2);
+    world_free(w);
+}
+
+TEST(test_matching_an_offer_brings_a_task_back_while_a_page_is_on_its_way)
+{
+    struct world *w = world_new(1);
+
+    poll_for(w, "q", 1);
+    offer(w, task_row("q", 5));
+    answer_start(w, 0, ERR_STALE);
+    offer(w, task_row("q", 5));
+    check_i64(w->start_count, 2);
+    world_free(w);
+}
+
 TEST(test_matching_a_window_is_bounded_and_nothing_is_lost)
 {
     struct world *w = world_new(1);

@@ -93,8 +93,10 @@ struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now
     map_init(&q->pollers, m->o.seed);
     q->shards = calloc(m->o.history_shards, sizeof *q->shards);
     must(q->shards != NULL);
-    for (uint32_t s = 0; s < m->o.history_shards; s++)
+    for (uint32_t s = 0; s < m->o.history_shards; s++) {
         q->shards[s].rows_from = q->shards[s].missed_from = ROWS_NONE;
+        list_init(&q->shards[s].ended);
+    }
     map_put(&m->queues, slice_of(q->key, q->key_len), &q->by_name);
     gauge_set(m->queue_count, (int64_t)m->queues.count);
     window_want_all(m, q);
@@ -126,6 +128,8 @@ void tq_free(struct matching *m, struct queue *q)
         else
             window_forget(m, task);
     }
+    for (uint32_t s = 0; s < m->o.history_shards; s++)
+        window_forget_ended(m, &q->shards[s]);
     tq_forget_pollers(q);
     map_release(&q->pollers);
     fairness_forget(q);

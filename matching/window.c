@@ -25,6 +25,8 @@ static int64_t order_of(const struct rpc_task *rpc)
     return (int64_t)window_priority(rpc) << 56 | (rpc->kind == TASK_QUERY ? 0 : age_us);
 }
 
+enum { ENDED_MAX = 1000 }; /* beyond them a page may bring a task back, which a start refuses */
+
 static void key_write(const struct rpc_task *rpc, uint8_t key[KEY_BYTES])
 {
     memset(key, 0, KEY_BYTES);
@@ -115,6 +117,20 @@ static bool make_room(struct matching *m, struct queue *q, uint8_t priority)
     return true;
 }
 
+static void ended_free(struct matching *m, struct queue_shard *s, struct task *task)
+{
+    map_remove(&m->tasks_by_key, &task->by_key);
+    list_remove(&task->ended);
+    s->ended_count--;
+    free(task);
+}
+
+void window_forget_ended(struct matching *m, struct queue_shard *s)
+{
+    while (!list_empty(&s->ended))
+        ended_free(m, s, CONTAINER_OF(s->ended.next, struct task, ended));
+}
+
 void window_add(struct matching *m, struct queue *q, const struct rpc_task *rpc, bool from_page)
 {
     struct queue_shard *s = &q->shards[rpc->history_shard];
@@ -122,8 +138,16 @@ void window_add(struct matching *m, struct queue *q, const struct rpc_task *rpc,
     uint8_t key[KEY_BYTES];
 
     key_write(rpc, key);
-    if (map_get(&m->tasks_by_key, slice_of(key, KEY_BYTES)))
+    struct map_node *known = map_get(&m->tasks_by_key, slice_of(key, KEY_BYTES));
+    if (known && !CONTAINER_OF(known, struct task, by_key)->has_ended)
         return;
+    if (known && from_page) { /* read before it ended, or it is back: the next page knows */
+        s->wanted = true;
+        q->behind = true;
+        return;
+    }
+    if (known)
+        ended_free(m, s, CONTAINER_OF(known, struct task, by_key));
     if ((!from_page && priority >= s->rows_from) || !make_room(m, q, priority)) {
         left_in_rows(q, rpc->history_shard, priority);
         counter_add(m->refused, 1);
@@ -169,7 +193,8 @@ void window_restore(struct queue *q, struct task *task)
         q->waiting_at[window_priority(&task->rpc)]++;
 }
 
-void window_forget(struct matching *m, struct task *task)
+/* Out of the order and the counts; known by its key still. */
+static void leave(struct matching *m, struct task *task)
 {
     struct queue *q = task->queue;
 
@@ -177,7 +202,6 @@ void window_forget(struct matching *m, struct task *task)
     if (task->order.index != 0)
         window_take(q, task);
     matching_due_off(m, &task->due);
-    map_remove(&m->tasks_by_key, &task->by_key);
     if (task->rpc.kind == TASK_QUERY) {
         map_remove(&m->queries, &task->by_addr);
     } else {
@@ -187,7 +211,27 @@ void window_forget(struct matching *m, struct task *task)
         m->task_count--;
         gauge_set(m->window_tasks, m->task_count);
     }
+}
+
+void window_forget(struct matching *m, struct task *task)
+{
+    leave(m, task);
+    map_remove(&m->tasks_by_key, &task->by_key);
     free(task);
+}
+
+void window_end(struct matching *m, struct task *task)
+{
+    struct queue_shard *s = &task->queue->shards[task->rpc.history_shard];
+
+    if (!s->pulling || s->ended_count == ENDED_MAX) {
+        window_forget(m, task);
+        return;
+    }
+    leave(m, task);
+    task->has_ended = true;
+    list_push_back(&s->ended, &task->ended);
+    s->ended_count++;
 }
 
 void window_want(struct queue *q, uint32_t shard)
@@ -337,6 +381,7 @@ void matching_on_pulled(struct matching *m, uint64_t pull_id, enum err err,
             s->wanted = false;
         }
     }
+    window_forget_ended(m, s);
     free(pull);
     matching_advance(m, q, now_ns);
 }
