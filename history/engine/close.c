@@ -98,8 +98,8 @@ void run_time_out(struct transition *t)
  * as well. */
 static size_t state_bytes(const struct run *run)
 {
-    size_t bytes = run_updates_bytes(run) + run->memo.len + run->search_attributes.len +
-                   run->buffered.len + run->reset_points.len;
+    size_t bytes = run->updates.count * sizeof(struct update) + run->memo.len +
+                   run->search_attributes.len + run->buffered.len + run->reset_points.len;
 
     for (struct map_node *it = map_next(&run->activities, NULL); it;
          it = map_next(&run->activities, it)) {
@@ -107,6 +107,10 @@ static size_t state_bytes(const struct run *run)
 
         bytes += activity_bytes(activity) - activity->input.len - activity->header.len;
     }
+    for (struct map_node *it = map_next(&run->callbacks, NULL); it;
+         it = map_next(&run->callbacks, it))
+        bytes += callback_bytes(CONTAINER_OF(it, struct callback, node));
+    bytes += run->attached_requests.count * sizeof(struct attached_request);
     bytes += run->children.count * sizeof(struct child);
     bytes += run->externals.count * sizeof(struct external);
     bytes += run->timers.count * sizeof(struct timer);

@@ -230,7 +230,10 @@ static enum err apply_signal(struct transition *t, const struct rpc_effect *effe
 
     if (t->run->signal_count != before) /* Spec: forgetting its request id is a step of its own */
         t->run->state_transition_count++;
-    if (err == ERR_NOT_FOUND)
+    if (t->reply_err == ERR_INVALID) /* the run has ended for a limit, which a client would hear */
+        refuse(outcome,
+               SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_SIGNAL_COUNT_LIMIT_EXCEEDED);
+    else if (err == ERR_NOT_FOUND)
         refuse(
             outcome,
             SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND);

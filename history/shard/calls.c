@@ -378,6 +378,7 @@ static void drop_row(struct history_shard *shard, struct hs_call *call)
 
 static void step_record(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
 {
+    const struct engine_limit limit = hs_take_limit(req);
     struct hs_call *call = call_of(shard, req);
     struct transition t;
 
@@ -389,6 +390,10 @@ static void step_record(struct history_shard *shard, struct hs_request *req, str
     hs_begin(shard, req, entry->run, &t);
     const enum err err =
         engine_callback_answered(&t, bytes_slice(call->id), row_seq, call->outcome, call->failure);
+    if (err == ERR_OK)
+        hs_end_for_limit(&t, &limit);
+    if (err == ERR_OK && hs_steps_again_for_limit(shard, req, entry, &t, step_record))
+        return;           /* the call waits with the request */
     if (err == ERR_STALE) /* its row is gone already */
         call_free(shard, call);
     hs_end(shard, req, entry, &t, err);

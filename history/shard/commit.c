@@ -265,19 +265,39 @@ static void step_end_for_limit(struct history_shard *shard, struct hs_request *r
     hs_answer(shard, req, err, SLICE_EMPTY, seq);
 }
 
-bool hs_ends_for_limit(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
-                       struct transition *t)
+bool hs_steps_again_for_limit(struct history_shard *shard, struct hs_request *req,
+                              struct hs_entry *entry, struct transition *t, hs_step_fn step)
 {
     if (!engine_check_limits(t, run_bytes(entry->run), &req->limit))
         return false;
     memcpy(req->run_id, entry->run_id, sizeof req->run_id);
     req->tablet = entry->tablet;
     req->wants_current = false;
-    req->step = step_end_for_limit;
+    req->step = step;
     hs_entry_discard(shard, entry);
     transition_release(t);
     hs_with_run(shard, req);
     return true;
+}
+
+bool hs_ends_for_limit(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
+                       struct transition *t)
+{
+    return hs_steps_again_for_limit(shard, req, entry, t, step_end_for_limit);
+}
+
+struct engine_limit hs_take_limit(struct hs_request *req)
+{
+    const struct engine_limit limit = req->limit;
+
+    req->limit = (struct engine_limit){0};
+    return limit;
+}
+
+void hs_end_for_limit(struct transition *t, const struct engine_limit *limit)
+{
+    if (limit->reason && run_is_open(t->run))
+        engine_end_for_limit(t, limit);
 }
 
 void hs_end(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,

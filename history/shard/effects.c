@@ -378,6 +378,7 @@ static bool moved_on(struct history_shard *shard, struct hs_request *req,
 static void step_effect(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
 {
     const struct work *work = req->extra;
+    const struct engine_limit limit = hs_take_limit(req);
     struct rpc_effect_outcome outcome = {0};
     int64_t seq = entry->seq;
     struct transition t;
@@ -392,7 +393,11 @@ static void step_effect(struct history_shard *shard, struct hs_request *req, str
         return;
     }
     hs_begin(shard, req, entry->run, &t);
+    hs_end_for_limit(&t, &limit);
     enum err err = engine_effect_apply(&t, &work->effect, &outcome);
+    must(err == ERR_OK || !t.closed); /* what a run can't take now, a closed one can */
+    if (err == ERR_OK && hs_steps_again_for_limit(shard, req, entry, &t, step_effect))
+        return;
     if (err == ERR_OK) {
         hs_effect_keep(shard, req, &outcome);
         err = hs_commit(shard, req, &(struct hs_change){entry, &t, false}, 1);

@@ -75,6 +75,7 @@ struct lab {
     struct fake_clock clock;
     struct log log;
     struct metrics *metrics;
+    struct engine_limits limits;
     struct store *store;
     struct lab_node nodes[LAB_SHARDS];
     struct list messages, calls, answers, tasks;
@@ -324,7 +325,7 @@ static inline bool lab_open(struct lab_node *node)
         .clock = &lab->clock.clock,
         .log = &lab->log,
         .metrics = lab->metrics,
-        .limits = &engine_limits_default,
+        .limits = &lab->limits,
         .cache_bytes = 64 * 1024, /* runs come and go */
         .seed = rng_u64(&lab->rng) | 1,
         .lost = lab_on_lost,
@@ -377,7 +378,7 @@ static inline void lab_init(struct lab *lab, const char *dir, uint64_t seed)
 {
     struct err_detail detail = {0};
 
-    *lab = (struct lab){.dir = dir};
+    *lab = (struct lab){.dir = dir, .limits = engine_limits_default};
     store_fault_wipe(dir);
     arena_init(&lab->arena);
     rng_seed(&lab->rng, seed);

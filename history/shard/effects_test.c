@@ -29,6 +29,7 @@ struct op {
 struct source {
     char id[32];
     bool impatient; /* completes without waiting for any answer */
+    bool too_large; /* ended so */
     struct op ops[OPS_MAX];
     uint32_t op_count;
 };
@@ -180,7 +181,7 @@ static void draw_sources(struct story *s)
 static bool is_signal_to(const struct source *source, uint32_t op, uint32_t target)
 {
     return source->ops[op].kind == OP_SIGNAL && source->ops[op].target == target &&
-           !source->impatient;
+           !source->impatient && !source->too_large;
 }
 
 static const struct source *source_of(const struct story *s, const char *workflow_id)
@@ -547,10 +548,22 @@ static void look_at_rows(struct story *s, struct rows *rows)
 
 /* -- the story ------------------------------------------------------------------------------ */
 
+static bool has_ended_by(const api_history *history, int32_t event_type)
+{
+    return (int32_t)history->events[history->n_events - 1]->event_type == event_type;
+}
+
 static bool is_closed(const api_history *history)
 {
-    return history->events[history->n_events - 1]->event_type ==
-           EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED;
+    return has_ended_by(history, EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) ||
+           has_ended_by(history, EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
+}
+
+/* What a source asked for before it ended for its size is answered to nobody. */
+static bool was_too_large(const struct story *s, const api_history *history)
+{
+    return s->lab.limits.state_bytes_max < engine_limits_default.state_bytes_max &&
+           has_ended_by(history, EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED);
 }
 
 static void check_targets(struct story *s)
@@ -558,6 +571,9 @@ static void check_targets(struct story *s)
     for (uint32_t t = 0; t < TARGETS; t++) {
         const api_history *history = history_of(s, target_id(s, t));
         uint32_t next[SOURCES] = {0}, cancels = 0;
+
+        if (was_too_large(s, history))
+            continue;
 
         for (size_t i = 0; i < history->n_events; i++) {
             const api_history_event *event = history->events[i];
@@ -583,11 +599,16 @@ static void check_targets(struct story *s)
 static void check_sources(struct story *s)
 {
     for (uint32_t i = 0; i < SOURCES; i++) {
-        const struct source *source = &s->sources[i];
+        struct source *source = &s->sources[i];
         const api_history *history = history_of(s, source->id);
         const struct tally tally = count(history);
 
         check(is_closed(history));
+        if (was_too_large(s, history)) {
+            source->too_large = true;
+            continue;
+        }
+        check(has_ended_by(history, EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED));
         check_i64(tally.initiated, source->op_count);
         if (!source->impatient)
             check_i64(tally.answered, tally.initiated);
@@ -606,6 +627,7 @@ struct weather {
     uint32_t loss, repeat, late, crashes;
     enum fault_kind fault;
     bool backlog; /* more than the sender's window holds */
+    bool small;   /* half way through, runs with much pending become too large */
 };
 
 static void go_on(struct story *s, const struct weather *weather, uint32_t steps_max)
@@ -631,7 +653,8 @@ static void go_on(struct story *s, const struct weather *weather, uint32_t steps
     }
 }
 
-static void tell(const struct weather *weather, uint64_t seed)
+/* Gives how many sources became too large. */
+static uint32_t tell(const struct weather *weather, uint64_t seed)
 {
     static const struct fault_plan calm = {.kind = FAULT_NONE};
     struct story *s = calloc(1, sizeof *s);
@@ -658,6 +681,10 @@ static void tell(const struct weather *weather, uint64_t seed)
                                               .at = 20 + rng_below(&s->lab.rng, 200),
                                               .times = 1 + rng_below(&s->lab.rng, 3),
                                               .appends_only = true});
+    if (weather->small) {
+        go_on(s, weather, 100 + (uint32_t)rng_below(&s->lab.rng, 300));
+        s->lab.limits.state_bytes_max = rng_below(&s->lab.rng, 1000);
+    }
     go_on(s, weather, 1500);
     const bool cut_off = store_fault_hit(dir) && weather->fault >= FAULT_CRASH_BEFORE;
     store_fault_set(dir, &calm);
@@ -682,9 +709,13 @@ static void tell(const struct weather *weather, uint64_t seed)
     check_i64(rows->outgoing, 0);
     check_i64(rows->effects, 0);
     check_i64(rows->open_runs, 0);
+    uint32_t too_large = 0;
+    for (uint32_t i = 0; i < SOURCES; i++)
+        too_large += s->sources[i].too_large;
     lab_release(&s->lab);
     free(rows);
     free(s);
+    return too_large;
 }
 
 #ifdef __SANITIZE_THREAD__
@@ -694,28 +725,31 @@ enum { FEWER = 1 };
 #endif
 
 /* EFFECTS_STORIES in the environment: so many times as many. */
-static void tell_many(const struct weather *weather, uint64_t first, uint32_t stories)
+static uint32_t tell_many(const struct weather *weather, uint64_t first, uint32_t stories)
 {
     const char *times = getenv("EFFECTS_STORIES");
+    uint32_t too_large = 0;
 
     stories = (stories + FEWER - 1) / FEWER * (times ? (uint32_t)strtoul(times, NULL, 10) : 1);
     for (uint32_t i = 0; i < stories; i++)
-        tell(weather, first + i);
+        too_large += tell(weather, first + i);
+    return too_large;
 }
 
 TEST(test_effects_in_fair_weather)
 {
-    tell_many(&(struct weather){0}, 1, 10);
+    (void)tell_many(&(struct weather){0}, 1, 10);
 }
 
 TEST(test_effects_over_a_bad_network)
 {
-    tell_many(&(struct weather){.loss = 20, .repeat = 20, .late = 10}, 10000, 60);
+    (void)tell_many(&(struct weather){.loss = 20, .repeat = 20, .late = 10}, 10000, 60);
 }
 
 TEST(test_effects_through_crashes)
 {
-    tell_many(&(struct weather){.loss = 5, .repeat = 10, .late = 10, .crashes = 8}, 20000, 90);
+    (void)tell_many(&(struct weather){.loss = 5, .repeat = 10, .late = 10, .crashes = 8}, 20000,
+                    90);
 }
 
 TEST(test_effects_over_a_failing_store)
@@ -725,13 +759,23 @@ TEST(test_effects_over_a_failing_store)
                                             FAULT_CRASH_BEFORE, FAULT_CRASH_AFTER};
 
     for (uint32_t i = 0; i < COUNT_OF(kinds); i++)
-        tell_many(&(struct weather){.loss = 5, .repeat = 5, .late = 5, .fault = kinds[i]},
-                  30000 + 10000 * i, 10);
+        (void)tell_many(&(struct weather){.loss = 5, .repeat = 5, .late = 5, .fault = kinds[i]},
+                        30000 + 10000 * i, 10);
+}
+
+TEST(test_effects_of_runs_that_become_too_large)
+{
+    const struct weather bad = {.small = true, .loss = 5, .repeat = 10, .late = 5, .crashes = 4};
+    const struct weather cut = {.small = true, .loss = 5, .fault = FAULT_UNKNOWN_DROPPED};
+
+    check(tell_many(&bad, 200000, 60) > 10);
+    check(tell_many(&cut, 210000, 10) > 0);
 }
 
 TEST(test_effects_beyond_the_window)
 {
-    tell_many(&(struct weather){.backlog = true}, 100000, 1);
-    tell_many(&(struct weather){.backlog = true, .loss = 5, .repeat = 5, .late = 2, .crashes = 8},
-              110000, 2);
+    (void)tell_many(&(struct weather){.backlog = true}, 100000, 1);
+    (void)tell_many(
+        &(struct weather){.backlog = true, .loss = 5, .repeat = 5, .late = 2, .crashes = 8}, 110000,
+        2);
 }

@@ -295,6 +295,7 @@ static struct hs_out *recorded_by(struct history_shard *shard, const struct hs_r
 
 static void step_record(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
 {
+    const struct engine_limit limit = hs_take_limit(req);
     struct hs_out *out = recorded_by(shard, req);
     int64_t seq = entry->seq;
     struct transition t;
@@ -304,7 +305,11 @@ static void step_record(struct history_shard *shard, struct hs_request *req, str
         return;
     }
     hs_begin(shard, req, entry->run, &t);
+    hs_end_for_limit(&t, &limit);
     enum err err = engine_effect_answered(&t, &out->effect, &out->outcome);
+    must(err == ERR_OK || !t.closed);
+    if (err == ERR_OK && hs_steps_again_for_limit(shard, req, entry, &t, step_record))
+        return;
     if (err == ERR_OK)
         err = hs_commit(shard, req, &(struct hs_change){entry, &t, false}, 1);
     if (err == ERR_OK)

@@ -376,6 +376,15 @@ MUST_USE enum err hs_commit(struct history_shard *shard, struct hs_request *req,
  * is read again and terminated, and the request is answered with the limit. Before the commit. */
 MUST_USE bool hs_ends_for_limit(struct history_shard *shard, struct hs_request *req,
                                 struct hs_entry *entry, struct transition *t);
+/* The same for a step that has more to do than to answer: `step` is called with the run as it was
+ * before. It takes the limit, first of all, and ends the run by it before anything else. */
+MUST_USE bool hs_steps_again_for_limit(struct history_shard *shard, struct hs_request *req,
+                                       struct hs_entry *entry, struct transition *t,
+                                       hs_step_fn step);
+/* The limit that the step went past when it was tried before; reason NULL: none. */
+struct engine_limit hs_take_limit(struct hs_request *req);
+/* End the run, if there is a limit that it went past and it is still open. */
+void hs_end_for_limit(struct transition *t, const struct engine_limit *limit);
 /* The same for one step of one run, with the run that it continues as, if any. */
 MUST_USE enum err hs_commit_step(struct history_shard *shard, struct hs_request *req,
                                  struct hs_entry *entry, struct transition *t);
@@ -389,10 +398,10 @@ void hs_limits_init(struct history_shard *shard);
 void hs_limits_release(struct history_shard *shard);
 /* Those of a namespace as the dynamic configuration has them; the shard's. */
 const struct engine_limits *hs_limits_of(struct history_shard *shard, struct slice namespace_name);
-/* history.longPollExpirationInterval */
 /* After a commit: warn of what has become large, count what was refused. */
 void hs_note_limits(struct history_shard *shard, const struct hs_entry *entry,
                     const struct transition *t);
+/* history.longPollExpirationInterval */
 int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name);
 
 /* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */

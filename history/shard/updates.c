@@ -629,6 +629,25 @@ static void refused(struct history_shard *shard, struct hs_request *req, enum er
         answer_error(shard, req, err);
 }
 
+/* Its callbacks were attached to an update, and make the run too large. */
+static void step_past_limit(struct history_shard *shard, struct hs_request *req,
+                            struct hs_entry *entry)
+{
+    const struct engine_limit limit = hs_take_limit(req);
+    struct hs_update_wait *wait = req->update;
+    struct transition t;
+
+    hs_begin(shard, req, entry->run, &t);
+    hs_end_for_limit(&t, &limit);
+    enum err err = hs_commit_step(shard, req, entry, &t);
+    if (err == ERR_OK) {
+        wait->seq = entry->seq;
+        err = err_fail(&req->detail, ERR_INVALID, "%s", limit.reason);
+    }
+    transition_release(&t);
+    answer_error(shard, req, err);
+}
+
 static void admit(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry)
 {
     struct hs_update_wait *wait = req->update;
@@ -639,6 +658,10 @@ static void admit(struct history_shard *shard, struct hs_request *req, struct hs
     wait->seq = entry->seq;
     hs_begin(shard, req, entry->run, &t);
     enum err err = engine_update(&t, wait->request, &answer);
+    /* Spec: to wait in memory costs the run nothing; its callbacks do. */
+    if (err == ERR_OK && wait->request->request->n_completion_callbacks > 0 &&
+        hs_steps_again_for_limit(shard, req, entry, &t, step_past_limit))
+        return;
     if (err == ERR_OK)
         err = hs_commit_step(shard, req, entry, &t);
     if (err == ERR_OK)
