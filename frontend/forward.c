@@ -4,6 +4,7 @@
  * Retries wait in arena memory on a loop timer; the gRPC call is not freed before its answer. */
 #include "frontend/admission.h"
 #include "frontend/frontend.h"
+#include "frontend/shown.h"
 
 struct fe_forward {
     struct list node; /* of a long poll, in its loop's list */
@@ -81,8 +82,11 @@ static void forward_answered(void *arg, enum err err, const struct err_detail *d
     list_remove(&fw->node);
     grpc_call_on_cancel(fc->call, NULL, NULL);
     if (err == ERR_OK) {
+        struct fe_own_attributes own = {.fc = fc};
         const struct slice answer =
-            fw->target.reply_instead.len ? fw->target.reply_instead : arena_copy(fc->arena, body);
+            fw->target.reply_instead.len
+                ? fw->target.reply_instead
+                : fe_shown(&own, fw->target.shows, arena_copy(fc->arena, body));
 
         if (fw->target.answers_poll)
             fe_deliver(fc, answer);
@@ -220,5 +224,6 @@ enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
                                               .waits = to->waits,
                                               .late_text = to->late_text,
                                               .reply_instead = to->reply_instead,
-                                              .answers_with_task = to->answers_with_task});
+                                              .answers_with_task = to->answers_with_task,
+                                              .shows = to->shows});
 }

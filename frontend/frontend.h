@@ -101,6 +101,17 @@ void fe_fail(struct fe_call *fc, enum err err, const struct err_detail *detail);
 
 /* ---- forward.c ---- */
 
+/* What of an answer has search attributes in it, see shown.h. */
+enum fe_shown {
+    FE_SHOWN_ALL,  /* nothing is left out */
+    FE_SHOWN_INFO, /* WorkflowExecutionInfo */
+    FE_SHOWN_DESCRIBED,
+    FE_SHOWN_EVENTS,    /* GetWorkflowExecutionHistoryResponse */
+    FE_SHOWN_REVERSED,  /* ... in reverse */
+    FE_SHOWN_TASK,      /* PollWorkflowTaskQueueResponse */
+    FE_SHOWN_COMPLETED, /* RespondWorkflowTaskCompletedResponse, with a task */
+};
+
 struct fe_target {
     struct mesh_target to;
     enum mesh_method method;
@@ -116,6 +127,7 @@ struct fe_target {
     struct slice reply_instead; /* when not empty: the answer to the client on success */
     bool answers_poll;          /* with a task, whose delivery matters ... */
     uint32_t answers_with_task; /* ... or with one as this field of it; 0: without */
+    enum fe_shown shows;
     /* The body of a repeated attempt, when it must differ from the first; may be NULL. */
     struct slice (*renew)(struct fe_call *fc, void *arg);
     void *renew_arg;
@@ -137,6 +149,7 @@ struct fe_to_history {
     const char *late_text;
     struct slice reply_instead;
     uint32_t answers_with_task;
+    enum fe_shown shows;
 };
 enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to);
 

@@ -46,15 +46,17 @@ static enum err forward_poll(struct fe_call *fc, enum rpc_task_kind kind,
                               .identity = slice_str(identity),
                               .request = fc->call->request};
     const uint32_t shard = rpc_matching_shard(poll->namespace_id, poll->task_queue);
-    return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
-                                              .method = METHOD_MATCHING_POLL,
-                                              .body = poll_body(fc, poll),
-                                              .timeout_ms = poll_ms(fc, poll),
-                                              .repeatable = true,
-                                              .long_poll = true,
-                                              .answers_poll = true,
-                                              .renew = poll_body,
-                                              .renew_arg = poll});
+    return fe_forward(
+        fc, &(struct fe_target){.to = MESH_SHARD(ROLE_MATCHING, shard),
+                                .method = METHOD_MATCHING_POLL,
+                                .body = poll_body(fc, poll),
+                                .timeout_ms = poll_ms(fc, poll),
+                                .repeatable = true,
+                                .long_poll = true,
+                                .answers_poll = true,
+                                .shows = kind == TASK_WORKFLOW ? FE_SHOWN_TASK : FE_SHOWN_ALL,
+                                .renew = poll_body,
+                                .renew_arg = poll});
 }
 
 enum err fe_poll_workflow_task(struct fe_call *fc)

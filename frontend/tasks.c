@@ -15,7 +15,9 @@ static enum err forward_instead(struct fe_call *fc, enum mesh_method method, str
             .request = request,
             .repeatable = true,
             .reply_instead = reply,
-            .answers_with_task = method == METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED ? 1 : 0});
+            .answers_with_task = method == METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED ? 1 : 0,
+            .shows = method == METHOD_HISTORY_RESPOND_WORKFLOW_TASK_COMPLETED ? FE_SHOWN_COMPLETED
+                                                                              : FE_SHOWN_ALL});
 }
 
 static enum err forward_answer(struct fe_call *fc, enum mesh_method method, struct slice request)

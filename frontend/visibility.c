@@ -5,6 +5,7 @@
 #include "common/visibility/parse.h"
 #include "frontend/fan_out.h"
 #include "frontend/handlers.h"
+#include "frontend/shown.h"
 #include "frontend/validate.h"
 
 #include <stdlib.h>
@@ -52,6 +53,7 @@ static int by_order_key(const void *a, const void *b)
 static void reply_list(struct fan_out *fan)
 {
     struct fe_call *fc = fan->fc;
+    struct fe_own_attributes own = {.fc = fc};
     struct buf out;
 
     if (fan->count)
@@ -59,7 +61,7 @@ static void reply_list(struct fan_out *fan)
     const uint32_t shown = fan->count < fan->page_size ? fan->count : fan->page_size;
     buf_init(&out, MESH_BODY_MAX);
     for (uint32_t i = 0; i < shown; i++)
-        wire_put_bytes(&out, 1, fan->items[i].info); /* executions */
+        wire_put_bytes(&out, 1, fe_shown(&own, FE_SHOWN_INFO, fan->items[i].info)); /* executions */
     if (shown > 0 && (fan->more || shown < fan->count))
         wire_put_bytes(&out, 2, fan->items[shown - 1].order_key); /* next_page_token */
     if (!buf_ok(&out)) {

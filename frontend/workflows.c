@@ -265,6 +265,7 @@ enum err fe_describe_workflow(struct fe_call *fc)
         return err;
     return fe_forward_history(fc,
                               &(struct fe_to_history){.method = METHOD_HISTORY_DESCRIBE,
+                                                      .shows = FE_SHOWN_DESCRIBED,
                                                       .workflow_id = req->execution->workflow_id,
                                                       .request = fc->call->request,
                                                       .repeatable = true});
@@ -288,6 +289,7 @@ enum err fe_get_history(struct fe_call *fc)
         return err;
     return fe_forward_history(
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_GET_HISTORY,
+                                    .shows = FE_SHOWN_EVENTS,
                                     .workflow_id = req->execution->workflow_id,
                                     .request = fc->call->request,
                                     .timeout_ms = req->wait_new_event ? history_poll_ms(fc) : 0,
@@ -303,6 +305,7 @@ enum err fe_get_history_reverse(struct fe_call *fc)
         return err;
     return fe_forward_history(fc,
                               &(struct fe_to_history){.method = METHOD_HISTORY_GET_HISTORY_REVERSE,
+                                                      .shows = FE_SHOWN_REVERSED,
                                                       .workflow_id = req->execution->workflow_id,
                                                       .request = fc->call->request,
                                                       .repeatable = true});

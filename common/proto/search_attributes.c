@@ -61,8 +61,7 @@ static const char *value_fault(struct arena *arena, const char *name, const char
                         shown);
 }
 
-/* The type that a field of the configuration is of. */
-static const char *type_of_field(const char *field)
+const char *search_type_of_field(const char *field)
 {
     static const char *const types[] = {"KeywordList", "Keyword", "Text",    "Int",
                                         "Double",      "Bool",    "Datetime"};
@@ -88,7 +87,7 @@ const char *search_custom_type(struct slice config, struct slice name)
         proto_decode(&arena, &api_namespace_config__desc, config, &decoded, NULL) == ERR_OK)
         for (size_t i = 0; !type && i < decoded->n_custom_search_attribute_aliases; i++)
             if (slice_eq(slice_str(decoded->custom_search_attribute_aliases[i]->value), name))
-                type = type_of_field(decoded->custom_search_attribute_aliases[i]->key);
+                type = search_type_of_field(decoded->custom_search_attribute_aliases[i]->key);
     arena_release(&arena);
     return type;
 }

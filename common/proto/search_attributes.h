@@ -16,6 +16,8 @@ struct search_registry {
 /* A namespace keeps them in its configuration, as the reference does: a map of fields ("Keyword01":
  * the type and a number) to names. `config` is a NamespaceConfig, encoded. */
 const char *search_custom_type(struct slice config, struct slice name);
+/* The type that a field of this map has; NULL: it is none. */
+const char *search_type_of_field(const char *field);
 
 /* Everywhere: `custom` may be NULL (none). NULL when the namespace knows all of them (may be NULL),
  * else the reference's words, in `arena`.
