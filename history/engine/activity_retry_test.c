@@ -205,6 +205,15 @@ TEST(activity_timeouts_close_with_their_kind)
          TIMEOUT_TYPE_START_TO_CLOSE,
          RETRY_STATE_MAXIMUM_ATTEMPTS_REACHED,
          "activity StartToClose timeout"},
+        {"schedule to close, started in the moment of the schedule",
+         {.id = "a", .schedule_to_close_ms = 300, .heartbeat_ms = 300, .max_attempts = 1},
+         true,
+         300,
+         TIMEOUT_TYPE_SCHEDULE_TO_CLOSE,
+         RETRY_STATE_TIMEOUT,
+         "Not enough time to schedule next retry before activity ScheduleToClose timeout, giving "
+         "up "
+         "retrying"},
         {"heartbeat, last attempt",
          {.id = "a", .start_to_close_ms = 700, .heartbeat_ms = 200, .max_attempts = 1},
          true,

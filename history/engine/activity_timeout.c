@@ -12,6 +12,14 @@ struct due {
     int32_t attempt;
 };
 
+/* At one time, what counts from the schedule comes before what counts from the start: an activity
+ * that starts with the step that schedules it, eagerly, still is older than its attempt. */
+static int due_rank(int32_t timeout_type)
+{
+    return timeout_type == TIMEOUT_TYPE_START_TO_CLOSE ? 2 * TIMEOUT_TYPE_SCHEDULE_TO_CLOSE + 1
+                                                       : 2 * timeout_type;
+}
+
 /* By time, then activity, then type. */
 static int due_cmp(const void *left, const void *right)
 {
@@ -21,7 +29,7 @@ static int due_cmp(const void *left, const void *right)
         return a->at_ns < b->at_ns ? -1 : 1;
     if (a->scheduled_event_id != b->scheduled_event_id)
         return a->scheduled_event_id < b->scheduled_event_id ? -1 : 1;
-    return a->timeout_type - b->timeout_type;
+    return due_rank(a->timeout_type) - due_rank(b->timeout_type);
 }
 
 struct due_list {
