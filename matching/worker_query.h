@@ -10,7 +10,7 @@
 #include "common/base/arena.h"
 #include "common/base/err.h"
 
-enum { WORKER_QUERY_BYTES_MAX = 64 * 1024, WORKER_QUERY_DEPTH_MAX = 64 };
+enum { WORKER_QUERY_BYTES_MAX = 64 * 1024 };
 
 struct worker_query;
 

@@ -9,6 +9,8 @@
 #define NOT_SUPPORTED "invalid query: operation is not supported"
 #define INVALID "invalid query: invalid expression"
 
+enum { NEAR_MAX = 200 };
+
 struct convert {
     struct arena *arena;
     const struct vis_custom *custom;
@@ -760,15 +762,29 @@ static struct vis_node *within_division(struct convert *c, struct vis_node *wher
     return all;
 }
 
+static enum err syntax_error(const struct vis_syntax_error *error, struct err_detail *detail)
+{
+    const struct slice near = error->near;
+
+    if (error->at == error->end)
+        return err_fail(detail, ERR_INVALID,
+                        "invalid query: malformed SQL query: %s at position %zu", error->what,
+                        error->at + 1);
+    return err_fail(detail, ERR_INVALID,
+                    "invalid query: malformed SQL query: %s at position %zu near '%.*s'",
+                    error->what, error->at + 1, (int)(near.len < NEAR_MAX ? near.len : NEAR_MAX),
+                    (const char *)near.ptr);
+}
+
 enum err vis_parse(struct arena *arena, struct slice text, const struct vis_custom *custom,
                    struct vis_query *out, struct err_detail *detail)
 {
     struct convert c = {.arena = arena, .custom = custom, .detail = detail};
     struct vis_statement statement;
-    const enum err err = vis_syntax_parse(arena, text, &statement, detail);
+    struct vis_syntax_error error;
 
-    if (err != ERR_OK)
-        return err;
+    if (!vis_syntax_parse(arena, text, &statement, &error))
+        return syntax_error(&error, detail);
     if (statement.has_order)
         return err_fail(detail, ERR_INVALID, NOT_SUPPORTED ": 'ORDER BY' clause");
     if (statement.has_limit)

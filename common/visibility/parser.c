@@ -4,16 +4,18 @@
 #include "common/visibility/query.h"
 #include "common/visibility/syntax.h"
 
+#include <ctype.h>
+
 struct parser {
     struct arena *arena;
     struct slice text;
     struct vis_token token; /* the next one */
-    struct err_detail *detail;
+    struct vis_syntax_error *error;
     uint32_t nesting, nodes;
     bool failed;
 };
 
-enum { NEAR_MAX = 200, SYNTAX_NODES_MAX = 4 * VIS_NODES_MAX + VIS_VALUES_MAX };
+enum { NAME_MAX_BYTES = 800, SYNTAX_NODES_MAX = 4 * VIS_NODES_MAX + VIS_VALUES_MAX };
 
 static void advance(struct parser *p)
 {
@@ -22,20 +24,20 @@ static void advance(struct parser *p)
 
 static void *fail(struct parser *p, const char *what)
 {
-    const struct slice near = p->token.text;
+    const struct vis_token *token = &p->token;
 
     if (p->failed)
         return NULL;
     p->failed = true;
-    if (p->token.kind == VIS_TOK_END)
-        (void)err_fail(p->detail, ERR_INVALID,
-                       "invalid query: malformed SQL query: %s at position %zu", what,
-                       p->token.at + 1);
-    else
-        (void)err_fail(p->detail, ERR_INVALID,
-                       "invalid query: malformed SQL query: %s at position %zu near '%.*s'", what,
-                       p->token.at + 1, (int)(near.len < NEAR_MAX ? near.len : NEAR_MAX),
-                       (const char *)near.ptr);
+    *p->error = (struct vis_syntax_error){
+        .what = what,
+        .at = token->at,
+        .end = token->end,
+        .near = token->text,
+        .sign =
+            token->kind == VIS_TOK_SIGN ||
+            (token->kind == VIS_TOK_BAD && token->text.len == 1 && !isalnum(token->text.ptr[0])),
+    };
     return NULL;
 }
 
@@ -140,7 +142,7 @@ static struct vis_syntax *parse_name(struct parser *p)
         name = slice_str(arena_printf(p->arena, SLICE_FMT "." SLICE_FMT, SLICE_ARG(name),
                                       SLICE_ARG(p->token.text)));
         advance(p);
-        if (name.len > NEAR_MAX * 4)
+        if (name.len > NAME_MAX_BYTES)
             return fail(p, "too long a name");
     }
     return node(p, VIS_SYN_NAME, name);
@@ -388,19 +390,19 @@ static bool parse_rest(struct parser *p, struct vis_statement *out)
     return refuse(p);
 }
 
-enum err vis_syntax_parse(struct arena *arena, struct slice text, struct vis_statement *out,
-                          struct err_detail *detail)
+bool vis_syntax_parse(struct arena *arena, struct slice text, struct vis_statement *out,
+                      struct vis_syntax_error *error)
 {
-    struct parser p = {.arena = arena, .text = text, .detail = detail};
+    struct parser p = {.arena = arena, .text = text, .error = error};
 
     *out = (struct vis_statement){0};
     advance(&p);
     if (p.token.kind != VIS_TOK_END && !is_word(&p, "group") && !is_word(&p, "order")) {
         out->where = parse_expression(&p);
         if (!out->where)
-            return ERR_INVALID;
+            return false;
     }
-    return parse_rest(&p, out) ? ERR_OK : ERR_INVALID;
+    return parse_rest(&p, out);
 }
 
 /* -- back to text --------------------------------------------------------------------------- */

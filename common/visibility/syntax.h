@@ -20,7 +20,6 @@
 #define GNOMON_VISIBILITY_SYNTAX_H
 
 #include "common/base/arena.h"
-#include "common/base/err.h"
 
 enum vis_syntax_kind {
     VIS_SYN_AND, /* parts: two or more; OR as well */
@@ -61,9 +60,17 @@ enum {
     VIS_NESTING_MAX = 28
 }; /* brackets and NOTs: a tree of it has at most VIS_DEPTH_MAX levels */
 
-/* ERR_INVALID: what is wrong, and where, in `detail`. The statement shares `text`. */
-MUST_USE enum err vis_syntax_parse(struct arena *arena, struct slice text,
-                                   struct vis_statement *out, struct err_detail *detail);
+/* What does not parse: the token that does not fit, as bytes [at, end) of the text. */
+struct vis_syntax_error {
+    const char *what; /* "syntax error", or which bound */
+    size_t at, end;
+    struct slice near; /* what the token says; at == end: the text ended too early */
+    bool sign;         /* it is an operator, a bracket, or a byte that begins no token */
+};
+
+/* False: *error says why. The statement and the error share `text`. */
+MUST_USE bool vis_syntax_parse(struct arena *arena, struct slice text, struct vis_statement *out,
+                               struct vis_syntax_error *error);
 
 /* As SQL, to show people. */
 const char *vis_syntax_text(struct arena *arena, const struct vis_syntax *syntax);
