@@ -3,57 +3,21 @@
 #include "common/proto/wire.h"
 #include "common/rpc/queue_config.h"
 #include "matching/matching_int.h"
+#include "matching/out_fixture.h"
 #include "tests/lib/test.h"
 
-enum { MATCHES_MAX = 64 };
-
 struct world {
+    struct asked asked;
     struct matching *core;
     struct matching_out out;
     struct fake_clock clock;
     struct log log;
     struct metrics *metrics;
     struct arena arena;
-    uint64_t matches[MATCHES_MAX], pulls[MATCHES_MAX];
-    size_t match_count, pull_count, started, polled;
+    size_t started, polled;
     uint64_t last_call, last_row;
     float stored_rate; /* of the cluster store; below 0: none */
 };
-
-static void fake_start(void *arg, uint64_t match_id, const struct rpc_start_task *start)
-{
-    struct world *w = arg;
-
-    UNUSED(start);
-    must(w->match_count < MATCHES_MAX);
-    w->matches[w->match_count++] = match_id;
-}
-
-static void fake_pull(void *arg, uint64_t pull_id, uint32_t shard, const struct rpc_pull_tasks *p)
-{
-    struct world *w = arg;
-
-    UNUSED(shard);
-    UNUSED(p);
-    must(w->pull_count < MATCHES_MAX);
-    w->pulls[w->pull_count++] = pull_id;
-}
-
-static void fake_no_sticky(void *arg, const struct rpc_task *task)
-{
-    UNUSED(arg);
-    UNUSED(task);
-}
-
-static void fake_reply(void *arg, struct mesh_addr to, enum err err, const char *text,
-                       struct slice body)
-{
-    UNUSED(arg);
-    UNUSED(to);
-    UNUSED(err);
-    UNUSED(text);
-    UNUSED(body);
-}
 
 static struct slice rate_config(struct world *w, float rate)
 {
@@ -86,13 +50,14 @@ static struct slice fake_config(void *arg, struct arena *arena, struct slice nam
 /* Answer whatever the core has asked. */
 static void settle(struct world *w)
 {
-    while (w->match_count || w->pull_count) {
-        if (w->pull_count) {
-            matching_on_pulled(w->core, w->pulls[--w->pull_count], ERR_OK, NULL, 0, false,
-                               w->clock.now_ns);
+    while (w->asked.match_count || w->asked.pull_count) {
+        if (w->asked.pull_count) {
+            matching_on_pulled(w->core, w->asked.pulls[--w->asked.pull_count], ERR_OK, NULL, 0,
+                               false, w->clock.now_ns);
         } else {
             w->started++;
-            matching_on_started(w->core, w->matches[--w->match_count], ERR_OK, w->clock.now_ns);
+            matching_on_started(w->core, w->asked.matches[--w->asked.match_count], ERR_OK,
+                                w->clock.now_ns);
         }
     }
 }
@@ -117,11 +82,11 @@ static void world_init(struct world *w, float stored_rate)
     w->metrics = metrics_new();
     arena_init(&w->arena);
     w->out = (struct matching_out){.arg = w,
-                                   .start = fake_start,
-                                   .pull = fake_pull,
-                                   .no_sticky_poller = fake_no_sticky,
+                                   .start = asked_start,
+                                   .pull = asked_pull,
+                                   .no_sticky_poller = asked_no_sticky,
                                    .config = fake_config,
-                                   .reply = fake_reply};
+                                   .reply = asked_reply};
     const struct matching_options options = {.out = &w->out,
                                              .limits = &matching_limits_default,
                                              .history_shards = 1,

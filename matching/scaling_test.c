@@ -1,59 +1,22 @@
 /* scaling_test.c - what polls are told about how many of them there should be, on a fake clock; the
  * test plays history, which takes every start at once. */
 #include "matching/matching.h"
+#include "matching/out_fixture.h"
 #include "tests/lib/test.h"
 
-enum { TASKS_MAX = 64 };
 #define MS NS_PER_MS
 
 struct world {
+    struct asked asked;
     struct matching *core;
     struct matching_out out;
     struct fake_clock clock;
     struct log log;
     struct metrics *metrics;
     struct dynconf *dynconf;
-    uint64_t matches[TASKS_MAX], pulls[TASKS_MAX];
-    size_t match_count, pull_count;
-    int32_t scaling; /* of the last start */
     uint64_t last_call, last_row;
     uint32_t rows; /* that the next page has */
 };
-
-static void fake_start(void *arg, uint64_t match_id, const struct rpc_start_task *start)
-{
-    struct world *w = arg;
-
-    must(w->match_count < TASKS_MAX);
-    w->matches[w->match_count++] = match_id;
-    w->scaling = start->poller_scaling;
-}
-
-static void fake_pull(void *arg, uint64_t pull_id, uint32_t shard, const struct rpc_pull_tasks *p)
-{
-    struct world *w = arg;
-
-    UNUSED(shard);
-    UNUSED(p);
-    must(w->pull_count < TASKS_MAX);
-    w->pulls[w->pull_count++] = pull_id;
-}
-
-static void fake_no_sticky(void *arg, const struct rpc_task *task)
-{
-    UNUSED(arg);
-    UNUSED(task);
-}
-
-static void fake_reply(void *arg, struct mesh_addr to, enum err err, const char *text,
-                       struct slice body)
-{
-    UNUSED(arg);
-    UNUSED(to);
-    UNUSED(err);
-    UNUSED(text);
-    UNUSED(body);
-}
 
 static struct rpc_task task_row(struct world *w)
 {
@@ -71,18 +34,19 @@ static struct rpc_task task_row(struct world *w)
 /* Answer whatever the core has asked. */
 static void settle(struct world *w)
 {
-    while (w->match_count || w->pull_count) {
-        if (w->pull_count) {
-            struct rpc_task rows[TASKS_MAX];
+    while (w->asked.match_count || w->asked.pull_count) {
+        if (w->asked.pull_count) {
+            struct rpc_task rows[ASKED_MAX];
             const uint32_t count = w->rows;
 
             for (uint32_t i = 0; i < count; i++)
                 rows[i] = task_row(w);
             w->rows = 0;
-            matching_on_pulled(w->core, w->pulls[--w->pull_count], ERR_OK, rows, count, false,
-                               w->clock.now_ns);
+            matching_on_pulled(w->core, w->asked.pulls[--w->asked.pull_count], ERR_OK, rows, count,
+                               false, w->clock.now_ns);
         } else {
-            matching_on_started(w->core, w->matches[--w->match_count], ERR_OK, w->clock.now_ns);
+            matching_on_started(w->core, w->asked.matches[--w->asked.match_count], ERR_OK,
+                                w->clock.now_ns);
         }
     }
 }
@@ -112,14 +76,14 @@ static void poll_as(struct world *w, const char *identity)
         .identity = slice_str(identity),
     };
 
-    w->scaling = INT32_MIN; /* none started */
+    w->asked.scaling = INT32_MIN; /* none started */
     matching_poll(w->core, &poll, w->clock.now_ns + 30 * NS_PER_S, w->clock.now_ns);
     settle(w);
 }
 
 static void offer(struct world *w, uint32_t count)
 {
-    struct rpc_task tasks[TASKS_MAX];
+    struct rpc_task tasks[ASKED_MAX];
 
     for (uint32_t i = 0; i < count; i++)
         tasks[i] = task_row(w);
@@ -142,10 +106,10 @@ static struct world *world_new(const char *settings)
     check_i64((int64_t)buf_slice(&warnings).len, 0);
     buf_release(&warnings);
     w.out = (struct matching_out){.arg = &w,
-                                  .start = fake_start,
-                                  .pull = fake_pull,
-                                  .no_sticky_poller = fake_no_sticky,
-                                  .reply = fake_reply};
+                                  .start = asked_start,
+                                  .pull = asked_pull,
+                                  .no_sticky_poller = asked_no_sticky,
+                                  .reply = asked_reply};
     const struct matching_options options = {.out = &w.out,
                                              .dynconf = w.dynconf,
                                              .limits = &matching_limits_default,
@@ -202,8 +166,8 @@ TEST(scaling_goes_by_how_long_poll_and_task_have_waited)
             pass(w, cases[i].task_waits_ns);
             poll_as(w, "worker");
         }
-        if (w->scaling != cases[i].want)
-            test_failed(__FILE__, __LINE__, "%s: %d", cases[i].name, w->scaling);
+        if (w->asked.scaling != cases[i].want)
+            test_failed(__FILE__, __LINE__, "%s: %d", cases[i].name, w->asked.scaling);
         world_free(w);
     }
 }
@@ -217,7 +181,7 @@ TEST(scaling_blames_no_poll_for_a_row_that_came_late)
     w->rows = 1;
     matching_history_reset(w->core, w->clock.now_ns);
     settle(w);
-    check_i64(w->scaling, 0);
+    check_i64(w->asked.scaling, 0);
     world_free(w);
 }
 
@@ -229,17 +193,17 @@ TEST(scaling_advises_up_so_often_a_second_and_poller)
     pass(w, NS_PER_S);
     for (int i = 0; i < 10; i++) {
         poll_as(w, "worker");
-        check_i64(w->scaling, 1);
+        check_i64(w->asked.scaling, 1);
     }
     poll_as(w, "worker");
-    check_i64(w->scaling, 0);
+    check_i64(w->asked.scaling, 0);
     poll_as(w, "second"); /* two pollers: each decision costs half */
-    check_i64(w->scaling, 0);
+    check_i64(w->asked.scaling, 0);
     pass(w, 50 * MS);
     poll_as(w, "second");
-    check_i64(w->scaling, 1);
+    check_i64(w->asked.scaling, 1);
     poll_as(w, "worker");
-    check_i64(w->scaling, 0);
+    check_i64(w->asked.scaling, 0);
     world_free(w);
 }
 
@@ -251,11 +215,11 @@ TEST(scaling_advises_up_where_tasks_come_faster_than_they_go)
     offer(w, 11); /* fresh */
     for (int i = 0; i < 11; i++) {
         poll_as(w, "worker");
-        check(w->scaling == 0 || w->scaling == 1);
-        ups += w->scaling;
+        check(w->asked.scaling == 0 || w->asked.scaling == 1);
+        ups += w->asked.scaling;
     }
     check_i64(ups, 9); /* eleven came: above 1.2 times what has gone up to the ninth */
-    check_i64(w->scaling, 0);
+    check_i64(w->asked.scaling, 0);
     world_free(w);
 }
 
@@ -283,9 +247,9 @@ TEST(scaling_says_nothing_while_a_rate_holds_the_tasks_back)
         matching_poll(w->core, &poll, w->clock.now_ns + 30 * NS_PER_S, w->clock.now_ns);
         settle(w);
     }
-    w->scaling = INT32_MIN;
+    w->asked.scaling = INT32_MIN;
     pass(w, 2 * NS_PER_S);
-    check_i64(w->scaling, 0);
+    check_i64(w->asked.scaling, 0);
 
     buf_init(&text, 0);
     metrics_render(w->metrics, &text);

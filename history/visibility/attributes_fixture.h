@@ -14,7 +14,11 @@ static inline void put_attribute(struct buf *out, const char *name, const char *
     buf_init(&entry, 0);
     buf_init(&payload, 0);
     buf_init(&pair, 0);
+    wire_put_str(&pair, 1, "encoding");
+    wire_put_str(&pair, 2, "json/plain");
+    wire_put_bytes(&payload, 1, buf_slice(&pair));
     if (type) {
+        buf_clear(&pair);
         wire_put_str(&pair, 1, "type");
         wire_put_str(&pair, 2, type);
         wire_put_bytes(&payload, 1, buf_slice(&pair));

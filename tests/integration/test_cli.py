@@ -1,51 +1,18 @@
 """test_cli.py - the temporal command line, unmodified: every word of it that the server answers."""
 
 import json
-import threading
-import time
 
 import pytest
 
-import update_workflows as u
-import workflows as w
+import cli_worker
 from harness import NAMESPACE, unique, wait_until
 
 
 @pytest.fixture
 def worker_thread(server):
     """A worker beside the blocking CLI calls: gives its queue."""
-    import asyncio
-
-    from harness import Session
-
-    queue = unique("cli")
-    ready, stop = threading.Event(), threading.Event()
-    failure = []
-
-    async def main():
-        session = Session(server)
-        await session.connect()
-        async with session.worker(
-            queue, [w.Hello, w.Plain, w.Collects, w.WaitsForEver, w.Fails, u.Counter], [w.greet]
-        ):
-            ready.set()
-            while not stop.is_set():
-                await asyncio.sleep(0.05)
-
-    def run():
-        try:
-            asyncio.run(main())
-        except Exception as error:  # told by the test's thread
-            failure.append(error)
-            ready.set()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert ready.wait(30) and not failure, failure
-    yield queue
-    stop.set()
-    thread.join(30)
-    assert not thread.is_alive() and not failure, failure
+    with cli_worker.running(server) as queue:
+        yield queue
 
 
 def test_namespace_list_and_describe(cli):

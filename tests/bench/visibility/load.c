@@ -12,6 +12,7 @@
 #include "common/proto/wire.h"
 #include "history/engine/rows.h"
 #include "history/shard/vis_index.h"
+#include "history/visibility/attributes_fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,29 +53,6 @@ static void stop_when_lost(void *arg, enum err err)
     UNUSED(arg);
     fprintf(stderr, "the shard is lost: %s\n", err_text(err));
     exit(2);
-}
-
-static void put_attribute(struct buf *out, const char *name, const char *type, const char *json)
-{
-    struct buf entry, payload, pair;
-
-    buf_init(&entry, 0);
-    buf_init(&payload, 0);
-    buf_init(&pair, 0);
-    wire_put_str(&pair, 1, "encoding");
-    wire_put_str(&pair, 2, "json/plain");
-    wire_put_bytes(&payload, 1, buf_slice(&pair));
-    buf_clear(&pair);
-    wire_put_str(&pair, 1, "type");
-    wire_put_str(&pair, 2, type);
-    wire_put_bytes(&payload, 1, buf_slice(&pair));
-    wire_put_str(&payload, 2, json);
-    wire_put_str(&entry, 1, name);
-    wire_put_bytes(&entry, 2, buf_slice(&payload));
-    wire_put_bytes(out, 1, buf_slice(&entry));
-    buf_release(&entry);
-    buf_release(&payload);
-    buf_release(&pair);
 }
 
 static void put_pair(struct buf *out, uint32_t field, const char *first, const char *second)
