@@ -6,7 +6,7 @@
 
 #include "common/base/map.h"
 #include "common/base/rng.h"
-#include "frontend/bucket.h"
+#include "common/base/bucket.h"
 
 #include <math.h>
 #include <pthread.h>

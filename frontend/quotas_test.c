@@ -1,6 +1,6 @@
 /* quotas_test.c - who is let in, on a clock of our own: rates, bursts, priorities, shares, counts.
  */
-#include "frontend/bucket.h"
+#include "common/base/bucket.h"
 #include "frontend/quotas.h"
 #include "tests/lib/test.h"
 

@@ -37,7 +37,8 @@ struct history_process {
     uint32_t slot_count;
     uint32_t threads_ready, threads_stopped; /* main loop only, as all below */
     bool told_ready;
-    atomic_int failing; /* an enum err: why it can't go on */
+    struct bucket persistence; /* what all shards may ask of their stores */
+    atomic_int failing;        /* an enum err: why it can't go on */
 };
 
 /* -- namespaces, from any thread ------------------------------------------------------------ */
@@ -339,6 +340,7 @@ enum err history_process_open(const struct history_process_options *options,
                                         .store = process->store,
                                         .opener = process->opener,
                                         .shard_count = process->slot_count,
+                                        .persistence = &process->persistence,
                                         .loop = loop_new("history"),
                                         .namespaces = &process->namespaces,
                                         .net = &thread->net,

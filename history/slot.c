@@ -171,6 +171,7 @@ static void slot_load(void *arg)
         .limits = &engine_limits_default,
         .namespaces = env->namespaces,
         .caller = env->caller,
+        .persistence = env->persistence,
         .cache_bytes = (size_t)service->config.history_cache_bytes / env->shard_count,
         .lost = on_lost,
         .arg = slot,

@@ -25,6 +25,7 @@ struct slot_env {
     struct service *service;
     struct store *store;
     struct opener *opener;
+    struct bucket *persistence; /* of the whole process */
     uint32_t shard_count;
     struct loop *loop;
     struct mesh_port *port;

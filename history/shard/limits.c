@@ -1,6 +1,7 @@
 /* limits.c - the limits of each namespace as this shard last computed them. */
 #include "history/shard/shard_int.h"
 
+#include "common/proto/errdetail.h"
 #include "history/engine/limits.h"
 
 #include <stdlib.h>
@@ -69,6 +70,40 @@ const struct engine_limits *hs_limits_of(struct history_shard *shard, struct sli
 int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name)
 {
     return dynconf_duration(shard->options.dynconf, DYNCONF_HISTORY_LONG_POLL, namespace_name);
+}
+
+/* ---- what the store does for clients ---- */
+
+/* false: any number. The burst is that of a second. */
+static bool persistence_rate(const struct history_shard *shard, struct bucket_rate *rate)
+{
+    const int64_t qps =
+        dynconf_int(shard->options.dynconf, DYNCONF_HISTORY_PERSISTENCE_QPS, SLICE_EMPTY);
+
+    if (!shard->options.persistence || qps <= 0)
+        return false;
+    *rate = bucket_rate_of((double)qps, (double)qps);
+    return true;
+}
+
+void hs_persistence_used(struct history_shard *shard)
+{
+    struct bucket_rate rate;
+
+    if (persistence_rate(shard, &rate))
+        bucket_charge(shard->options.persistence, rate, hs_mono_ns(shard));
+}
+
+enum err hs_persistence_check(struct history_shard *shard, struct hs_request *req)
+{
+    struct bucket_rate rate;
+
+    if (!persistence_rate(shard, &rate) ||
+        !bucket_is_empty(shard->options.persistence, rate, hs_mono_ns(shard)))
+        return ERR_OK;
+    return errdetail_resource_exhausted(
+        &req->arena, &req->detail, RESOURCE_EXHAUSTED_CAUSE_PERSISTENCE_LIMIT,
+        RESOURCE_EXHAUSTED_SCOPE_SYSTEM, "System Persistence Max QPS Reached.");
 }
 
 /* ---- what is told ---- */

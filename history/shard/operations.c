@@ -437,6 +437,12 @@ static enum err route(struct history_shard *shard, struct hs_request *req, struc
                     slice_str(execution ? execution->run_id : NULL));
 }
 
+static bool is_of_client(const struct hs_operation *operation)
+{
+    return operation->route == ROUTE_EXECUTION || operation->route == ROUTE_TOKEN ||
+           operation->route == ROUTE_API;
+}
+
 static const struct hs_operation *find(enum mesh_method method)
 {
     for (size_t i = 0; i < COUNT_OF(operations); i++)
@@ -478,7 +484,9 @@ void history_shard_request(struct history_shard *shard, const struct mesh_reques
     req->operation = operation;
     if (request->deadline_mono_ns)
         req->deadline_mono_ns = request->deadline_mono_ns;
-    const enum err err = route(shard, req, arena_copy(&req->arena, request->body));
+    enum err err = is_of_client(operation) ? hs_persistence_check(shard, req) : ERR_OK;
+    if (err == ERR_OK)
+        err = route(shard, req, arena_copy(&req->arena, request->body));
     if (err != ERR_OK) {
         hs_answer(shard, req, err, SLICE_EMPTY, 0);
     } else if (operation->step) {

@@ -9,6 +9,7 @@
 #ifndef GNOMON_HISTORY_SHARD_H
 #define GNOMON_HISTORY_SHARD_H
 
+#include "common/base/bucket.h"
 #include "common/base/clock.h"
 #include "common/http/http.h"
 #include "common/dynconf/dynconf.h"
@@ -67,8 +68,9 @@ struct history_shard_options {
     const struct engine_limits *limits;
     const struct history_namespaces *namespaces; /* may be NULL in tests */
     const struct history_caller *caller;         /* NULL: callbacks wait until somebody has one */
-    size_t cache_bytes; /* bound of the runs kept in memory between requests */
-    uint64_t seed;      /* of random numbers; 0: from the kernel */
+    struct bucket *persistence; /* of the process' reads and commits; NULL: they are not counted */
+    size_t cache_bytes;         /* bound of the runs kept in memory between requests */
+    uint64_t seed;              /* of random numbers; 0: from the kernel */
     /* The shard is lost: close it. Called once, from the loop. */
     void (*lost)(void *arg, enum err err);
     void *arg;

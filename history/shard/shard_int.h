@@ -349,6 +349,11 @@ struct hs_entry *hs_entry_add(struct history_shard *shard, struct run *run);
 void hs_entry_discard(struct history_shard *shard, struct hs_entry *entry);
 /* Load again what was discarded and has become durable. */
 void hs_cache_durable(struct history_shard *shard);
+/* A read or a commit; and ERR_BUSY with its detail while there were too many (limits.c). What is
+ * under way, and what processes ask of each other, goes on and is counted. */
+void hs_persistence_used(struct history_shard *shard);
+MUST_USE enum err hs_persistence_check(struct history_shard *shard, struct hs_request *req);
+
 /* The entry changed: count it again. */
 void hs_cache_touch(struct history_shard *shard, struct hs_entry *entry);
 /* Evict what is too much, or unused since long; and when there is more to evict. */

@@ -44,6 +44,7 @@ UNLIMITED_RATES = {
     "frontend.namespaceRPS.visibility": 1_000_000,
     "frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs": 1_000_000,
     "frontend.namespaceCount": 1_000_000,
+    "history.persistenceMaxQPS": 0,
 }
 
 

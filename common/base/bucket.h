@@ -2,8 +2,8 @@
  *
  * A token costs `cost_ns`; the bucket holds `window_ns` worth of them. Debts are possible
  * (bucket_charge), so that others may be made to wait for what was given away. Any thread. */
-#ifndef GNOMON_FRONTEND_BUCKET_H
-#define GNOMON_FRONTEND_BUCKET_H
+#ifndef GNOMON_BUCKET_H
+#define GNOMON_BUCKET_H
 
 #include "common/base/base.h"
 
@@ -57,6 +57,16 @@ static inline bool bucket_take(struct bucket *bucket, struct bucket_rate rate, i
     int64_t wait_ns;
 
     return bucket_reserve(bucket, rate, now_ns, 0, &wait_ns);
+}
+
+/* Is there no token? Nothing is taken. */
+static inline bool bucket_is_empty(const struct bucket *bucket, struct bucket_rate rate,
+                                   int64_t now_ns)
+{
+    const int64_t full = atomic_load(&bucket->full_at_ns);
+
+    return rate.window_ns < 0 ||
+           (full > now_ns ? full - now_ns : 0) + rate.cost_ns > rate.window_ns;
 }
 
 /* Take a token even if there is none. A bucket that never gives any has no debts either. */
