@@ -16,6 +16,7 @@ TEST(test_the_limit_refuses_and_time_lets_in)
     struct err_detail detail = {0};
     struct dynconf *dc = dynconf_new();
     struct buf warnings;
+    struct bucket bucket = {0};
     struct world w;
     uint32_t granted = 0;
 
@@ -24,6 +25,7 @@ TEST(test_the_limit_refuses_and_time_lets_in)
                           &detail));
     world_init(&w, "persistence");
     w.dynconf = dc;
+    w.persistence = &bucket;
     world_reopen(&w, true);
     world_pass(&w, 10 * NS_PER_S);
     while (granted < 100 && start(&w, arena_printf(&w.arena, "wf-%u", granted)) == ERR_OK)

@@ -39,8 +39,8 @@ struct world {
     const struct history_namespaces *namespaces; /* NULL: nobody can tell */
     struct history_shard *shard;
     size_t cache_bytes;
-    struct engine_limits limits; /* the defaults, but that no retention has a jitter */
-    struct bucket persistence;
+    struct engine_limits limits;   /* the defaults, but that no retention has a jitter */
+    struct bucket *persistence;    /* NULL: any number */
     const struct dynconf *dynconf; /* NULL: `limits` */
     bool timers_alive;
     bool casts_refused;
@@ -164,7 +164,7 @@ static inline void world_open(struct world *w)
         .log = &w->log,
         .metrics = w->metrics,
         .dynconf = w->dynconf,
-        .persistence = &w->persistence,
+        .persistence = w->persistence,
         .limits = &w->limits,
         .namespaces = w->namespaces,
         .caller = w->caller,

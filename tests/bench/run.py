@@ -23,7 +23,8 @@ import time
 WIDTH = 64
 READY_S = 60
 STOP_S = 20
-RATES = ("frontend.rps", "frontend.namespaceRPS", "frontend.namespaceRPS.visibility", "frontend.namespaceCount")
+RATES = ("frontend.rps", "frontend.namespaceRPS", "frontend.namespaceRPS.visibility", "frontend.namespaceCount",
+         "history.persistenceMaxQPS")
 
 # row of the bench's output, text, digits, True when more is better
 ROWS = [
