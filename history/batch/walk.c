@@ -5,6 +5,8 @@ enum {
     ATTEMPTS_MAX = 10,      /* of an operation that is refused */
     LATE_ATTEMPTS_MAX = 200 /* ... or whose owner is being placed: some minutes */
 };
+/* An owner that has too much to do says nothing of the execution: it is asked until it has time. */
+enum { BUSY_ATTEMPTS_MAX = 8 };
 #define BACKOFF_NS (20 * NS_PER_MS)
 #define BACKOFF_MAX_NS (2 * NS_PER_S)
 #define RATE_MIN 0.001 /* operations a second */
@@ -48,7 +50,8 @@ void batch_page_answered(struct batch_page *page, struct batch_item *item, enum 
                          bool looking_up, int64_t now_ns)
 {
     must(item->state == BATCH_ITEM_BUSY);
-    item->attempts++;
+    if (err != ERR_BUSY || item->attempts < BUSY_ATTEMPTS_MAX)
+        item->attempts++;
     /* Spec: what is closed or gone needs nothing. An execution whose history is looked up and is
      * not there, though, was named wrongly. */
     const bool gone = err_grpc_status(err) == GRPC_STATUS_NOT_FOUND;

@@ -78,6 +78,26 @@ static uint32_t attempts_until_failed(enum err err, int64_t *took_ns)
     return attempts;
 }
 
+TEST(an_owner_that_is_busy_is_asked_until_it_is_not)
+{
+    int64_t now_ns = 1000;
+
+    fresh(1);
+    for (uint32_t i = 0; i < 1000; i++) {
+        struct batch_item *item = take(now_ns);
+
+        check(item != NULL);
+        batch_page_answered(&page, item, ERR_BUSY, false, now_ns);
+        check(take(now_ns) == NULL); /* never at once */
+        check(again_ns > now_ns && again_ns <= now_ns + 2 * NS_PER_S);
+        now_ns = again_ns;
+    }
+    check_i64(page.failure, 0);
+    batch_page_answered(&page, take(now_ns), ERR_OK, false, now_ns);
+    check(batch_page_done(&page));
+    check_i64(page.success, 1);
+}
+
 TEST(failures_are_tried_again_as_long_as_that_may_help)
 {
     int64_t took_ns;

@@ -417,6 +417,7 @@ struct hs_current *hs_current_get(struct history_shard *shard, struct hs_request
     load->job.done = current_done;
     current->loading = true;
     current_load(shard, load);
+    hs_persistence_used(shard, req);
     return current;
 }
 
@@ -502,6 +503,7 @@ void hs_with_run(struct history_shard *shard, struct hs_request *req)
         entry = entry_new(shard, req->run_id, req->tablet);
         list_push_back(&entry->waiting, &req->node);
         entry_load(shard, entry, req->namespace_id);
+        hs_persistence_used(shard, req);
         return;
     }
     if (!entry->run) {

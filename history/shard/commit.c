@@ -218,7 +218,7 @@ enum err hs_commit(struct history_shard *shard, struct hs_request *req,
     if (clock_row)
         rows_add_clock(shard, &req->arena, &rows, now_ns);
     const enum err err = store_stage(shard->store, rows.ops, rows.count, is_essential(req), &seq);
-    hs_persistence_used(shard);
+    hs_persistence_used(shard, req);
     if (err != ERR_OK) {
         hs_index_failed(shard, &index);
         for (uint32_t i = 0; i < count; i++)

@@ -86,11 +86,11 @@ static bool persistence_rate(const struct history_shard *shard, struct bucket_ra
     return true;
 }
 
-void hs_persistence_used(struct history_shard *shard)
+void hs_persistence_used(struct history_shard *shard, const struct hs_request *req)
 {
     struct bucket_rate rate;
 
-    if (persistence_rate(shard, &rate))
+    if (req->for_client && persistence_rate(shard, &rate))
         bucket_charge(shard->options.persistence, rate, hs_mono_ns(shard));
 }
 

@@ -437,10 +437,12 @@ static enum err route(struct history_shard *shard, struct hs_request *req, struc
                     slice_str(execution ? execution->run_id : NULL));
 }
 
-static bool is_of_client(const struct hs_operation *operation)
+/* The answer to a query asks the store for nothing. */
+static bool is_refusable(const struct hs_operation *operation)
 {
     return operation->route == ROUTE_EXECUTION || operation->route == ROUTE_TOKEN ||
-           operation->route == ROUTE_API;
+           (operation->route == ROUTE_API &&
+            operation->method != METHOD_HISTORY_RESPOND_QUERY_TASK_COMPLETED);
 }
 
 static const struct hs_operation *find(enum mesh_method method)
@@ -484,7 +486,8 @@ void history_shard_request(struct history_shard *shard, const struct mesh_reques
     req->operation = operation;
     if (request->deadline_mono_ns)
         req->deadline_mono_ns = request->deadline_mono_ns;
-    enum err err = is_of_client(operation) ? hs_persistence_check(shard, req) : ERR_OK;
+    req->for_client = is_refusable(operation) || operation->method == METHOD_HISTORY_START_TASK;
+    enum err err = is_refusable(operation) ? hs_persistence_check(shard, req) : ERR_OK;
     if (err == ERR_OK)
         err = route(shard, req, arena_copy(&req->arena, request->body));
     if (err != ERR_OK) {

@@ -48,7 +48,8 @@ void hs_read(struct history_shard *shard, struct hs_job *job)
     job->job =
         (struct store_read_job){.lane = job->lane, .read = job_read, .done = job_done, .arg = job};
     shard->reads++;
-    hs_persistence_used(shard);
+    if (job->req)
+        hs_persistence_used(shard, job->req);
     store_read(shard->store, &job->job);
 }
 

@@ -83,6 +83,7 @@ struct hs_request {
     struct engine_limit limit; /* that its step went past: see hs_ends_for_limit() */
     struct store_op with;      /* a row that joins the commit of its step; no key: none */
     bool makes_work;           /* beside what its operation says */
+    bool for_client;           /* its reads and commits count: hs_persistence_used() */
 
     struct list node;            /* in the waiting list of an entry, or of a run's waiters */
     struct list all;             /* in shard->requests */
@@ -349,9 +350,10 @@ struct hs_entry *hs_entry_add(struct history_shard *shard, struct run *run);
 void hs_entry_discard(struct history_shard *shard, struct hs_entry *entry);
 /* Load again what was discarded and has become durable. */
 void hs_cache_durable(struct history_shard *shard);
-/* A read or a commit; and ERR_BUSY with its detail while there were too many (limits.c). What is
- * under way, and what processes ask of each other, goes on and is counted. */
-void hs_persistence_used(struct history_shard *shard);
+/* A read or a commit, counted if it is for a client; and ERR_BUSY with its detail while there were
+ * too many (limits.c). What is under way goes on. What timers, requests of other shards and the
+ * shard's own work ask for is neither counted nor refused, so that it can't shut clients out. */
+void hs_persistence_used(struct history_shard *shard, const struct hs_request *req);
 MUST_USE enum err hs_persistence_check(struct history_shard *shard, struct hs_request *req);
 
 /* The entry changed: count it again. */
