@@ -1,21 +1,19 @@
 /* sql.c - the command sql: a SELECT over the tables of all shards as one.
  *
- * The tables files are attached to a connection of our own that can only read: an authorizer admits
- * nothing but SELECT. Two views join them: rows(shard, tablet, kind, run_id, key, value, json) and
- * visibility(shard, tablet, key, value, json). All are read as of one moment each, between two
- * flushes. */
+ * The tables files are read through virtual tables (sql_shards.h) of a connection that can only
+ * read: an authorizer admits nothing but SELECT. Two views decode them: rows(shard, tablet, kind,
+ * run_id, key, value, json) and visibility(shard, tablet, key, value, json). Each shard is read as
+ * of one moment, between two flushes. */
 #include "admin/tool/sql.h"
 
+#include "admin/tool/sql_shards.h"
 #include "admin/tool/tool.h"
 
-#include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
-#include <time.h>
 
 /* A query that needs more fails: sorts go to temporary files, rows have at most 8 MB. */
 enum { HEAP_BYTES = 512 * 1024 * 1024, VALUE_BYTES = 64 * 1024 * 1024 };
-enum { FLUSH_TIMEOUT_MS = 60000, UNTORN_TRIES = 2000, UNTORN_PAUSE_MS = 5, BUSY_WAIT_MS = 5000 };
+enum { FLUSH_TIMEOUT_MS = 60000 };
 
 static int refuse_sql(sqlite3 *db)
 {
@@ -58,75 +56,12 @@ static bool run_text(sqlite3 *db, const char *sql)
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-static bool attach(const struct tool *tool, sqlite3 *db, uint32_t shard)
-{
-    char path[PATH_MAX], name[16];
-    sqlite3_stmt *stmt;
-
-    snprintf(path, sizeof path, "%s/history-%" PRIu32 ".tables.db", tool->config.data_dir, shard);
-    snprintf(name, sizeof name, "s%" PRIu32, shard);
-    if (sqlite3_prepare_v2(db, "ATTACH ?1 AS ?2", -1, &stmt, NULL) != SQLITE_OK)
-        return false;
-    sqlite3_bind_text(stmt, 1, path, -1, SQLITE_STATIC);
-    sqlite3_bind_text(stmt, 2, name, -1, SQLITE_STATIC);
-    sqlite3_step(stmt);
-    return sqlite3_finalize(stmt) == SQLITE_OK;
-}
-
-static bool make_views(const struct tool *tool, sqlite3 *db)
-{
-    struct buf sql;
-
-    buf_init(&sql, 0);
-    buf_printf(&sql, "CREATE TEMP VIEW rows AS");
-    for (uint32_t i = 0; i < tool->shard_count; i++)
-        buf_printf(&sql,
-                   "%s SELECT %" PRIu32 " AS shard, substr(key, 1, 1) AS tablet,"
-                   " gnomon_kind(key) AS kind, gnomon_run(key) AS run_id, key, value,"
-                   " gnomon_json(key, value) AS json FROM s%" PRIu32 ".rows_main",
-                   i ? " UNION ALL" : "", i, i);
-    buf_printf(&sql, "; CREATE TEMP VIEW visibility AS");
-    for (uint32_t i = 0; i < tool->shard_count; i++)
-        buf_printf(&sql,
-                   "%s SELECT %" PRIu32 " AS shard, substr(key, 1, 1) AS tablet, key, value,"
-                   " gnomon_visible(value) AS json FROM s%" PRIu32
-                   ".rows_visibility WHERE length(key) = 49",
-                   i ? " UNION ALL" : "", i, i);
-    buf_append(&sql, "", 1);
-    const bool made = buf_ok(&sql) && run_text(db, (const char *)sql.ptr);
-    buf_release(&sql);
-    return made;
-}
-
-/* Begin, with every shard between two flushes. */
-static bool begin_untorn(const struct tool *tool, sqlite3 *db)
-{
-    const struct timespec pause = {.tv_nsec = UNTORN_PAUSE_MS * NS_PER_MS};
-
-    for (int attempt = 0; attempt < UNTORN_TRIES; attempt++) {
-        bool torn = false;
-
-        if (!run_text(db, "BEGIN"))
-            return false;
-        for (uint32_t i = 0; i < tool->shard_count && !torn; i++) {
-            sqlite3_stmt *stmt;
-            char sql[80];
-
-            snprintf(sql, sizeof sql, "SELECT 1 FROM s%" PRIu32 ".position WHERE family = 255", i);
-            if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
-                return false;
-            torn = sqlite3_step(stmt) == SQLITE_ROW;
-            if (sqlite3_finalize(stmt) != SQLITE_OK)
-                return false;
-        }
-        if (!torn)
-            return true;
-        if (!run_text(db, "ROLLBACK"))
-            return false;
-        nanosleep(&pause, NULL);
-    }
-    return false;
-}
+/* What users see: gnomon_* decode what the shards have (sql.h). */
+static const char views[] =
+    "CREATE TEMP VIEW rows AS SELECT shard, substr(key, 1, 1) AS tablet, gnomon_kind(key) AS kind,"
+    " gnomon_run(key) AS run_id, key, value, gnomon_json(key, value) AS json FROM shard_rows;"
+    "CREATE TEMP VIEW visibility AS SELECT shard, substr(key, 1, 1) AS tablet, key, value,"
+    " gnomon_visible(value) AS json FROM shard_visibility WHERE length(key) = 49";
 
 static int may(void *arg, int action, const char *a, const char *b, const char *c, const char *d)
 {
@@ -185,13 +120,11 @@ static int show_rows(sqlite3 *db, sqlite3_stmt *stmt)
     return code == SQLITE_DONE || code == SQLITE_ROW ? TOOL_OK : refuse_sql(db);
 }
 
-static int select_all(const struct tool *tool, sqlite3 *db, const char *sql)
+static int select_all(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *stmt = NULL;
     const char *rest = "";
 
-    if (!begin_untorn(tool, db))
-        return tool_refuse("sql: flushes are always under way");
     /* Table-valued functions are tables, made with their first use. */
     if (!run_text(db, "SELECT 1 FROM json_each('[]'), json_tree('[]')"))
         return refuse_sql(db);
@@ -209,32 +142,37 @@ static int select_all(const struct tool *tool, sqlite3 *db, const char *sql)
     return code;
 }
 
-int tool_sql(struct tool *tool, const struct tool_args *args)
+static int select_from(struct sql_shards *shards, const char *sql)
 {
     sqlite3 *db = NULL;
+    int code = -1;
+
+    if (sqlite3_open(":memory:", &db) != SQLITE_OK || sql_functions_add(db) != SQLITE_OK ||
+        sql_shards_add(shards, db) != SQLITE_OK || !run_text(db, views) ||
+        !run_text(db, "PRAGMA query_only = 1"))
+        code = refuse_sql(db);
+    if (code < 0) {
+        sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_BYTES);
+        code = select_all(db, sql);
+    }
+    sqlite3_close(db);
+    return code;
+}
+
+int tool_sql(struct tool *tool, const struct tool_args *args)
+{
+    struct sql_shards *shards = NULL;
+    struct err_detail detail = {0};
     int code = flush(tool);
 
     if (code >= 0)
         return code;
     sqlite3_hard_heap_limit64(HEAP_BYTES);
-    if (sqlite3_open(":memory:", &db) != SQLITE_OK) {
-        code = refuse_sql(db);
-    } else if ((int)tool->shard_count > sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, -1)) {
-        code = tool_refuse("sql: this SQLite joins at most %d shards, the cluster has %u",
-                           sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, -1), tool->shard_count);
-    }
-    if (code < 0 &&
-        (sqlite3_busy_timeout(db, BUSY_WAIT_MS) != SQLITE_OK || sql_functions_add(db) != SQLITE_OK))
-        code = refuse_sql(db);
-    if (code < 0)
-        sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_BYTES);
-    for (uint32_t i = 0; i < tool->shard_count && code < 0; i++)
-        if (!attach(tool, db, i))
-            code = refuse_sql(db);
-    if (code < 0 && (!make_views(tool, db) || !run_text(db, "PRAGMA query_only = 1")))
-        code = refuse_sql(db);
-    if (code < 0)
-        code = select_all(tool, db, args->words[0]);
-    sqlite3_close(db);
+    if (sql_shards_open(tool->config.data_dir, tool->shard_count, &shards, &detail) != ERR_OK ||
+        sql_shards_begin(shards, &detail) != ERR_OK)
+        code = tool_refuse("sql: %s", detail.text);
+    else
+        code = select_from(shards, args->words[0]);
+    sql_shards_close(shards);
     return code;
 }
