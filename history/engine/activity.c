@@ -59,6 +59,33 @@ size_t activity_bytes(const struct activity *activity)
     return sum;
 }
 
+static void keep_encoded(struct arena *arena, struct bytes *out, bool *empty, const void *message)
+{
+    bytes_set(out, message ? proto_encode(arena, message) : SLICE_EMPTY);
+    *empty = message && out->len == 0;
+}
+
+void activity_set_input(struct activity *activity, struct arena *arena, const api_payloads *input,
+                        const api_header *header)
+{
+    keep_encoded(arena, &activity->input, &activity->input_empty, input);
+    keep_encoded(arena, &activity->header, &activity->header_empty, header);
+}
+
+void activity_set_details(struct activity *activity, struct arena *arena,
+                          const api_payloads *details)
+{
+    keep_encoded(arena, &activity->heartbeat_details, &activity->details_empty, details);
+}
+
+void activity_splice_details(const struct activity *activity, struct arena *arena,
+                             ProtobufCMessage *message, uint32_t number)
+{
+    message_splice(arena, message, number, bytes_slice(activity->heartbeat_details));
+    if (activity->details_empty)
+        message_splice_empty(arena, message, number);
+}
+
 struct activity *run_activity(const struct run *run, int64_t scheduled_event_id)
 {
     struct map_node *node = map_get_u64(&run->activities, (uint64_t)scheduled_event_id);
@@ -430,6 +457,9 @@ enum activity_key {
     KEY_HELD = 35,
     KEY_RESET = 36,
     KEY_RESET_HEARTBEAT = 37,
+    KEY_INPUT_EMPTY = 38,
+    KEY_HEADER_EMPTY = 39,
+    KEY_DETAILS_EMPTY = 40,
 };
 
 static const struct {
@@ -473,6 +503,9 @@ static const struct {
     {KEY_HELD, offsetof(struct activity, held)},
     {KEY_RESET, offsetof(struct activity, reset)},
     {KEY_RESET_HEARTBEAT, offsetof(struct activity, reset_heartbeat)},
+    {KEY_INPUT_EMPTY, offsetof(struct activity, input_empty)},
+    {KEY_HEADER_EMPTY, offsetof(struct activity, header_empty)},
+    {KEY_DETAILS_EMPTY, offsetof(struct activity, details_empty)},
 };
 
 /* Fields that are empty or 0 are left out. */

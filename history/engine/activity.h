@@ -31,8 +31,9 @@ struct activity {
     double retry_coefficient;
     int32_t retry_max_attempts; /* 0: no bound */
     bool has_retry;
-    struct bytes retry_policy;  /* encoded RetryPolicy as written into the event */
-    struct bytes input, header; /* encoded Payloads, Header: what a poll response needs */
+    struct bytes retry_policy;      /* encoded RetryPolicy as written into the event */
+    struct bytes input, header;     /* encoded Payloads, Header: what a poll response needs */
+    bool input_empty, header_empty; /* there, and nothing in it: it is passed on like that */
     struct bytes priority;
     int64_t first_scheduled_ns;        /* event time */
     int64_t retry_expires_ns;          /* no attempt begins after that; 0: no bound */
@@ -48,6 +49,7 @@ struct activity {
     struct bytes identity;      /* of the worker that has it */
     struct bytes last_identity;
     struct bytes heartbeat_details; /* encoded Payloads */
+    bool details_empty;             /* there, and nothing in them */
     struct bytes last_failure;      /* encoded Failure */
     struct bytes original_options;  /* encoded ActivityOptions of the event; empty: unchanged */
     int64_t paused_ns;              /* when it was paused; 0: it is not */

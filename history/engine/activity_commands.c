@@ -167,12 +167,6 @@ static int64_t write_scheduled(struct transition *t, const struct command_contex
     return transition_event(t, event);
 }
 
-static void put_encoded(struct transition *t, struct bytes *out, const void *message)
-{
-    if (message)
-        bytes_set(out, proto_encode(t->arena, message));
-}
-
 enum err command_schedule_activity(struct transition *t, struct command_context *ctx,
                                    const api_command *command)
 {
@@ -217,8 +211,7 @@ enum err command_schedule_activity(struct transition *t, struct command_context 
     activity->start_to_close_ns = timeouts.start_to_close_ns;
     activity->heartbeat_ns = timeouts.heartbeat_ns;
     activity_set_retry_policy(activity, t->arena, policy);
-    put_encoded(t, &activity->input, c->input);
-    put_encoded(t, &activity->header, c->header);
+    activity_set_input(activity, t->arena, c->input, c->header);
     bytes_set(&activity->priority, priority_kept(t->arena, c->priority));
     activity->first_scheduled_ns = activity->scheduled_ns = t->now_ns;
     activity->retry_expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);

@@ -91,8 +91,7 @@ static api_pending_activity_info *describe_activity(struct arena *arena,
     out->activity_options = describe_options(arena, activity);
     if (activity->last_heartbeat_ns != 0) {
         out->last_heartbeat_time = proto_timestamp(arena, activity->last_heartbeat_ns);
-        message_splice(arena, &out->base, FIELD_PENDING_HEARTBEAT_DETAILS,
-                       bytes_slice(activity->heartbeat_details));
+        activity_splice_details(activity, arena, &out->base, FIELD_PENDING_HEARTBEAT_DETAILS);
     }
     if (activity->has_retry)
         describe_retry(arena, activity, now_ns, out);

@@ -97,4 +97,16 @@ void activity_begin_afresh(struct activity *activity);
 int32_t activity_retry(struct transition *t, struct activity *activity,
                        const api_failure_failure *failure);
 
+/* -- activity.c ---------------------------------------------------------------------------- */
+
+/* What its Scheduled event has; NULL: none. */
+void activity_set_input(struct activity *activity, struct arena *arena, const api_payloads *input,
+                        const api_header *header);
+/* The last heartbeat's; NULL: none. */
+void activity_set_details(struct activity *activity, struct arena *arena,
+                          const api_payloads *details);
+/* Make the last heartbeat's details field `number` of a message. */
+void activity_splice_details(const struct activity *activity, struct arena *arena,
+                             ProtobufCMessage *message, uint32_t number);
+
 #endif

@@ -90,6 +90,28 @@ TEST(test_activity_unpause_with_jitter_backs_off_within_it)
     step_release(&s);
 }
 
+TEST(test_activity_reset_with_jitter_below_zero_changes_nothing)
+{
+    struct step s;
+    struct task_token token;
+    api_reset_activity_request request = API_RESET_ACTIVITY_REQUEST_INIT;
+
+    step_init(&s);
+    const int64_t id = schedule(&s, &(struct schedule){.id = "a", .start_to_close_ms = 1000});
+    request.activity_case = API_RESET_ACTIVITY_REQUEST_ACTIVITY_MATCH_ALL;
+    request.match_all = true;
+    request.jitter = step_span(&s, -1);
+    check_err(engine_reset_activity(step_begin(&s), &request), ERR_INTERNAL);
+    step_end(&s);
+    check(!run_activity(s.run, id)->reset);
+    check_i64(s.task_count, 1);
+    (void)start(&s, &token);
+    check_ok(engine_reset_activity(step_begin(&s), &request)); /* nothing is drawn from it */
+    step_end(&s);
+    check(run_activity(s.run, id)->reset);
+    step_release(&s);
+}
+
 TEST(test_activity_paused_while_started_waits_after_it_failed)
 {
     struct step s;

@@ -114,6 +114,7 @@ static void unpause(struct activity *activity)
 static void clear_heartbeat(struct activity *activity)
 {
     bytes_clear(&activity->heartbeat_details);
+    activity->details_empty = false;
     activity->last_heartbeat_ns = 0;
 }
 
@@ -200,6 +201,27 @@ enum err engine_unpause_activity(struct transition *t, const api_unpause_activit
 
 /* -- reset ---------------------------------------------------------------------------------- */
 
+/* Is it tried anew, at a moment within the jitter? */
+static bool reset_reschedules(const struct activity *activity,
+                              const api_reset_activity_request *request)
+{
+    return activity->state != ACTIVITY_STARTED &&
+           (activity->paused_ns == 0 || !request->keep_paused);
+}
+
+/* Spec: the reference fails where it would draw from such a jitter, in words that hide why. */
+static enum err check_jitter(struct transition *t, const struct activity_list *list,
+                             const api_reset_activity_request *request)
+{
+    if (!request->jitter || proto_duration_ns_clip(request->jitter) >= 0)
+        return ERR_OK;
+    for (size_t i = 0; i < list->count; i++)
+        if (reset_reschedules(list->items[i], request))
+            return err_fail(t->detail, ERR_INTERNAL,
+                            "something went wrong, please retry (8e538c5c)");
+    return ERR_OK;
+}
+
 static void reset(struct transition *t, struct activity *activity,
                   const api_reset_activity_request *request)
 {
@@ -209,9 +231,10 @@ static void reset(struct transition *t, struct activity *activity,
     activity->reset_heartbeat |= request->reset_heartbeat;
     if (request->restore_original_options)
         activity_restore_options(t, activity, false);
+    const bool again = reset_reschedules(activity, request);
     if (!request->keep_paused)
         unpause(activity);
-    if (activity->state != ACTIVITY_STARTED && activity->paused_ns == 0) {
+    if (again) {
         if (request->reset_heartbeat)
             clear_heartbeat(activity);
         activity_reschedule(t, activity, soon_ns(t, request->jitter));
@@ -229,8 +252,10 @@ enum err engine_reset_activity(struct transition *t, const api_reset_activity_re
     };
     struct activity_list list;
     bool unpaused = false;
-    const enum err err = select_open(t, &filter, &list);
+    enum err err = select_open(t, &filter, &list);
 
+    if (err == ERR_OK)
+        err = check_jitter(t, &list, request);
     if (err != ERR_OK)
         return err;
     reply(t, &api_reset_activity_response__desc);

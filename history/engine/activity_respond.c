@@ -58,8 +58,7 @@ static enum err find_answered(struct transition *t, const struct task_token *tok
 static void progress(struct transition *t, struct activity *activity, const api_payloads *details,
                      const char *identity)
 {
-    bytes_set(&activity->heartbeat_details,
-              details ? proto_encode(t->arena, details) : SLICE_EMPTY);
+    activity_set_details(activity, t->arena, details);
     if (identity && identity[0])
         bytes_set(&activity->last_identity, slice_str(identity));
     activity->last_heartbeat_ns = t->now_ns;

@@ -57,6 +57,47 @@ TEST(activity_start_gives_the_worker_everything)
     step_release(&s);
 }
 
+TEST(activity_passes_on_what_is_there_and_empty)
+{
+    struct step s;
+    struct task_token token;
+    struct activity *copy = NULL;
+    struct buf stored;
+    api_payloads nothing = API_PAYLOADS_INIT;
+
+    step_init(&s);
+    api_command *command =
+        schedule_command(&s, &(struct schedule){.id = "a", .schedule_to_close_ms = 9000});
+    command->schedule_activity_task_command_attributes->input = &nothing;
+    check_ok(step_command(&s, command_schedule_activity, command));
+    const api_poll_activity_task_queue_response *r = start(&s, &token);
+    check(r->input != NULL && r->input->n_payloads == 0);
+    check(r->header == NULL && r->heartbeat_details == NULL);
+
+    api_record_activity_task_heartbeat_request request =
+        API_RECORD_ACTIVITY_TASK_HEARTBEAT_REQUEST_INIT;
+    request.details = &nothing;
+    check_ok(engine_record_heartbeat(step_begin(&s), &token, &request));
+    step_end(&s);
+    const struct activity *activity = run_activity(s.run, STEP_FIRST_EVENT);
+    buf_init(&stored, 0);
+    activity_encode(activity, &stored);
+    check_ok(activity_decode(&s.arena, buf_slice(&stored), &copy));
+    check(copy->details_empty && copy->input_empty && !copy->header_empty);
+    activity_free(copy);
+    buf_release(&stored);
+
+    check_ok(fail(&s, &token, "E"));
+    fire_at(&s, next_deadline(&s, STEP_FIRST_EVENT));
+    r = start(&s, &token);
+    check(r->heartbeat_details != NULL && r->heartbeat_details->n_payloads == 0);
+    request.details = NULL;
+    check_ok(engine_record_heartbeat(step_begin(&s), &token, &request));
+    step_end(&s);
+    check(!run_activity(s.run, STEP_FIRST_EVENT)->details_empty);
+    step_release(&s);
+}
+
 TEST(activity_start_refuses_tasks_that_are_gone)
 {
     struct step s;

@@ -52,6 +52,7 @@ void activity_begin_afresh(struct activity *activity)
 {
     if (activity->reset_heartbeat) {
         bytes_clear(&activity->heartbeat_details);
+        activity->details_empty = false;
         activity->last_heartbeat_ns = 0;
     }
     activity->reset = activity->reset_heartbeat = activity->held = false;

@@ -77,8 +77,11 @@ static api_poll_activity_task_queue_response *task_for_worker(struct transition 
     r->priority = activity_effective_priority(arena, run, activity);
     message_splice(arena, &r->base, FIELD_POLL_HEADER, bytes_slice(activity->header));
     message_splice(arena, &r->base, FIELD_POLL_INPUT, bytes_slice(activity->input));
-    message_splice(arena, &r->base, FIELD_POLL_HEARTBEAT_DETAILS,
-                   bytes_slice(activity->heartbeat_details));
+    if (activity->header_empty)
+        message_splice_empty(arena, &r->base, FIELD_POLL_HEADER);
+    if (activity->input_empty)
+        message_splice_empty(arena, &r->base, FIELD_POLL_INPUT);
+    activity_splice_details(activity, arena, &r->base, FIELD_POLL_HEARTBEAT_DETAILS);
     return r;
 }
 

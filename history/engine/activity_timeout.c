@@ -100,8 +100,8 @@ static void write_timed_out(struct transition *t, struct activity *activity,
     api_activity_task_timed_out_event_attributes *a =
         engine_event(t, EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT, &event);
 
-    message_splice(t->arena, &failure->timeout_failure_info->base,
-                   FIELD_TIMEOUT_INFO_HEARTBEAT_DETAILS, bytes_slice(activity->heartbeat_details));
+    activity_splice_details(activity, t->arena, &failure->timeout_failure_info->base,
+                            FIELD_TIMEOUT_INFO_HEARTBEAT_DETAILS);
     message_splice(t->arena, &failure->base, FIELD_FAILURE_CAUSE,
                    bytes_slice(activity->last_failure));
     a->started_event_id = activity_write_started(t, activity, NULL);

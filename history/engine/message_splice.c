@@ -15,13 +15,11 @@ static size_t varint_put(uint8_t *at, uint64_t value)
 
 /* protobuf-c writes unknown fields back as they came: tag, then `data`, which for a length-prefixed
  * field begins with the length. */
-void message_splice(struct arena *arena, ProtobufCMessage *message, uint32_t number,
-                    struct slice bytes)
+static void splice(struct arena *arena, ProtobufCMessage *message, uint32_t number,
+                   struct slice bytes)
 {
     enum { VARINT_MAX = 10 };
 
-    if (bytes.len == 0)
-        return;
     const unsigned count = message->n_unknown_fields;
     ProtobufCMessageUnknownField *fields =
         ARENA_ARRAY(arena, ProtobufCMessageUnknownField, count + 1);
@@ -30,7 +28,8 @@ void message_splice(struct arena *arena, ProtobufCMessage *message, uint32_t num
 
     uint8_t *data = arena_alloc(arena, VARINT_MAX + bytes.len);
     const size_t head = varint_put(data, bytes.len);
-    memcpy(data + head, bytes.ptr, bytes.len);
+    if (bytes.len)
+        memcpy(data + head, bytes.ptr, bytes.len);
     fields[count] = (ProtobufCMessageUnknownField){
         .tag = number,
         .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED,
@@ -39,4 +38,16 @@ void message_splice(struct arena *arena, ProtobufCMessage *message, uint32_t num
     };
     message->unknown_fields = fields;
     message->n_unknown_fields = count + 1;
+}
+
+void message_splice(struct arena *arena, ProtobufCMessage *message, uint32_t number,
+                    struct slice bytes)
+{
+    if (bytes.len > 0)
+        splice(arena, message, number, bytes);
+}
+
+void message_splice_empty(struct arena *arena, ProtobufCMessage *message, uint32_t number)
+{
+    splice(arena, message, number, SLICE_EMPTY);
 }

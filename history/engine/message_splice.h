@@ -12,4 +12,7 @@
 void message_splice(struct arena *arena, ProtobufCMessage *message, uint32_t number,
                     struct slice bytes);
 
+/* The field is there, with nothing in it. */
+void message_splice_empty(struct arena *arena, ProtobufCMessage *message, uint32_t number);
+
 #endif

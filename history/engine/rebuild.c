@@ -299,12 +299,6 @@ static bool apply_task_timed_out(struct rebuilding *r)
 
 /* -- activities and timers ------------------------------------------------------------------- */
 
-static void keep_bytes(struct rebuilding *r, struct bytes *out, const void *message)
-{
-    if (message)
-        bytes_set(out, proto_encode(r->arena, message));
-}
-
 static bool apply_activity_scheduled(struct rebuilding *r)
 {
     const api_activity_task_scheduled_event_attributes *a = engine_event_attributes(r->event);
@@ -323,8 +317,7 @@ static bool apply_activity_scheduled(struct rebuilding *r)
         return wrong(r, "a duration out of range");
     if (a->retry_policy)
         activity_set_retry_policy(activity, r->arena, a->retry_policy);
-    keep_bytes(r, &activity->input, a->input);
-    keep_bytes(r, &activity->header, a->header);
+    activity_set_input(activity, r->arena, a->input, a->header);
     bytes_set(&activity->priority, priority_kept(r->arena, a->priority));
     activity->first_scheduled_ns = r->now_ns;
     activity->retry_expires_ns = activity_timeout_due_ns(activity, TIMEOUT_TYPE_SCHEDULE_TO_CLOSE);

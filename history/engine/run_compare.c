@@ -108,6 +108,8 @@ static void compare_activity(struct comparing *c, const struct activity *a,
     ACTIVITY_I64(has_retry);
     ACTIVITY_BYTES(input);
     ACTIVITY_BYTES(header);
+    ACTIVITY_I64(input_empty);
+    ACTIVITY_I64(header_empty);
     ACTIVITY_I64(first_scheduled_ns);
     ACTIVITY_I64(retry_expires_ns);
     ACTIVITY_I64(cancel_requested_event_id);
