@@ -84,6 +84,9 @@ enum err fe_add_remote_cluster(struct fe_call *fc)
         return err_fail(&fc->detail, ERR_INVALID,
                         "Unable connect to remote cluster with invalid config: Cannot update "
                         "current cluster metadata from rpc calls.");
-    return err_fail(&fc->detail, ERR_UNIMPLEMENTED,
-                    "this server does not replicate: there are no remote clusters");
+    /* The reference dials it, and says so when nobody who replicates answers. */
+    return err_fail(&fc->detail, ERR_UNAVAILABLE,
+                    "Unable connect to remote cluster %.200s with error: this server does not "
+                    "replicate.",
+                    req->frontend_address);
 }

@@ -202,16 +202,15 @@ class Cluster:
         lines = [line for line in self.log_since(offset).splitlines() if words in line]
         return {service for service in SERVICES if any(service in line for line in lines)}
 
+    def command(self):
+        replicas = [word for role, n in self.replicas.items() for word in (f"--{role}", str(n))]
+        return [str(BIN / "gnomon-run"), "--bin", str(self.bin), *replicas]
+
     def start(self):
         self.ready_from = self.log_size()
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [
-                    str(BIN / "gnomon-run"),
-                    "--bin",
-                    str(self.bin),
-                    *[word for role, n in self.replicas.items() for word in (f"--{role}", str(n))],
-                ],
+                self.command(),
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
