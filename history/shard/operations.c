@@ -24,8 +24,9 @@ struct hs_operation {
     enum route route;
     const ProtobufCMessageDescriptor *desc;
     const api_common_workflow_execution *(*execution)(const void *message); /* ROUTE_EXECUTION */
-    hs_step_fn step;                                                        /* with the run ... */
-    hs_request_fn start;                                                    /* ... or without */
+    const char *(*chain)(const void *message); /* NULL, or the first run of what is named */
+    hs_step_fn step;                           /* with the run ... */
+    hs_request_fn start;                       /* ... or without */
     bool makes_work;
 };
 
@@ -52,6 +53,14 @@ EXECUTION_OF(unpause_activity_request, execution)
 EXECUTION_OF(reset_activity_request, execution)
 EXECUTION_OF(update_activity_options_request, execution)
 EXECUTION_OF(update_workflow_execution_request, workflow_execution)
+
+#define CHAIN_OF(type)                                                                             \
+    static const char *type##_chain(const void *message)                                           \
+    {                                                                                              \
+        return ((const api_##type *)message)->first_execution_run_id;                              \
+    }
+CHAIN_OF(request_cancel_workflow_execution_request)
+CHAIN_OF(terminate_workflow_execution_request)
 
 static const api_common_workflow_execution *
 poll_workflow_execution_update_request_execution(const void *message)
@@ -110,6 +119,13 @@ static void step_describe(struct history_shard *shard, struct hs_request *req,
         .desc = &api_##type##__desc, .execution = type##_execution, .step = step_,                 \
         .makes_work = makes_work_                                                                  \
     }
+/* Where the request names a chain by its first run, it is for the run that is current then. */
+#define CHAIN(method_, name_, type, step_, makes_work_)                                            \
+    {                                                                                              \
+        .method = METHOD_HISTORY_##method_, .name = name_, .route = ROUTE_EXECUTION,               \
+        .desc = &api_##type##__desc, .execution = type##_execution, .chain = type##_chain,         \
+        .step = step_, .makes_work = makes_work_                                                   \
+    }
 #define TOKEN(method_, name_, type, step_)                                                         \
     {                                                                                              \
         .method = METHOD_HISTORY_##method_, .name = name_, .route = ROUTE_TOKEN,                   \
@@ -145,10 +161,10 @@ static const struct hs_operation operations[] = {
               hs_step_poll_update, false),
     EXECUTION(SIGNAL_WORKFLOW, "SignalWorkflowExecution", signal_workflow_execution_request,
               step_signal, true),
-    EXECUTION(REQUEST_CANCEL, "RequestCancelWorkflowExecution",
-              request_cancel_workflow_execution_request, step_cancel, false),
-    EXECUTION(TERMINATE, "TerminateWorkflowExecution", terminate_workflow_execution_request,
-              step_terminate, false),
+    CHAIN(REQUEST_CANCEL, "RequestCancelWorkflowExecution",
+          request_cancel_workflow_execution_request, step_cancel, false),
+    CHAIN(TERMINATE, "TerminateWorkflowExecution", terminate_workflow_execution_request,
+          step_terminate, false),
     EXECUTION(RESET_WORKFLOW, "ResetWorkflowExecution", reset_workflow_execution_request,
               hs_step_reset, true),
     EXECUTION(DELETE_WORKFLOW, "DeleteWorkflowExecution", delete_workflow_execution_request,
@@ -432,9 +448,11 @@ static enum err route(struct history_shard *shard, struct hs_request *req, struc
     if (operation->route == ROUTE_TOKEN)
         return route_by_token(shard, req);
     const api_common_workflow_execution *execution = operation->execution(req->message);
+    const bool names_run =
+        execution && (!operation->chain || operation->chain(req->message)[0] == '\0');
     return want_run(shard, req, req->api.namespace_id,
                     slice_str(execution ? execution->workflow_id : NULL),
-                    slice_str(execution ? execution->run_id : NULL));
+                    slice_str(names_run ? execution->run_id : NULL));
 }
 
 /* The answer to a query asks the store for nothing. */

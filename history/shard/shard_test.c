@@ -83,6 +83,42 @@ TEST(test_history_shard_start_can_replace_a_running_one)
     END_WORLD(w);
 }
 
+/* The first run of a chain beside another run: the chain counts. */
+TEST(test_history_shard_ends_the_current_run_of_a_named_chain)
+{
+    WITH_WORLD(w);
+    api_start_workflow_execution_request *again = world_start_request(w, "one", "r2");
+    api_request_cancel_workflow_execution_request cancel =
+        API_REQUEST_CANCEL_WORKFLOW_EXECUTION_REQUEST_INIT;
+    api_terminate_workflow_execution_request end = API_TERMINATE_WORKFLOW_EXECUTION_REQUEST_INIT;
+    const char *old = world_start(w, "one");
+
+    again->workflow_id_conflict_policy = WORKFLOW_ID_CONFLICT_POLICY_TERMINATE_EXISTING;
+    const uint64_t start = world_api(w, METHOD_HISTORY_START_WORKFLOW, again, SLICE_EMPTY);
+    const api_start_workflow_execution_response *started =
+        world_answer(w, start, &api_start_workflow_execution_response__desc);
+
+    cancel.workflow_execution = end.workflow_execution = world_execution(w, "one");
+    cancel.workflow_execution->run_id = world_str(w, old);
+    const uint64_t of_run = world_api(w, METHOD_HISTORY_REQUEST_CANCEL, &cancel, SLICE_EMPTY);
+    check_ok(world_got(w, of_run)->err);
+    check_str(world_history(w, "one", 256), "1 5"); /* the old one's end is the cancel's too */
+    cancel.first_execution_run_id = world_str(w, started->run_id);
+    const uint64_t of_chain = world_api(w, METHOD_HISTORY_REQUEST_CANCEL, &cancel, SLICE_EMPTY);
+    check_ok(world_got(w, of_chain)->err);
+    check_str(world_history(w, "one", 256), "1 5 20");
+
+    check_err(world_got(w, world_api(w, METHOD_HISTORY_TERMINATE, &end, SLICE_EMPTY))->err,
+              ERR_NOT_FOUND);
+    end.first_execution_run_id = world_str(w, old);
+    check_err(world_got(w, world_api(w, METHOD_HISTORY_TERMINATE, &end, SLICE_EMPTY))->err,
+              ERR_NOT_FOUND);
+    end.first_execution_run_id = world_str(w, started->run_id);
+    check_ok(world_got(w, world_api(w, METHOD_HISTORY_TERMINATE, &end, SLICE_EMPTY))->err);
+    check_str(world_history(w, "one", 256), "1 5 20 27");
+    END_WORLD(w);
+}
+
 TEST(test_history_shard_unknown_workflows_are_not_found)
 {
     WITH_WORLD(w);
