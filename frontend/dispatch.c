@@ -3,6 +3,7 @@
 #include "frontend/admission.h"
 #include "frontend/frontend.h"
 #include "frontend/handlers.h"
+#include "frontend/persistence.h"
 #include "frontend/validate.h"
 
 #include <stdio.h>
@@ -89,7 +90,7 @@ enum err fe_namespace_by_name(struct fe_call *fc, const char *name,
 
     if (err == ERR_NOT_FOUND)
         return errdetail_namespace_not_found(fc->arena, &fc->detail, name);
-    return err;
+    return err == ERR_BUSY ? fe_persistence_refused(fc) : err;
 }
 
 uint32_t fe_namespace_state(const struct namespace_info *ns)
@@ -174,7 +175,7 @@ static enum err namespace_of_token(struct fe_call *fc)
                                              arena_str(fc->arena, fc->token.namespace_id));
     }
     if (err != ERR_OK)
-        return err;
+        return err == ERR_BUSY ? fe_persistence_refused(fc) : err;
     if (name[0] != '\0' && strcmp(name, fc->ns->name) != 0) {
         counter_add(fc->fe->tokens_foreign, 1);
         return err_fail(&fc->detail, ERR_INVALID,

@@ -7,6 +7,7 @@
 #define GNOMON_FRONTEND_H
 
 #include "api.h"
+#include "common/base/bucket.h"
 #include "common/base/list.h"
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
@@ -47,6 +48,7 @@ struct frontend {
     struct metrics *metrics;
     atomic_int_fast64_t warned_ns; /* when a warning about a size was last logged, monotonic */
     struct quotas *quotas;         /* NULL: everybody is let in */
+    struct bucket persistence;     /* see persistence.h */
     struct cluster *cluster;
     struct fe_deletions *deletions; /* of namespaces */
     struct search_registry search;  /* of the cluster */

@@ -6,6 +6,7 @@
 #include "frontend/frontend.h"
 #include "frontend/handlers.h"
 #include "frontend/http/http_api.h"
+#include "frontend/persistence.h"
 #include "frontend/quotas.h"
 #include "frontend/server/server.h"
 #include "frontend/ui/ui.h"
@@ -262,6 +263,7 @@ int main(int argc, char **argv)
     if (err != ERR_OK)
         (void)err_fail(&detail, err, "cannot make the namespace %s: %s",
                        s->config.default_namespace, err_text(err));
+    fe_persistence_init(&p.frontend);
     if (err == ERR_OK)
         err = listen_for_http(&p, &detail);
     if (err == ERR_OK)

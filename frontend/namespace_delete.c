@@ -3,6 +3,7 @@
 #include "frontend/deletions.h"
 #include "frontend/handlers.h"
 #include "frontend/namespaces.h"
+#include "frontend/persistence.h"
 #include "frontend/validate.h"
 
 #include <stdio.h>
@@ -11,13 +12,18 @@ enum { SUFFIX_ID_MIN = 5, DELETE_TRIES = 20 };
 
 static enum err find(struct fe_call *fc, const api_delete_namespace_request *req)
 {
-    enum err err = cluster_refresh(fc->fe->cluster);
+    enum err err = fe_persistence_take(fc);
+
+    if (err == ERR_OK)
+        err = cluster_refresh(fc->fe->cluster);
 
     if (err != ERR_OK)
         return err;
     if (req->namespace_id[0] == '\0')
         return fe_namespace_by_name(fc, req->namespace_, &fc->ns);
     err = cluster_namespace_by_id(fc->fe->cluster, slice_str(req->namespace_id), &fc->ns);
+    if (err == ERR_BUSY)
+        return fe_persistence_refused(fc);
     return err == ERR_NOT_FOUND
                ? errdetail_namespace_not_found(fc->arena, &fc->detail, req->namespace_id)
                : err;
@@ -55,7 +61,7 @@ static enum err name_of_deleted(struct fe_call *fc, char **out)
         if (err == ERR_NOT_FOUND)
             return ERR_OK;
         if (err != ERR_OK)
-            return err;
+            return err == ERR_BUSY ? fe_persistence_refused(fc) : err;
         cluster_namespace_unref(there);
     }
     return err_fail(&fc->detail, ERR_INTERNAL, "there is no name left for the deleted namespace");
@@ -89,6 +95,9 @@ static enum err doom(struct fe_call *fc, const api_delete_namespace_request *req
     info->state = NAMESPACE_STATE_DELETED;
     changed.name = *name;
     changed.info = proto_encode(fc->arena, info);
+    err = fe_persistence_take(fc);
+    if (err != ERR_OK)
+        return err;
     return cluster_namespace_doom(fc->fe->cluster, &changed, delay_of(fc, req));
 }
 

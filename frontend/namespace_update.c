@@ -2,6 +2,7 @@
  * changed by compare-and-swap. */
 #include "frontend/handlers.h"
 #include "frontend/namespaces.h"
+#include "frontend/persistence.h"
 #include "frontend/validate.h"
 
 enum {
@@ -211,7 +212,8 @@ static enum err store(struct fe_call *fc, const api_describe_namespace_response 
     changed.info = proto_encode(fc->arena, &stored);
     changed.config = proto_encode(fc->arena, shown->config);
     changed.retention_s = fe_retention_s(shown->config->workflow_execution_retention_ttl);
-    return cluster_namespace_update(fc->fe->cluster, &changed);
+    const enum err err = fe_persistence_take(fc);
+    return err == ERR_OK ? cluster_namespace_update(fc->fe->cluster, &changed) : err;
 }
 
 /* `req` NULL: deprecate it. */

@@ -4,6 +4,7 @@
  * are added when a namespace is shown, because they are this server's and not the namespace's. */
 #include "frontend/handlers.h"
 #include "frontend/namespaces.h"
+#include "frontend/persistence.h"
 #include "frontend/validate.h"
 
 #include <stdio.h>
@@ -152,7 +153,7 @@ static enum err namespace_of_id(struct fe_call *fc, const char *id, bool weak)
         err = cluster_namespace_by_id(fc->fe->cluster, slice_str(weak ? id : text), &fc->ns);
     if (err == ERR_NOT_FOUND)
         return errdetail_namespace_not_found(fc->arena, &fc->detail, id);
-    return err;
+    return err == ERR_BUSY ? fe_persistence_refused(fc) : err;
 }
 
 enum err fe_describe_namespace(struct fe_call *fc)
@@ -168,9 +169,13 @@ enum err fe_describe_namespace(struct fe_call *fc)
     if (req->namespace_[0] != '\0' && req->id[0] != '\0')
         return err_fail(&fc->detail, ERR_INVALID,
                         "GetNamespace operation failed.  Both ID and Name specified in request.");
-    err = req->weak_consistency ? ERR_OK : cluster_refresh(fc->fe->cluster);
-    if (err != ERR_OK)
-        return err;
+    if (!req->weak_consistency) {
+        err = fe_persistence_take(fc);
+        if (err == ERR_OK)
+            err = cluster_refresh(fc->fe->cluster);
+        if (err != ERR_OK)
+            return err;
+    }
     err = req->id[0] != '\0' ? namespace_of_id(fc, req->id, req->weak_consistency)
                              : fe_namespace_by_name(fc, req->namespace_, &fc->ns);
     if (err == ERR_OK)
@@ -219,7 +224,9 @@ enum err fe_list_namespaces(struct fe_call *fc)
         .items = ARENA_ARRAY(fc->arena, api_describe_namespace_response *, limit),
         .limit = limit,
         .deleted_too = req->namespace_filter && req->namespace_filter->include_deleted};
-    const enum err err = cluster_namespaces(fc->fe->cluster, after, UINT32_MAX, list_one, &list);
+    enum err err = fe_persistence_take(fc);
+    if (err == ERR_OK)
+        err = cluster_namespaces(fc->fe->cluster, after, UINT32_MAX, list_one, &list);
     if (err != ERR_OK || list.err != ERR_OK)
         return err != ERR_OK ? err : list.err;
 
@@ -290,11 +297,14 @@ static enum err check_is_new(struct fe_call *fc, const char *name)
     const struct namespace_info *there;
     if (strcmp(name, FE_SYSTEM_NAMESPACE) == 0)
         return already_exists(fc, name);
-    enum err err = cluster_refresh(fc->fe->cluster); /* somebody else may have made it just now */
+    enum err err = fe_persistence_take(fc);
     if (err == ERR_OK)
-        err = cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &there);
+        err = cluster_refresh(fc->fe->cluster); /* somebody else may have made it just now */
     if (err != ERR_OK)
-        return err == ERR_NOT_FOUND ? ERR_OK : err;
+        return err;
+    err = cluster_namespace_by_name(fc->fe->cluster, slice_str(name), &there);
+    if (err != ERR_OK)
+        return err == ERR_NOT_FOUND ? ERR_OK : err == ERR_BUSY ? fe_persistence_refused(fc) : err;
     cluster_namespace_unref(there);
     return already_exists(fc, name);
 }
@@ -350,7 +360,9 @@ enum err fe_register_namespace(struct fe_call *fc)
         info.data[i]->value = req->data[i]->value;
     }
     config.workflow_execution_retention_ttl = req->workflow_execution_retention_period;
-    err = create(fc->fe->cluster, fc->arena, &fc->loop->rng, &info, &config);
+    err = fe_persistence_take(fc);
+    if (err == ERR_OK)
+        err = create(fc->fe->cluster, fc->arena, &fc->loop->rng, &info, &config);
     if (err == ERR_EXISTS)
         return already_exists(fc, req->namespace_);
     if (err == ERR_OK)

@@ -4,6 +4,7 @@
  * queue's matching owner to read it; an owner that comes later reads it anyway. */
 #include "common/rpc/queue_config.h"
 #include "frontend/handlers.h"
+#include "frontend/persistence.h"
 #include "frontend/validate.h"
 
 #include <stdlib.h>
@@ -205,7 +206,10 @@ static enum err update_once(struct fe_call *fc, struct slice *response)
     const uint32_t type = (uint32_t)req->task_queue_type;
     struct slice stored;
     struct buf data;
-    enum err err = cluster_queue_read(fc->fe->cluster, fc->arena, &queue);
+    enum err err = fe_persistence_take(fc);
+
+    if (err == ERR_OK)
+        err = cluster_queue_read(fc->fe->cluster, fc->arena, &queue);
 
     if (err == ERR_OK && queue_config_find(queue.data, type, &stored))
         err = proto_decode(fc->arena, &api_task_queue_config__desc, stored, &config, &fc->detail);
@@ -219,7 +223,9 @@ static enum err update_once(struct fe_call *fc, struct slice *response)
                                        .name = queue.name,
                                        .version = queue.version,
                                        .data = buf_slice(&data)};
-    err = buf_ok(&data) ? cluster_queue_swap(fc->fe->cluster, &next) : ERR_BUSY;
+    err = fe_persistence_take(fc);
+    if (err == ERR_OK)
+        err = buf_ok(&data) ? cluster_queue_swap(fc->fe->cluster, &next) : ERR_BUSY;
     buf_release(&data);
     answer.config = config;
     *response = proto_encode(fc->arena, &answer);

@@ -4,6 +4,7 @@
  * type and a number ("Keyword01"), to names. There are as many fields as are needed. */
 #include "common/visibility/names.h"
 #include "frontend/handlers.h"
+#include "frontend/persistence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +62,8 @@ static enum err own_store(struct fe_call *fc, struct own *own)
     own->config->custom_search_attribute_aliases = own->aliases;
     own->config->n_custom_search_attribute_aliases = own->count;
     changed.config = proto_encode(fc->arena, own->config);
-    return cluster_namespace_update(fc->fe->cluster, &changed);
+    const enum err err = fe_persistence_take(fc);
+    return err == ERR_OK ? cluster_namespace_update(fc->fe->cluster, &changed) : err;
 }
 
 static alias_type *own_find(const struct own *own, const char *name)

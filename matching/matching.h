@@ -67,6 +67,8 @@ void matching_free(struct matching *m); /* answers nobody */
  * call, `deadline_ns` its end: an empty answer goes out a second earlier, or after a minute. */
 void matching_poll(struct matching *m, const struct rpc_poll *poll, int64_t deadline_ns,
                    int64_t now_ns);
+/* Would it make matching ask for what is set for its queue? */
+bool matching_poll_needs_config(struct matching *m, const struct rpc_poll *poll);
 /* A query to hand out; `from` is answered ERR_OK once it is started, ERR_STALE at once when it is
  * for a sticky queue that nobody polls, ERR_PRECONDITION when no worker polls the queue. */
 void matching_query(struct matching *m, const struct rpc_task *query, struct mesh_addr from,

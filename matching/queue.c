@@ -52,6 +52,13 @@ static void read_config(struct matching *m, struct queue *q, int64_t now_ns)
     arena_release(&arena);
 }
 
+bool matching_poll_needs_config(struct matching *m, const struct rpc_poll *poll)
+{
+    const struct queue *q = tq_find(m, poll->kind, poll->namespace_id, poll->task_queue);
+
+    return !poll->sticky && (!q || q->lost);
+}
+
 struct queue *tq_get(struct matching *m, const struct tq_spec *spec, int64_t now_ns)
 {
     struct queue *q = tq_find(m, spec->kind, spec->namespace_id, spec->name);

@@ -2,7 +2,9 @@
 #include "matching/server.h"
 
 #include "api.h"
+#include "common/base/bucket.h"
 #include "common/base/rng.h"
+#include "common/proto/errdetail.h"
 #include "common/proto/wire.h"
 #include "matching/counting.h"
 #include "matching/worker_registry.h"
@@ -25,7 +27,8 @@ struct matching_server {
     struct loop_timer timer, drain_timer, workers_timer;
     struct worker_registry *workers;
     struct counting counting;
-    int64_t armed_ns; /* INT64_MAX: the timer stands still */
+    struct bucket persistence; /* what polls may ask of the cluster store */
+    int64_t armed_ns;          /* INT64_MAX: the timer stands still */
     loop_fn drained;
     void *drained_arg;
 };
@@ -195,11 +198,29 @@ static struct slice out_config(void *arg, struct arena *arena, struct slice name
 
 /* -- requests ------------------------------------------------------------------------------- */
 
-static enum err take_poll(struct matching_server *server, const struct mesh_request *request)
+/* Spec: a poll of a queue that has to be loaded is refused while the store is asked too much. */
+static enum err may_load(struct matching_server *server, const struct rpc_poll *poll,
+                         struct err_detail *detail)
+{
+    const int64_t qps =
+        dynconf_int(server->o.dynconf, DYNCONF_MATCHING_PERSISTENCE_QPS, SLICE_EMPTY);
+
+    if (qps <= 0 || !matching_poll_needs_config(server->core, poll) ||
+        bucket_take(&server->persistence, bucket_rate_of((double)qps, (double)qps), now_ns(server)))
+        return ERR_OK;
+    return errdetail_resource_exhausted(
+        &server->arena, detail, RESOURCE_EXHAUSTED_CAUSE_PERSISTENCE_LIMIT,
+        RESOURCE_EXHAUSTED_SCOPE_SYSTEM, "System Persistence Max QPS Reached.");
+}
+
+static enum err take_poll(struct matching_server *server, const struct mesh_request *request,
+                          struct err_detail *detail)
 {
     struct rpc_poll poll;
-    const enum err err = rpc_poll_decode(&server->arena, request->body, &poll);
+    enum err err = rpc_poll_decode(&server->arena, request->body, &poll);
 
+    if (err == ERR_OK)
+        err = may_load(server, &poll, detail);
     if (err != ERR_OK)
         return err;
     poll.reply_to = request->from;
@@ -421,7 +442,7 @@ static void on_request(void *arg, const struct mesh_request *request)
 
     arena_reset(&server->arena);
     if (request->method == METHOD_MATCHING_POLL)
-        err = take_poll(server, request);
+        err = take_poll(server, request, &detail);
     else if (request->method == METHOD_MATCHING_OFFER_TASKS)
         err = take_offer(server, request);
     else if (request->method == METHOD_MATCHING_LOOK_AGAIN)

@@ -61,6 +61,9 @@ struct cluster {
     pthread_mutex_t miss_mutex; /* guards misses and behind_ms */
     struct miss misses[MISS_SLOTS];
     int64_t behind_ms; /* when a version that the file does not have was last looked for */
+
+    cluster_miss_fn ask_miss; /* NULL: nobody is asked */
+    void *ask_miss_arg;
 };
 
 /* -- errors of SQLite ----------------------------------------------------------------------- */
@@ -364,8 +367,15 @@ static const struct namespace_info *find(struct cluster *cluster, struct slice k
     return found;
 }
 
-/* True when this key was looked for in the file less than MISS_REPEAT_MS ago; else notes it. */
-static bool missed_lately(struct cluster *cluster, struct slice key, bool by_id)
+void cluster_on_miss(struct cluster *cluster, cluster_miss_fn ask, void *arg)
+{
+    cluster->ask_miss = ask;
+    cluster->ask_miss_arg = arg;
+}
+
+/* True when this key was looked for in the file less than MISS_REPEAT_MS ago; else `note` notes it.
+ */
+static bool missed_lately(struct cluster *cluster, struct slice key, bool by_id, bool note)
 {
     const uint64_t hash = hash_bytes(key, by_id);
     const int64_t now_ms = clock_mono_ms(cluster->clock);
@@ -373,7 +383,7 @@ static bool missed_lately(struct cluster *cluster, struct slice key, bool by_id)
 
     pthread_mutex_lock(&cluster->miss_mutex);
     const bool lately = miss->at_ms && miss->hash == hash && now_ms - miss->at_ms < MISS_REPEAT_MS;
-    if (!lately)
+    if (!lately && note)
         *miss = (struct miss){.hash = hash, .at_ms = now_ms};
     pthread_mutex_unlock(&cluster->miss_mutex);
     return lately;
@@ -385,9 +395,14 @@ static enum err look_up(struct cluster *cluster, struct slice key, bool by_id,
     *out = find(cluster, key, by_id);
     if (*out)
         return ERR_OK;
-    if (missed_lately(cluster, key, by_id))
+    if (missed_lately(cluster, key, by_id, false))
         return ERR_NOT_FOUND;
-    const enum err err = refresh(cluster);
+    enum err err = cluster->ask_miss ? cluster->ask_miss(cluster->ask_miss_arg) : ERR_OK;
+    if (err != ERR_OK)
+        return err;
+    if (missed_lately(cluster, key, by_id, true)) /* another thread was quicker */
+        return ERR_NOT_FOUND;
+    err = refresh(cluster);
     if (err != ERR_OK)
         return err;
     *out = find(cluster, key, by_id);

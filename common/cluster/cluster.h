@@ -37,6 +37,10 @@ MUST_USE enum err cluster_namespace_by_name(struct cluster *cluster, struct slic
                                             const struct namespace_info **out);
 MUST_USE enum err cluster_namespace_by_id(struct cluster *cluster, struct slice id,
                                           const struct namespace_info **out);
+/* `ask` is asked before the file is read for one that is not known; both functions give its error.
+ * From any thread. To be set before others use the store. */
+typedef enum err (*cluster_miss_fn)(void *arg);
+void cluster_on_miss(struct cluster *cluster, cluster_miss_fn ask, void *arg);
 void cluster_namespace_unref(const struct namespace_info *ns);
 
 /* The type ("Keyword") of a search attribute that the namespace has of its own, static; NULL: there

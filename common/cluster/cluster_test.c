@@ -192,6 +192,37 @@ static bool add_name(void *arg, const struct namespace_info *ns)
     return --names->stop_after != 0;
 }
 
+static enum err let_some_in(void *arg)
+{
+    int *left = arg;
+
+    return (*left)-- > 0 ? ERR_OK : ERR_BUSY;
+}
+
+TEST(cluster_asks_before_it_looks_for_an_unknown_name)
+{
+    struct folder folder;
+    struct fake_clock fake;
+    struct namespace_info seen;
+    int left = 1;
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    struct cluster *cluster = open_at(&folder, &fake.clock);
+    const struct namespace_info ns = namespace_of(ID_A, "alpha");
+    check_ok(cluster_namespace_create(cluster, &ns));
+    cluster_on_miss(cluster, let_some_in, &left);
+    check_err(by_name(cluster, "beta", &seen), ERR_NOT_FOUND);
+    check_err(by_name(cluster, "beta", &seen), ERR_NOT_FOUND); /* known not to be there */
+    check_err(by_name(cluster, "gamma", &seen), ERR_BUSY);
+    check_err(by_name(cluster, "gamma", &seen), ERR_BUSY); /* nobody has looked yet */
+    check_ok(by_name(cluster, "alpha", &seen));            /* is in memory */
+    left = 1;
+    check_err(by_name(cluster, "gamma", &seen), ERR_NOT_FOUND);
+    cluster_close(cluster);
+    folder_remove(&folder);
+}
+
 TEST(cluster_lists_in_order_of_name)
 {
     static const char *const all[] = {"delta", "alpha", "charlie", "bravo"};
