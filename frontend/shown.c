@@ -2,6 +2,7 @@
  * copied only where something is left out. */
 #include "frontend/shown.h"
 
+#include "common/proto/search_attributes.h"
 #include "common/visibility/names.h"
 
 /* A field on the way: `next` are those within it, NULL where it holds the attributes themselves. */
@@ -62,8 +63,13 @@ static bool is_hidden(const struct filter *filter, struct slice entry)
     if (vis_attribute_of(name))
         return false;
     const char *type = filter->type_of(filter->arg, name);
-    const struct slice has = type_in(wire_find_bytes(entry, 2));
-    return !type || (has.len && !slice_eq(has, slice_str(type)));
+    const struct slice payload = wire_find_bytes(entry, 2);
+    const struct slice says = type_in(payload);
+    if (!type)
+        return true;
+    /* What a client says of the type is its own affair where the value is one of the real type. */
+    return says.len && !slice_eq(says, slice_str(type)) &&
+           !search_value_fits(type, wire_find_bytes(payload, 2));
 }
 
 static const struct way *way_of(const struct way *ways_here, const struct wire_field *field)

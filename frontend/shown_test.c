@@ -12,7 +12,7 @@ static const char *type_of(void *arg, struct slice name)
     return slice_eq(name, SLICE_LIT("Mine")) ? "Keyword" : NULL;
 }
 
-static field_type *field(struct arena *arena, const char *name, const char *type)
+static field_type *field(struct arena *arena, const char *name, const char *type, const char *json)
 {
     field_type *out = ARENA_NEW(arena, field_type);
     metadata_type *entry = ARENA_NEW(arena, metadata_type);
@@ -21,6 +21,8 @@ static field_type *field(struct arena *arena, const char *name, const char *type
     out->key = arena_str(arena, slice_str(name));
     out->value = ARENA_NEW(arena, api_payload);
     *out->value = (api_payload)API_PAYLOAD_INIT;
+    out->value->data.data = (uint8_t *)arena_str(arena, slice_str(json));
+    out->value->data.len = strlen(json);
     if (!type)
         return out;
     *entry = (metadata_type)API_PAYLOAD_METADATA_ENTRY_INIT;
@@ -32,24 +34,29 @@ static field_type *field(struct arena *arena, const char *name, const char *type
     return out;
 }
 
-/* SearchAttributes of the names, each with its type after it. */
+/* SearchAttributes of the names, each with its type and its value after it. */
 static api_search_attributes *attributes(struct arena *arena, size_t count,
-                                         const char *const named[][2])
+                                         const char *const named[][3])
 {
     api_search_attributes *out = ARENA_NEW(arena, api_search_attributes);
 
     *out = (api_search_attributes)API_SEARCH_ATTRIBUTES_INIT;
     out->indexed_fields = ARENA_ARRAY(arena, field_type *, count + 1);
     for (size_t i = 0; i < count; i++)
-        out->indexed_fields[out->n_indexed_fields++] = field(arena, named[i][0], named[i][1]);
+        out->indexed_fields[out->n_indexed_fields++] =
+            field(arena, named[i][0], named[i][1], named[i][2]);
     return out;
 }
 
-static const char *const all[][2] = {{"Mine", "Keyword"},     {"Gone", "Keyword"},
-                                     {"Mine", "Int"},         {"Mine", NULL},
-                                     {"BatcherUser", "Text"}, {"ExecutionDuration", NULL}};
-static const char *const left[][2] = {
-    {"Mine", "Keyword"}, {"Mine", NULL}, {"BatcherUser", "Text"}, {"ExecutionDuration", NULL}};
+static const char *const all[][3] = {
+    {"Mine", "Keyword", "\"a\""},    {"Gone", "Keyword", "\"a\""}, {"Mine", "Int", "7"},
+    {"Mine", "Text", "\"a b\""},     {"Mine", NULL, "7"},          {"BatcherUser", "Text", "\"a\""},
+    {"ExecutionDuration", NULL, "1"}};
+static const char *const left[][3] = {{"Mine", "Keyword", "\"a\""},
+                                      {"Mine", "Text", "\"a b\""},
+                                      {"Mine", NULL, "7"},
+                                      {"BatcherUser", "Text", "\"a\""},
+                                      {"ExecutionDuration", NULL, "1"}};
 
 static struct slice info(struct arena *arena, api_search_attributes *of)
 {
@@ -120,7 +127,7 @@ static api_history_event *event(struct arena *arena, int kind, api_search_attrib
 }
 
 /* A history with the attributes in each of the four events that have any. */
-static api_history *history(struct arena *arena, size_t count, const char *const named[][2])
+static api_history *history(struct arena *arena, size_t count, const char *const named[][3])
 {
     api_history *out = ARENA_NEW(arena, api_history);
 
@@ -132,7 +139,7 @@ static api_history *history(struct arena *arena, size_t count, const char *const
 }
 
 static struct slice answer(struct arena *arena, enum fe_shown what, size_t count,
-                           const char *const named[][2])
+                           const char *const named[][3])
 {
     api_get_workflow_execution_history_response events =
         API_GET_WORKFLOW_EXECUTION_HISTORY_RESPONSE_INIT;
