@@ -1,8 +1,8 @@
 /* shown.h - which search attributes answers show: those that the namespace has at the time.
  *
  * Executions and events keep the attributes that they were given, under their names. One that the
- * namespace has removed since, or has anew with a type that the value is not of, is left out of what
- * clients see. */
+ * namespace has removed since, or has anew with a type that the value is not of, is left out of
+ * what clients see. */
 #ifndef GNOMON_FRONTEND_SHOWN_H
 #define GNOMON_FRONTEND_SHOWN_H
 
