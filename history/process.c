@@ -70,6 +70,19 @@ static enum err retention_of(void *arg, struct slice id, int64_t *retention_s)
     return err;
 }
 
+static enum err bad_binaries_of(void *arg, struct slice id, struct arena *arena, struct slice *bad)
+{
+    enum { BAD_BINARIES_FIELD = 2 }; /* of NamespaceConfig */
+    const struct namespace_info *ns;
+    const enum err err = cluster_namespace_by_id(arg, id, &ns);
+
+    if (err != ERR_OK)
+        return err;
+    *bad = arena_copy(arena, wire_find_bytes(ns->config, BAD_BINARIES_FIELD));
+    cluster_namespace_unref(ns);
+    return ERR_OK;
+}
+
 /* -- posts to the main loop ----------------------------------------------------------------- */
 
 static void main_thread_ready(void *arg)
@@ -317,6 +330,7 @@ enum err history_process_open(const struct history_process_options *options,
                    .arg = options->service->cluster,
                    .search = {cluster_search_type, options->service->cluster}},
         .retention_of = retention_of,
+        .bad_binaries_of = bad_binaries_of,
     };
     process->slot_count = (uint32_t)options->service->config.history_shards;
     process->thread_count = (uint32_t)options->service->config.history_threads;

@@ -127,6 +127,37 @@ struct slice run_shown_reset_points(const struct run *run, struct arena *arena)
     return proto_encode(arena, points);
 }
 
+static const api_bad_binary_info *find_bad(const api_bad_binaries *bad, const char *checksum)
+{
+    for (size_t i = 0; i < bad->n_binaries; i++)
+        if (bad->binaries[i]->value && strcmp(bad->binaries[i]->key, checksum) == 0)
+            return bad->binaries[i]->value;
+    return NULL;
+}
+
+bool run_bad_reset_point(const struct run *run, struct arena *arena, struct slice bad,
+                         int64_t now_ns, struct reset_point *out)
+{
+    const api_reset_points *points = points_of(run, arena);
+    const api_bad_binaries *binaries = engine_decode(arena, &api_bad_binaries__desc, bad);
+
+    for (size_t i = 0; binaries && i < points->n_points; i++) {
+        const api_reset_point_info *point = points->points[i];
+        const api_bad_binary_info *info = find_bad(binaries, point->binary_checksum);
+        int64_t expires_ns = 0;
+
+        if (!info || !point->resettable || strlen(point->run_id) != UUID_TEXT_LEN ||
+            proto_timestamp_ns(point->expire_time, &expires_ns) != ERR_OK ||
+            (expires_ns != 0 && now_ns > expires_ns)) /* its history may be gone */
+            continue;
+        memcpy(out->run_id, point->run_id, sizeof out->run_id);
+        out->event_id = point->first_workflow_task_completed_id;
+        out->reason = info->reason;
+        return true;
+    }
+    return false;
+}
+
 /* -- search attributes ----------------------------------------------------------------------- */
 
 void run_json_text(struct buf *out, const char *prefix, const char *text)

@@ -23,6 +23,17 @@ bool run_same_reset_points(struct slice a, struct slice b);
  * The new run goes on with these. */
 struct slice run_shown_reset_points(const struct run *run, struct arena *arena);
 
+/* Where a reset of the run is to fork. */
+struct reset_point {
+    char run_id[UUID_TEXT_LEN + 1];
+    int64_t event_id;   /* the completion of the binary's first workflow task */
+    const char *reason; /* why the binary is bad; in the arena */
+};
+/* The first point of a binary that is in `bad` (encoded BadBinaries), if the run can still be reset
+ * to it. false: there is none. */
+bool run_bad_reset_point(const struct run *run, struct arena *arena, struct slice bad,
+                         int64_t now_ns, struct reset_point *out);
+
 /* What counts for the size of the search attributes: those that are shown, also the server's own,
  * and what is added, which wins. */
 api_search_attributes *run_counted_search_attributes(const struct run *run, struct arena *arena,

@@ -142,6 +142,7 @@ static void change_committed(struct history_shard *shard, struct hs_request *req
     }
     counter_add(shard->metrics.state_transitions, 1);
     hs_note_limits(shard, entry, t);
+    hs_auto_reset_look(shard, req, entry, seq);
     tell_others(shard, change, row_before_ns, seq);
 }
 

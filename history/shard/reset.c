@@ -32,6 +32,7 @@ struct hs_reset {
     const struct hs_request *req;
     const api_reset_workflow_execution_request *request;
     char base_id[UUID_TEXT_LEN + 1];
+    const char *meant;              /* the run that is to be the current one; NULL: whichever is */
     char run_id[UUID_TEXT_LEN + 1]; /* of the new run */
     int64_t fork;
     uint32_t excluded;
@@ -480,6 +481,10 @@ static void step_commit(struct history_shard *shard, struct hs_request *req, str
             return;
         }
     }
+    if (reset->meant && (!p.current || strcmp(p.current->run_id, reset->meant) != 0)) {
+        reset_failed(shard, req, ERR_STALE); /* the workflow has gone on with another run */
+        return;
+    }
     if (made_before(p.current, reset->request)) {
         answer(shard, req, ERR_OK, reply_of(req, p.current->run_id), p.current->seq);
         return;
@@ -533,6 +538,7 @@ static struct hs_reset *reset_new(struct history_shard *shard, struct hs_request
     reset->fork = reset->request->workflow_task_finish_event_id;
     reset->excluded = reset_excluded(reset->request);
     reset->is_base = true;
+    reset->meant = req->extra;
     memcpy(reset->base_id, base->run_id, sizeof reset->base_id);
     uuid_v7(&shard->rng, hs_now_ns(shard) / NS_PER_MS, reset->run_id);
     reset->rebuilding = rebuild_new(reset->run_id, base->run->start_request_id, true);

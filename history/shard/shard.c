@@ -37,6 +37,7 @@ static void job_done(void *arg, enum err err)
     must(shard->reads > 0);
     shard->reads--;
     job->done(shard, job, err);
+    hs_auto_resets_run(shard);
     hs_updates_pump(shard);
     hs_outgoing_pump(shard);
     hs_rearm(shard);
@@ -143,6 +144,7 @@ static void on_durable(void *arg, int64_t seq)
     hs_cache_durable(shard);
     hs_wakes_out(shard);
     hs_cache_trim(shard);
+    hs_auto_resets_run(shard);
     hs_updates_pump(shard);
     hs_outgoing_pump(shard);
     hs_retention_run(shard);
@@ -236,6 +238,7 @@ static struct history_shard *shard_new(const struct history_shard_options *optio
     hs_batches_init(shard);
     hs_index_init(shard);
     hs_resets_init(shard);
+    hs_auto_resets_init(shard);
     hs_metrics_init(shard);
     shard->timer = (struct loop_timer){.fire = on_timer, .arg = shard};
     shard->timer_at_ns = INT64_MAX;
@@ -267,6 +270,7 @@ static void shard_free(struct history_shard *shard)
     hs_batches_release(shard);
     hs_index_release(shard);
     hs_resets_release(shard);
+    hs_auto_resets_release(shard);
     hs_cache_release(shard);
     heap_release(&shard->outputs);
     heap_release(&shard->expiries);

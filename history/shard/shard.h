@@ -47,6 +47,9 @@ struct history_namespaces {
     /* ERR_NOT_FOUND: there is none (any more), or it is being deleted. Any thread; `arg` is that of
      * `engine`. */
     enum err (*retention_of)(void *arg, struct slice id, int64_t *retention_s);
+    /* What the namespace calls bad: an encoded BadBinaries, in `arena`; empty: nothing. Any thread.
+     * NULL where nobody can tell. */
+    enum err (*bad_binaries_of)(void *arg, struct slice id, struct arena *arena, struct slice *bad);
 };
 
 /* Who posts completion callbacks: as http_post(), http_cancel() of http.h. */

@@ -285,6 +285,8 @@ struct history_shard {
     struct hs_index index;
     struct list resets; /* struct hs_reset: under way */
     uint32_t reset_count;
+    struct list auto_resets; /* struct hs_auto_reset: about to begin */
+    uint32_t auto_reset_count;
     struct list sweeps; /* requests of sweep.c that wait for what was staged before them */
     struct hs_metrics metrics;
     struct loop_timer timer;
@@ -679,7 +681,19 @@ void hs_resets_release(struct history_shard *shard);
 /* A reset of this workflow is under way: its runs stay in memory. */
 bool hs_reset_holds(const struct history_shard *shard, struct slice namespace_id,
                     struct slice workflow_id);
+/* Of a request of the shard's own, `extra` is the run id that is to be the workflow's current one:
+ * if it is not, nothing happens. */
 void hs_step_reset(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry);
+
+/* -- bad binaries (auto_reset.c) -------------------------------------------------------------- */
+
+void hs_auto_resets_init(struct history_shard *shard);
+void hs_auto_resets_release(struct history_shard *shard);
+/* A step of the run was staged with `seq`: has it gone on with a binary that is bad? */
+void hs_auto_reset_look(struct history_shard *shard, struct hs_request *req,
+                        const struct hs_entry *entry, int64_t seq);
+/* Something has become durable, or a reset has ended. Never inside a step. */
+void hs_auto_resets_run(struct history_shard *shard);
 
 /* -- batch jobs (batches.c, batch_run.c) ------------------------------------------------------ */
 
