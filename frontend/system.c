@@ -15,7 +15,6 @@ enum err fe_get_system_info(struct fe_call *fc)
     can.upsert_memo = true;
     can.count_group_by_execution_status = true;
     can.eager_workflow_start = true;
-    can.count_group_by_execution_status = true;
     can.build_id_based_versioning = true; /* SDKs stamp what they complete with their build id */
     response.server_version = arena_str(fc->arena, SLICE_LIT(FE_SERVER_VERSION));
     response.capabilities = &can;

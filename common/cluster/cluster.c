@@ -10,6 +10,7 @@
 #include "common/base/hash.h"
 #include "common/proto/search_attributes.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -781,20 +782,59 @@ static enum err read_meta(struct cluster *cluster, int64_t *schema)
     return err;
 }
 
+static bool has_shards(const char *data_dir)
+{
+    DIR *dir = opendir(data_dir);
+    const struct dirent *file;
+    bool found = false;
+
+    while (dir && !found && (file = readdir(dir)))
+        found = strncmp(file->d_name, "history-", 8) == 0 && strstr(file->d_name, ".db");
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+/* Shards are made after the store, by those who have opened it. Where they stand beside an empty
+ * one, the cluster's namespaces are lost: with other ids in their place, nothing that the shards
+ * have would be found. */
+static enum err check_not_lost(struct cluster *cluster, const char *data_dir,
+                               struct err_detail *detail)
+{
+    sqlite3_stmt *row;
+
+    const int code = sqlite3_prepare_v2(
+        cluster->db, "SELECT 1 FROM sqlite_master WHERE name = 'meta'", -1, &row, NULL);
+    if (code != SQLITE_OK)
+        return err_of(cluster, code, "look for meta");
+    const int found = sqlite3_step(row);
+    sqlite3_finalize(row);
+    if (found == SQLITE_DONE && has_shards(data_dir))
+        return err_fail(detail, ERR_PRECONDITION,
+                        "it is empty, and there are history shards beside it; the cluster's own "
+                        "is lost: bring it back from a backup");
+    return found == SQLITE_DONE || found == SQLITE_ROW ? ERR_OK
+                                                       : err_of(cluster, found, "look for meta");
+}
+
 /* All processes of a cluster may do this at the same time: the first one makes the tables. */
-static enum err prepare_schema(struct cluster *cluster, struct err_detail *detail)
+static enum err prepare_schema(struct cluster *cluster, const char *data_dir,
+                               struct err_detail *detail)
 {
     int64_t schema = 0;
     enum err err = run_sql(cluster, "BEGIN IMMEDIATE");
 
+    if (err == ERR_OK)
+        err = check_not_lost(cluster, data_dir, detail);
     if (err == ERR_OK)
         err = run_sql(cluster, schema_sql);
     if (err == ERR_OK)
         err = insert_meta(cluster);
     if (err == ERR_OK)
         err = commit(cluster);
-    else
-        roll_back(cluster);
+    else if (detail->text[0] == '\0') /* what SQLite says is gone with the roll-back */
+        (void)err_fail(detail, err, "%s", sqlite3_errmsg(cluster->db));
+    roll_back(cluster);
     if (err == ERR_OK)
         err = read_meta(cluster, &schema);
     if (err == ERR_OK && schema != SCHEMA_VERSION)
@@ -869,7 +909,7 @@ enum err cluster_open(const char *data_dir, const struct clock *clock, const str
     snprintf(path, sizeof path, "%s/cluster.db", data_dir);
     err = open_file(cluster, path);
     if (err == ERR_OK)
-        err = prepare_schema(cluster, &cause);
+        err = prepare_schema(cluster, data_dir, &cause);
     if (err == ERR_OK)
         err = prepare_statements(cluster);
     if (err == ERR_OK)
@@ -881,8 +921,9 @@ enum err cluster_open(const char *data_dir, const struct clock *clock, const str
     }
     err_fail(detail, err, "cannot open %s: %s", path,
              cause.text[0] ? cause.text
-             : cluster->db ? sqlite3_errmsg(cluster->db)
-                           : err_text(err));
+             : cluster->db && sqlite3_errcode(cluster->db) != SQLITE_OK
+                 ? sqlite3_errmsg(cluster->db)
+                 : err_text(err));
     cluster_close(cluster);
     return err;
 }

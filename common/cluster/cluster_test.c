@@ -313,6 +313,34 @@ TEST(cluster_pins_the_first_value)
     folder_remove(&folder);
 }
 
+TEST(cluster_is_not_made_anew_beside_shards)
+{
+    struct folder folder;
+    struct cluster *cluster;
+    struct err_detail detail = {0};
+    char path[160], shard[160];
+
+    folder_make(&folder);
+    cluster_close(open_at(&folder, &clock_real));
+    snprintf(path, sizeof path, "%s/cluster.db", folder.data);
+    snprintf(shard, sizeof shard, "%s/history-0.tables.db", folder.data);
+    const int fd = open(shard, O_WRONLY | O_CREAT, 0600);
+    check(fd >= 0);
+    close(fd);
+    cluster_close(open_at(&folder, &clock_real)); /* both are there */
+    check(truncate(path, 0) == 0);
+    for (int i = 0; i < 2; i++) { /* emptied, then gone */
+        check_err(cluster_open(folder.data, &clock_real, &quiet, &cluster, &detail),
+                  ERR_PRECONDITION);
+        check(cluster == NULL);
+        check(strstr(detail.text, "bring it back from a backup") != NULL);
+        check(unlink(path) == 0);
+    }
+    check(unlink(shard) == 0);
+    cluster_close(open_at(&folder, &clock_real));
+    folder_remove(&folder);
+}
+
 TEST(cluster_refuses_what_it_does_not_know)
 {
     struct folder folder;
