@@ -174,5 +174,8 @@ void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struc
         if (eager[i]->state != ACTIVITY_STARTED)
             start_activity(t, eager[i], poll_id, identity);
         out->activity_tasks[i] = task_for_worker(t, eager[i]);
+        /* Spec: an eager task names the activity's own priority, without its workflow's. */
+        out->activity_tasks[i]->priority =
+            activity_priority(t->arena, bytes_slice(eager[i]->priority));
     }
 }

@@ -407,18 +407,24 @@ enum err engine_update_options(struct transition *t,
 
 /* -- what a start attaches ------------------------------------------------------------------- */
 
-struct slice engine_attached_reply(const struct run *run, struct arena *arena,
-                                   const char *request_id)
+static struct slice attached_reply(const struct run *run, struct arena *arena,
+                                   const char *request_id, int32_t status)
 {
     api_start_workflow_execution_response *reply =
         engine_message(arena, &api_start_workflow_execution_response__desc);
 
     reply->run_id = arena_str(arena, slice_str(run->run_id));
     reply->first_execution_run_id = arena_str(arena, slice_str(run->first_run_id));
-    reply->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)run->status;
+    reply->status = (Temporal__Api__Enums__V1__WorkflowExecutionStatus)status;
     reply->link =
         run_link_to_request(arena, run, request_id, EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED);
     return proto_encode(arena, reply);
+}
+
+struct slice engine_attached_reply(const struct run *run, struct arena *arena,
+                                   const char *request_id)
+{
+    return attached_reply(run, arena, request_id, run->status);
 }
 
 enum err engine_attach(struct transition *t, const api_start_workflow_execution_request *request)
@@ -448,9 +454,10 @@ enum err engine_attach(struct transition *t, const api_start_workflow_execution_
     if (options->attach_links)
         event->n_links = links_beyond_callbacks(t->arena, request, &event->links);
     write_options(t, event);
+    /* Spec: it is told to be running, a paused one too. */
     t->reply =
         options->attach_request_id
-            ? engine_attached_reply(run, t->arena, request->request_id)
+            ? attached_reply(run, t->arena, request->request_id, WORKFLOW_EXECUTION_STATUS_RUNNING)
             : engine_start_reply(t->arena, run->run_id, run->first_run_id, run->namespace_name,
                                  run->workflow_id, WORKFLOW_EXECUTION_STATUS_RUNNING, false);
     return ERR_OK;

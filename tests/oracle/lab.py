@@ -104,6 +104,8 @@ class Lab:
                 else:
                     if field.name == "pending_activities":  # in no order
                         value = sorted(value, key=lambda a: a.activity_id)
+                    elif field.name == "callbacks":
+                        value = sorted(value, key=lambda c: c.callback.nexus.url)
                     elif field.name == "pending_children":
                         value = sorted(value, key=lambda c: c.initiated_id)
                     elif field.name.endswith("_used_flags"):
@@ -198,11 +200,14 @@ class Lab:
             if getattr(one, "namespace", "") == "default":
                 one.namespace = self.namespace
 
+    def new_request_id(self):
+        return str(uuid.uuid4())
+
     def execution(self, run_id=None):
         return WorkflowExecution(workflow_id=self.workflow_id, run_id=self.run_id if run_id is None else run_id)
 
     def start(self, show=False, label="start", **changes):
-        fields = dict(namespace="default", workflow_id=self.workflow_id, request_id=str(uuid.uuid4()), identity="client",
+        fields = dict(namespace="default", workflow_id=self.workflow_id, request_id=self.new_request_id(), identity="client",
                       workflow_type=WorkflowType(name="wf-type"), task_queue=TaskQueue(name=self.queue))
         fields.update(changes)
         response = self.call("StartWorkflowExecution", api.StartWorkflowExecutionRequest(**fields), label=label, show=show)
@@ -258,13 +263,13 @@ class Lab:
             namespace="default", task_token=task.task_token, identity="worker", **more), label=label, show=show)
 
     def signal(self, name="sig", label="signal", **more):
-        more.setdefault("request_id", str(uuid.uuid4()))
+        more.setdefault("request_id", self.new_request_id())
         return self.call("SignalWorkflowExecution", api.SignalWorkflowExecutionRequest(
             namespace="default", workflow_execution=more.pop("execution", self.execution()), signal_name=name,
             identity="client", **more), label=label)
 
     def cancel(self, label="cancel", **more):
-        more.setdefault("request_id", str(uuid.uuid4()))
+        more.setdefault("request_id", self.new_request_id())
         return self.call("RequestCancelWorkflowExecution", api.RequestCancelWorkflowExecutionRequest(
             namespace="default", workflow_execution=more.pop("execution", self.execution()), identity="client", **more),
             label=label)

@@ -36,7 +36,6 @@ def server(text, start, entries):
 @contextlib.contextmanager
 def both(options, names):
     """The addresses of the servers that take part, by side, with the scenarios' settings."""
-    names = [name for name in names if not name.startswith(stage.SEED)]
     entries = settings.entries(names)
     with contextlib.ExitStack() as stack:
         addresses = {}
@@ -73,7 +72,7 @@ def judge(name, sides, differences, options):
         if not wrong:
             stage.record(name, theirs)
         return wrong
-    if "reference" in sides and not name.startswith(stage.SEED):
+    if "reference" in sides and not name.startswith(settings.SEED):
         changed = diff_recorded(name, theirs)
         wrong += ["the recorded expectation is not what the reference answers:"] * bool(changed) + changed
     if "ours" in sides:
@@ -82,7 +81,7 @@ def judge(name, sides, differences, options):
 
 
 def submit(pool, side, address, name, options):
-    if side == "ours" or name.startswith(stage.SEED):
+    if side == "ours" or name.startswith(settings.SEED):
         return pool.submit(stage.play, address, name)
     return pool.submit(stage.play_steadily, address, name, None if options.record else stage.expected(name))
 
@@ -135,13 +134,13 @@ def main():
     options = parser.parse_args()
     if options.settings:
         with options.settings.open("w") as file:
-            servers.write(file, settings.entries(stage.names()))
+            servers.write(file, settings.entries([*stage.names(), settings.SEED]))
         return 0
     if not (options.reference if options.record else options.ours):
         parser.error("--record needs --reference; a comparison needs --ours")
     logging.disable(logging.CRITICAL)  # failing activities and workflows are what is played
     if options.seeds:
-        names = [f"{stage.SEED}{options.seeds[0] + n}" for n in range(options.seeds[1])]
+        names = [f"{settings.SEED}{options.seeds[0] + n}" for n in range(options.seeds[1])]
     else:
         names = stage.names(options.names)
     if not names:

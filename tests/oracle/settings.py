@@ -17,8 +17,12 @@ DAY_S = 24 * 3600
 REFERENCE = {"system.forceSearchAttributesCacheRefreshOnRead": [{"value": True}]}  # as without a file
 
 
+SEED = "seed-"  # the name of a random script is its seed; chance/ plays it
+
+
 def of(name):
-    return getattr(importlib.import_module("scenarios." + name), "SETTINGS", {})
+    module = "chance.driver" if name.startswith(SEED) else "scenarios." + name
+    return getattr(importlib.import_module(module), "SETTINGS", {})
 
 
 def namespace_of(settings):

@@ -6,10 +6,10 @@ import traceback
 
 import settings
 from lab import Lab
+from settings import SEED
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPECTED = HERE / "expected"
-SEED = "seed-"  # the name of a random script is its seed; chance/ plays it
 
 
 def names(parts=()):
@@ -26,7 +26,7 @@ def is_slow(name):
 def play(address, name):
     """What the server at `address` answers, line by line, and the seconds that it took."""
     began = time.monotonic()
-    lab = Lab(address, name, "default" if name.startswith(SEED) else settings.namespace_of(settings.of(name)))
+    lab = Lab(address, name, settings.namespace_of(settings.of(name)))
     try:
         if name.startswith(SEED):
             importlib.import_module("chance.driver").play(lab, int(name.removeprefix(SEED)))

@@ -12,6 +12,7 @@ from chance.world import Execution
 from lab import command, payloads, seconds
 
 VERSIONS = Payload(metadata={"encoding": b"json/plain", "type": b"KeywordList"}, data=b'["v"]')
+NIL = Payload(metadata={"encoding": b"binary/null"})
 TEXT = Payload(metadata={"encoding": b"json/plain"}, data=b'"text"')
 CHILD_ANSWERS = ("CHILD_WORKFLOW_EXECUTION_STARTED", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
 SHORT_CHILD_ENDS = ("CHILD_WORKFLOW_EXECUTION_TIMED_OUT", "START_CHILD_WORKFLOW_EXECUTION_FAILED")
@@ -60,6 +61,15 @@ def activity(e, **more):
     return command("schedule_activity_task", **fields)
 
 
+def eager_activity(e):
+    """One that the worker wants at once; only one, as all wait on one queue."""
+    if not e.world.wide or any(a.activity_id.startswith("e") for a in e.activities):
+        return None
+    activity_id = e.world.next_id("e")
+    return activity(e, activity_id=activity_id, task_queue=e.queue_of(activity_id), request_eager_execution=True,
+                    input=payloads(activity_id))
+
+
 def cancel_activity(e):
     known = [a for a in e.activities if not a.state == 3]
     if not known:
@@ -79,16 +89,21 @@ def cancel_timer(e):
 
 
 def marker(e):
-    return command("record_marker", marker_name=e.world.next_id("m"), details={"d": payloads("1")})
+    rng, more = e.world.rng, {}
+    if e.world.wide and rng.random() < 0.3:
+        more = dict(failure=application(rng), header=Header(fields={"h": TEXT}))
+    return command("record_marker", marker_name=e.world.next_id("m"), details={"d": payloads("1")}, **more)
 
 
 def memo(e):
-    return command("modify_workflow_properties", upserted_memo=Memo(fields={e.world.rng.choice("xyz"): TEXT}))
+    value = NIL if e.world.wide and e.world.rng.random() < 0.3 else TEXT  # what is nil goes
+    return command("modify_workflow_properties", upserted_memo=Memo(fields={e.world.rng.choice("xyz"): value}))
 
 
 def search_attributes(e):
+    value = NIL if e.world.wide and e.world.rng.random() < 0.3 else VERSIONS
     return command("upsert_workflow_search_attributes", search_attributes={"indexed_fields": {
-        "TemporalChangeVersion": Payload(metadata={"encoding": b"json/plain", "type": b"KeywordList"}, data=b'["v"]')}})
+        "TemporalChangeVersion": value}})
 
 
 def bad(e):
@@ -156,13 +171,13 @@ def target(e):
 
 
 def signal_external(e):
-    return command("signal_external_workflow_execution", namespace="default", execution=target(e), signal_name="ext",
+    return command("signal_external_workflow_execution", namespace=e.world.lab.namespace, execution=target(e), signal_name="ext",
                    input=payloads("s"), header=Header(fields={"h": TEXT}) if e.world.rng.random() < 0.3 else Header())
 
 
 def cancel_external(e):
     to = target(e)
-    return command("request_cancel_external_workflow_execution", namespace="default", workflow_id=to.workflow_id)
+    return command("request_cancel_external_workflow_execution", namespace=e.world.lab.namespace, workflow_id=to.workflow_id)
 
 
 def close(e):
@@ -204,4 +219,4 @@ def continuation(e):
     return fields
 
 
-PLAIN = (activity, activity, activity, cancel_activity, timer, cancel_timer, marker, memo, search_attributes)
+PLAIN = (activity, activity, activity, eager_activity, cancel_activity, timer, cancel_timer, marker, memo, search_attributes)

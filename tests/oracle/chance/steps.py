@@ -1,20 +1,17 @@
 """steps.py - what a random script can do with one execution; each step ends in a state that lasts."""
-import uuid
-
 from temporalio.api.common.v1 import Header, RetryPolicy, WorkflowExecution
-from temporalio.api.enums.v1 import (QueryRejectCondition, QueryResultType, WorkflowIdReusePolicy,
-                                     WorkflowTaskFailedCause)
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.enums.v1 import WorkflowIdConflictPolicy as Conflict
+from temporalio.api.sdk.v1 import WorkflowTaskCompletedMetadata
 from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
-from chance import commands, operations
+from chance import batches, commands, operations, pauses, queries, resets, starts
 from chance.world import NO_TASK, SCHEDULED, STARTED, attributes, type_name
 from kit import updates
-from kit.links import link
-from kit.task import polled
 from lab import command, payloads, seconds
 
+HELD = ("start_to_close_timeout", "heartbeat_timeout")  # time-outs of an activity that somebody works on
 CLOSED_CHILD = ("CHILD_WORKFLOW_EXECUTION_COMPLETED", "CHILD_WORKFLOW_EXECUTION_FAILED",
                 "CHILD_WORKFLOW_EXECUTION_CANCELED", "CHILD_WORKFLOW_EXECUTION_TERMINATED")
 
@@ -22,13 +19,6 @@ CLOSED_CHILD = ("CHILD_WORKFLOW_EXECUTION_COMPLETED", "CHILD_WORKFLOW_EXECUTION_
 # -- workflow tasks -------------------------------------------------------------------------------
 def poll(e, x):
     e.token = x.poll(show=True)
-
-
-def await_sticky(e, x):
-    """A worker polls the sticky queue from now on, and the server knows that."""
-    if e.sticky_poll is None:
-        e.sticky_poll = x.poll_ahead(e.queue + "-sticky")
-        polled(x, e.queue + "-sticky")
 
 
 def settle(e):
@@ -122,11 +112,17 @@ def complete(e, x):
     elif draw < 0.40 and not e.asked and not e.accepted and not messages:
         e_commands.append(commands.close(e))
     more, force = {}, rng.random() < 0.3
+    token = e.token  # a paused workflow refuses to force another task, and keeps this one
     if rng.random() < 0.25 and not force and not answers:
-        await_sticky(e, x)
+        queries.await_sticky(e, x)
         more["sticky_attributes"] = StickyExecutionAttributes(
             worker_task_queue=TaskQueue(name=e.queue + "-sticky", kind=2, normal_name=e.queue),
             schedule_to_start_timeout=seconds(200))
+    if e.world.wide and rng.random() < 0.15:
+        more["sdk_metadata"] = WorkflowTaskCompletedMetadata(core_used_flags=[rng.randrange(1, 4)], sdk_name="sdk",
+                                                             sdk_version=f"1.{rng.randrange(3)}")
+    if force and e.world.wide and not answers and not e.asked and not e.sticky_before() and rng.random() < 0.4:
+        more["return_new_workflow_task"] = True
     e_commands = updates.pointers(*messages) + e_commands
     done = x.complete(e.token, *e_commands, messages=messages, force_create_new_workflow_task=force, show=True, **more)
     if done is not None and e_commands and not answers:
@@ -148,6 +144,13 @@ def complete(e, x):
     if done is not None and e_commands:
         e.short_run = commands.is_short(e_commands[-1])
     settle(e)
+    if done is None and e.task == STARTED:
+        e.token = token
+    if done is not None:
+        for task in done.activity_tasks:
+            e.held[task.activity_id] = task
+        if done.HasField("workflow_task") and e.task == STARTED:
+            e.token = done.workflow_task
 
 
 def fail(e, x):
@@ -181,10 +184,12 @@ def short_activity(e, x):
     rng = e.world.rng
     kind = rng.choice(["schedule_to_start_timeout", "schedule_to_close_timeout", "start_to_close_timeout",
                        "heartbeat_timeout"])
-    one = commands.activity(e, **{kind: seconds(1)}, retry_policy=RetryPolicy(maximum_attempts=1))
+    attempts = rng.choice([1, 1, 2]) if kind in HELD else 1
+    one = commands.activity(e, **{kind: seconds(1)},
+                            retry_policy=RetryPolicy(initial_interval=seconds(0.2), maximum_attempts=attempts))
     activity_id = one.schedule_activity_task_command_attributes.activity_id
     if x.complete(e.token, one) is not None:
-        if kind in ("start_to_close_timeout", "heartbeat_timeout"):
+        for _ in range(attempts if kind in HELD else 0):
             hold(e, x, activity_id)
         e.until_event("ACTIVITY_TASK_TIMED_OUT")
     settle(e)
@@ -248,42 +253,25 @@ def heartbeat(e, x):
 
 
 # -- clients --------------------------------------------------------------------------------------
-def linked(e):
-    """What a request may bring along."""
-    return dict(links=[link()]) if e.world.wide and e.world.rng.random() < 0.2 else {}
-
-
 def signal(e, x):
     if e.world.wide and e.sticky_poll is None and e.world.rng.random() < 0.2:
-        x.signal(e.world.next_id("sig"), input=payloads("in"), header=Header(fields={"h": commands.TEXT}), **linked(e))
+        x.signal(e.world.next_id("sig"), input=payloads("in"), header=Header(fields={"h": commands.TEXT}), **e.world.linked())
         return
     for _ in range(e.world.rng.choice([1, 1, 2, 5]) if e.sticky_poll is None else 1):  # its task starts meanwhile
         x.signal(e.world.next_id("sig"), input=payloads("in"))
+    if e.world.wide and e.sticky_poll is None and e.world.rng.random() < 0.15:
+        request_id = x.new_request_id()
+        for _ in range(2):  # counts once
+            x.signal("twice", request_id=request_id)
 
 
 def cancel(e, x):
-    x.cancel(reason="chance", **linked(e))
+    x.cancel(reason="chance", **e.world.linked())
 
 
 def terminate(e, x):
-    x.terminate(reason="chance", details=payloads("why") if e.world.wide else None, **linked(e))
+    x.terminate(reason="chance", details=payloads("why") if e.world.wide else None, **e.world.linked())
     settle(e)
-
-
-def query(e, x):
-    """Of a workflow between tasks: the worker answers it at once."""
-    asking = x.behind(x.query)
-    if e.sticky:
-        task, e.sticky_poll = e.sticky_poll.result(timeout=15), None
-        await_sticky(e, x)
-    else:
-        task = x.poll(label="query task", timeout=8)
-    if task is not None and task.task_token:
-        x.show("query", task.query)
-        x.call("RespondQueryTaskCompleted", api.RespondQueryTaskCompletedRequest(
-            namespace="default", task_token=task.task_token, query_result=payloads("yes"),
-            completed_type=QueryResultType.QUERY_RESULT_TYPE_ANSWERED))
-    asking.join(15)
 
 
 def ask_update(e, x):
@@ -307,74 +295,6 @@ def ask_update_with_start(e, x):
         poll(e, x)
 
 
-def reset(e, x):
-    """To any workflow task that was completed; the script goes on with the new run."""
-    rng = e.world.rng
-    to = rng.choice([event.event_id for event in e.events if type_name(event) == "WORKFLOW_TASK_COMPLETED"])
-    more = {}
-    if rng.random() < 0.5:
-        more["reset_reapply_exclude_types"] = rng.sample([1, 2, 4], rng.randrange(1, 3))
-    answer = x.call("ResetWorkflowExecution", api.ResetWorkflowExecutionRequest(
-        namespace="default", workflow_execution=x.execution(), reason="chance", workflow_task_finish_event_id=to,
-        request_id=str(uuid.uuid4()), **more), show=True)
-    if answer is not None:
-        base, children = e.run_id, e.open_children()
-        e.follow(answer.run_id)
-        e.look()
-        pending = {c.run_id for c in e.shown.pending_children}
-        for child in children:
-            if child.parent_run == base and child.run_id in pending:
-                child.parent_run = e.run_id
-        e.accepted = e.open_updates()
-
-
-def start_again(e, x):
-    """With an id that is taken: refused, answered by the running one, or in its place."""
-    x.start(show=True, label="start again", workflow_id=e.workflow_id,
-            workflow_id_conflict_policy=e.world.rng.choice([Conflict.Value("WORKFLOW_ID_CONFLICT_POLICY_" + name)
-                                                            for name in ("FAIL", "USE_EXISTING")]))
-
-
-def signal_with_start(e, x):
-    x.call("SignalWithStartWorkflowExecution", api.SignalWithStartWorkflowExecutionRequest(
-        namespace="default", workflow_id=e.workflow_id, workflow_type={"name": "wf-type"}, identity="client",
-        task_queue=TaskQueue(name=e.queue), signal_name=e.world.next_id("sws"), request_id=str(uuid.uuid4()),
-        **linked(e)), show=True)
-
-
-def revive(e, x):
-    """A workflow that has closed: its id may be used again, or not."""
-    rng = e.world.rng
-    policy = WorkflowIdReusePolicy.Value("WORKFLOW_ID_REUSE_POLICY_" + rng.choice(
-        ["ALLOW_DUPLICATE", "ALLOW_DUPLICATE", "ALLOW_DUPLICATE_FAILED_ONLY", "REJECT_DUPLICATE"]))
-    kind = rng.choice(["start", "signal with start", "update with start"])
-    x.query(query_reject_condition=QueryRejectCondition.QUERY_REJECT_CONDITION_NOT_OPEN)
-    if kind == "start":
-        answer = x.start(show=True, label="start anew", workflow_id_reuse_policy=policy)
-        run_id = answer.run_id if answer else ""
-    elif kind == "signal with start":
-        answer = x.call("SignalWithStartWorkflowExecution", api.SignalWithStartWorkflowExecutionRequest(
-            namespace="default", workflow_id=e.workflow_id, workflow_type={"name": "wf-type"}, identity="client",
-            task_queue=TaskQueue(name=e.queue), signal_name=e.world.next_id("sws"), request_id=str(uuid.uuid4()),
-            workflow_id_reuse_policy=policy), show=True)
-        run_id = answer.run_id if answer else ""
-    else:
-        update_id = e.world.next_id("u")
-        asked = updates.Asked(x, updates.update_with_start, update_id, updates.ACCEPTED, workflow_id_reuse_policy=policy,
-                              workflow_id_conflict_policy=Conflict.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING)
-        task = x.poll(show=True, timeout=4)
-        if task is None or not task.task_token:
-            asked.tell()
-            return
-        updates.answer(x, task, updates.accept(task, update_id), updates.done(update_id), show=True)
-        asked.tell()
-        run_id = task.workflow_execution.run_id
-    if run_id:
-        e.follow(run_id)
-        e.short_run = False
-        e.look()
-
-
 def describe(e, x):
     x.describe()
 
@@ -387,37 +307,57 @@ def reread(e, x):
     x.history(maximum_page_size=e.world.rng.randrange(1, 5))
 
 
-def possible(e):
-    """The steps that make sense now, each as often as its weight."""
-    found = [signal] * 3 + [cancel, describe, describe, start_again, signal_with_start]
+def replace(e, x):
+    starts.replace(e, x, closed)
+
+
+def delete(e, x):
+    """Of a run that is open: that ends first."""
+    starts.delete(e, x)
+    if e.run_id in e.gone:
+        e.token = None
+
+
+def from_outside(e):
+    """What clients and operators may do, whatever the run does."""
+    rng = e.world.rng
+    found = [signal] * 3 + [cancel, describe, describe, starts.start_again, starts.signal_with_start]
     if not e.world.short_tasks:
         found += [reread]
-    if e.world.rng.random() < 0.05 and not e.asked:
+    if rng.random() < 0.05 and not e.asked:
         found.append(terminate)
-    if e.task == SCHEDULED and e.fails < 2:
+    if e.world.wide and not e.asked and e.sticky_poll is None and not e.world.cron:
+        found += [starts.attach] if rng.random() < 0.4 else []
+        found += [replace] if rng.random() < 0.1 and not e.short_run else []
+        if rng.random() < 0.06 and not e.open_children() and not (e.parent and e.parent.look().is_open):
+            found.append(delete)
+    return found + resets.possible(e) + batches.possible(e) + pauses.possible(e)
+
+
+def of_its_activities(e):
+    found = [poll_activity] * 4 if e.pollable() else []
+    if e.held:
+        found += [complete_activity] * 3 + [fail_activity] * 2 + [cancel_activity, heartbeat, heartbeat]
+    return found + (operations.possible(e) if e.world.operators else [])
+
+
+def possible(e):
+    """The steps that make sense now, each as often as its weight."""
+    found = from_outside(e) + of_its_activities(e)
+    paused = pauses.is_paused(e)
+    if e.task == SCHEDULED and e.fails < 2 and not paused:
         found += [poll] * 8
     if e.token is not None:
         found += [complete] * 8
-        if not e.token.messages:
+        if not e.token.messages and not paused:
             found += [short_timer, short_activity]
         if e.fails < 1 and not (e.asked and e.accepted):
             found += [fail] * 2
         if e.world.short_tasks and e.fails < 1:
             found += [task_times_out]
-    if e.world.updates and e.parent is None:
+    if e.world.updates and e.parent is None and not paused:
         if len(e.asked) < 3 and e.count("WORKFLOW_TASK_COMPLETED") and e.fails == 0:
             found += [ask_update] * 4
             if e.world.wide:
                 found += [ask_update_with_start] * 2
-        if e.count("WORKFLOW_TASK_COMPLETED") and not e.asked and not e.sticky:
-            found += [reset]
-    if e.pollable():
-        found += [poll_activity] * 4
-    if e.held:
-        found += [complete_activity] * 3 + [fail_activity] * 2 + [cancel_activity, heartbeat, heartbeat]
-    if e.task == NO_TASK and e.count("WORKFLOW_TASK_COMPLETED") and (
-            e.sticky and e.sticky_poll is not None or not e.sticky_before() and e.sticky_poll is None):
-        found += [query]
-    if e.world.operators:
-        found += operations.possible(e)
-    return found
+    return found if paused else found + queries.possible(e)

@@ -4,12 +4,18 @@ What a script does next depends on the seed and on what the server answered, nev
 is looked at, and every step ends in a state that lasts. So two servers of equal behaviour see the same script.
 """
 import contextlib
+import itertools
 import time
 
-from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWorkflowTaskState, WorkflowExecutionStatus
+from temporalio.api.enums.v1 import (CallbackState, EventType, PendingActivityState, PendingWorkflowTaskState,
+                                     WorkflowExecutionStatus)
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
+from kit.links import link
+
+DUE = (CallbackState.CALLBACK_STATE_SCHEDULED, CallbackState.CALLBACK_STATE_BACKING_OFF)
+RUNNING, PAUSED = (WorkflowExecutionStatus.Value("WORKFLOW_EXECUTION_STATUS_" + name) for name in ("RUNNING", "PAUSED"))
 TASK_ENDS = ("WORKFLOW_TASK_COMPLETED", "WORKFLOW_TASK_FAILED", "WORKFLOW_TASK_TIMED_OUT")
 NO_TASK, SCHEDULED, STARTED = "none", "scheduled", "started"
 WAIT_S = 30
@@ -41,6 +47,8 @@ class Execution:
         self.asked = {}  # update id -> the call that waits for it
         self.accepted = []  # updates that are not completed
         self.runs = []
+        self.gone = set()  # runs that were deleted
+        self.request_id = None  # of the start of its run
 
     @contextlib.contextmanager
     def at(self):
@@ -54,6 +62,9 @@ class Execution:
             lab.workflow_id, lab.run_id, lab.queue = kept
 
     def look(self):
+        if self.run_id in self.gone:
+            self.is_open, self.task, self.events, self.activities, self.held = False, NO_TASK, [], [], {}
+            return self
         with self.at() as lab:
             before = None
             for _ in range(100):  # until both are of the same moment
@@ -65,8 +76,7 @@ class Execution:
                     break  # a task that is not written may count
                 before = length, len(self.events)
         status = self.shown.workflow_execution_info.status
-        self.is_open = status in (WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING,
-                                  WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_PAUSED)
+        self.is_open = status in (RUNNING, PAUSED)
         self.task = NO_TASK
         if self.shown.HasField("pending_workflow_task"):
             started = PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
@@ -152,32 +162,67 @@ class Execution:
     def open_children(self):
         return [c for c in self.world.executions if c.parent is self and c.look().is_open]
 
+    def kept_runs(self):
+        """Earlier ones."""
+        return [run_id for run_id in self.runs if run_id not in self.gone]
+
     def queue_of(self, activity_id):
+        if activity_id.startswith("e"):  # that of the workflow: eager ones need it
+            return TaskQueue(name=self.queue)
         return TaskQueue(name=f"{self.queue}-{activity_id}")
 
     def follow(self, run_id):
         """Go on with another run of the chain."""
         self.runs.append(self.run_id)
         self.run_id, self.token, self.fails, self.held, self.accepted = run_id, None, 0, {}, []
-        self.sticky = False
+        self.sticky, self.request_id = False, None
 
 
 class World:
-    def __init__(self, lab, rng):
-        self.lab, self.rng, self.executions, self.serial = lab, rng, [], 0
+    def __init__(self, lab, rng, receiver):
+        self.lab, self.rng, self.receiver, self.executions, self.serial = lab, rng, receiver, [], 0
+        self.callbacks = 0  # that requests brought
+        kept, asked = lab.workflow_id, itertools.count()
+        lab.new_request_id = lambda: f"{kept}-request-{next(asked):03}"  # so that what is sorted by them has an order
 
     def next_id(self, prefix):
         self.serial += 1
         return f"{prefix}{self.serial}"
 
+    def linked(self):
+        """What a request may bring along."""
+        return dict(links=[link()]) if self.wide and self.rng.random() < 0.2 else {}
+
+    def callbacks_of(self, rng):
+        """Completion callbacks that a start may bring."""
+        if not self.calls or rng.random() < 0.4:
+            return {}
+        self.callbacks += 1
+        return dict(completion_callbacks=[self.receiver.to(f"c{self.callbacks:02}")])
+
     def opened(self):
         return [e for e in self.executions if e.look().is_open]
 
-    def show_all(self):
+    def each_run(self):
+        """Every execution at every run of it that is left."""
         for e in self.executions:
             for run_id in e.runs + [e.run_id]:
+                if run_id in e.gone:
+                    continue
                 e.run_id, kept = run_id, e.run_id
                 with e.at() as lab:
-                    lab.history(f"history of {e.suffix}")
-                    lab.describe(f"describe {e.suffix}")
+                    yield e, lab
                 e.run_id = kept
+
+    def show_all(self):
+        """All callbacks that are due have been delivered before."""
+        for e, _ in self.each_run():
+            e.until(lambda o: all(c.state not in DUE for c in o.shown.callbacks), "callbacks")
+        for e, lab in self.each_run():
+            lab.history(f"history of {e.suffix}")
+            lab.describe(f"describe {e.suffix}")
+            if self.listed:
+                lab.listed(f"listed {e.suffix}", status=e.look().shown.workflow_execution_info.status, test=lambda info: (
+                    info.search_attributes == e.shown.workflow_execution_info.search_attributes and
+                    info.memo == e.shown.workflow_execution_info.memo))
+        self.receiver.tell(0)

@@ -2,7 +2,6 @@
 import copy
 import threading
 import time
-import uuid
 
 from google.protobuf.any_pb2 import Any
 from temporalio.api.common.v1 import WorkflowExecution, WorkflowType
@@ -48,7 +47,7 @@ def poll_update(x, update_id="u", stage=UNSPECIFIED, label=None, timeout=25.0, e
 
 
 def start_request(x, **changes):
-    fields = dict(namespace="default", workflow_id=x.workflow_id, request_id=str(uuid.uuid4()), identity="client",
+    fields = dict(namespace="default", workflow_id=x.workflow_id, request_id=x.new_request_id(), identity="client",
                   workflow_type=WorkflowType(name="wf-type"), task_queue=TaskQueue(name=x.queue))
     fields.update(changes)
     return api.StartWorkflowExecutionRequest(**fields)
