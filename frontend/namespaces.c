@@ -46,6 +46,8 @@ static api_namespace_info_capabilities *capabilities_of(const struct dynconf *dy
     can->reported_problems_search_attribute =
         dynconf_int(dynconf, DYNCONF_SYSTEM_TASK_PROBLEMS, name) > 0;
     can->workflow_update_callbacks = dynconf_bool(dynconf, DYNCONF_HISTORY_UPDATE_CALLBACKS, name);
+    can->worker_poll_complete_on_shutdown =
+        dynconf_bool(dynconf, DYNCONF_FRONTEND_CANCEL_POLLS, name);
     can->workflow_pause = dynconf_bool(dynconf, DYNCONF_FRONTEND_WORKFLOW_PAUSE_ENABLED, name);
     return can;
 }

@@ -84,19 +84,3 @@ enum err fe_list_task_queue_partitions(struct fe_call *fc)
         return err;
     return forward_to_queue(fc, METHOD_MATCHING_LIST_PARTITIONS, req->task_queue->name);
 }
-
-/* A worker says that it goes: what waits on its sticky queue need not wait for its time-out. */
-enum err fe_shutdown_worker(struct fe_call *fc)
-{
-    const api_shutdown_worker_request *req = fc->request;
-
-    fe_tell_last_heartbeat(fc);
-    if (req->sticky_task_queue[0] == '\0') {
-        fe_reply(fc, SLICE_EMPTY);
-        return ERR_OK;
-    }
-    const enum err err = fe_check_length(fc, "StickyTaskQueue", req->sticky_task_queue);
-    if (err != ERR_OK)
-        return err;
-    return forward_to_queue(fc, METHOD_MATCHING_SHUTDOWN_WORKER, req->sticky_task_queue);
-}

@@ -122,7 +122,7 @@ static void refused(struct matching *m, struct match *match, int64_t now_ns)
         tq_rate_give_back(task->queue, task);
         window_end(m, task);
     }
-    if (poll && m->draining)
+    if (poll && (m->draining || shutdown_has(m, &poll->rpc, now_ns)))
         held_end(m, poll, ERR_OK, now_ns);
     else if (poll && poll->queue->lost)
         held_end(m, poll, ERR_NOT_OWNER, now_ns);

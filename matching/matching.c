@@ -46,6 +46,7 @@ struct matching *matching_new(const struct matching_options *options)
     m->window_tasks = metrics_gauge(metrics, "gnomon_matching_window_tasks", "");
     m->queue_count = metrics_gauge(metrics, "gnomon_matching_queues", "");
     scaling_init(m);
+    shutdown_init(m);
     return m;
 }
 
@@ -95,6 +96,7 @@ void matching_free(struct matching *m)
     map_release(&m->tasks_by_key);
     map_release(&m->matches);
     map_release(&m->pulls);
+    shutdown_release(m);
     heap_release(&m->due);
     free(m);
 }

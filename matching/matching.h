@@ -76,6 +76,15 @@ void matching_query(struct matching *m, const struct rpc_task *query, struct mes
 /* The worker of a sticky queue goes: its polls end, what waits for it is told that nobody polls. */
 void matching_worker_shutdown(struct matching *m, struct slice namespace_id,
                               struct slice sticky_queue, int64_t now_ns);
+/* The worker itself goes: what its polls of this queue wait for is over, further polls of it are
+ * not held, and it is no longer told as a poller of the queues of these kinds. */
+struct matching_gone {
+    struct slice namespace_id, task_queue;
+    struct slice worker; /* worker_instance_key; none: nothing is done */
+    struct slice identity;
+    bool kinds[TASK_ACTIVITY + 1];
+};
+void matching_worker_gone(struct matching *m, const struct matching_gone *gone, int64_t now_ns);
 /* What the cluster store has of a queue has become `data`. */
 void matching_config_changed(struct matching *m, struct slice namespace_id, struct slice name,
                              struct slice data, int64_t now_ns);

@@ -178,7 +178,9 @@ struct matching {
     struct heap due;
     struct due sweep;
     struct list pull_queues;
-    uint32_t task_count; /* all windows together */
+    uint32_t task_count;     /* all windows together */
+    struct map gone_workers; /* shutdown.c */
+    struct list gone_by_age;
     uint64_t last_id;
     int64_t reset_ns; /* when a reset of history last pulled everything at once */
     bool draining;
@@ -209,6 +211,7 @@ bool tq_is_idle(const struct queue *q, int64_t now_ns);
 bool tq_has_recent_poller(const struct queue *q, int64_t now_ns);
 void tq_saw_poller(struct matching *m, struct queue *q, struct slice identity, int64_t now_ns);
 void tq_forget_pollers(struct queue *q); /* as if nobody had ever polled */
+void tq_forget_poller(struct queue *q, struct slice identity);
 void tq_expire_pollers(struct queue *q, int64_t now_ns);
 /* Keep what the poll says about how many tasks its worker wants. */
 void tq_set_poller_rate(struct queue *q, const struct rpc_poll *rpc, int64_t now_ns);
@@ -255,6 +258,11 @@ void fairness_give_back(struct queue *q, const struct task *task);
 void fairness_set_rate(struct queue *q, double rps,
                        int64_t now_ns); /* of each key; below 0: none */
 void fairness_forget(struct queue *q);
+
+/* shutdown.c */
+void shutdown_init(struct matching *m);
+void shutdown_release(struct matching *m);
+bool shutdown_has(struct matching *m, const struct rpc_poll *poll, int64_t now_ns);
 
 /* scaling.c */
 void scaling_init(struct matching *m);

@@ -116,7 +116,7 @@ void matching_poll(struct matching *m, const struct rpc_poll *rpc, int64_t deadl
         reply(m, rpc->reply_to, ERR_INVALID, "poll request out of bounds");
         return;
     }
-    if (m->draining) {
+    if (m->draining || shutdown_has(m, rpc, now_ns)) {
         reply(m, rpc->reply_to, ERR_OK, NULL);
         return;
     }

@@ -126,6 +126,14 @@ void tq_forget_pollers(struct queue *q)
     q->last_poll_ns = INT64_MIN;
 }
 
+void tq_forget_poller(struct queue *q, struct slice identity)
+{
+    struct map_node *node = map_get(&q->pollers, identity);
+
+    if (node)
+        poller_free(q, CONTAINER_OF(node, struct poller, by_identity));
+}
+
 void tq_free(struct matching *m, struct queue *q)
 {
     must(list_empty(&q->polls) && q->in_doubt_count == 0 && q->pulling_count == 0);

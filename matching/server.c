@@ -323,6 +323,25 @@ static enum err take_describe(struct matching_server *server, const struct mesh_
     return err == ERR_STALE ? describe(server, request->from, request->body, NULL, detail) : err;
 }
 
+/* Spec: without a list of types the worker polls for workflow and activity tasks. */
+static void tell_gone(struct matching_server *server, const struct rpc_api *api,
+                      const api_shutdown_worker_request *message)
+{
+    struct matching_gone gone = {.namespace_id = api->namespace_id,
+                                 .task_queue = slice_str(message->task_queue),
+                                 .worker = slice_str(message->worker_instance_key),
+                                 .identity = slice_str(message->identity)};
+
+    for (size_t i = 0; i < message->n_task_queue_types; i++) {
+        gone.kinds[TASK_WORKFLOW] |= message->task_queue_types[i] == TASK_QUEUE_TYPE_WORKFLOW;
+        gone.kinds[TASK_ACTIVITY] |= message->task_queue_types[i] == TASK_QUEUE_TYPE_ACTIVITY;
+    }
+    if (message->n_task_queue_types == 0)
+        gone.kinds[TASK_WORKFLOW] = gone.kinds[TASK_ACTIVITY] = true;
+    if (dynconf_bool(server->o.dynconf, DYNCONF_FRONTEND_CANCEL_POLLS, api->namespace_name))
+        matching_worker_gone(server->core, &gone, now_ns(server));
+}
+
 static enum err take_shutdown(struct matching_server *server, const struct mesh_request *request,
                               struct err_detail *detail)
 {
@@ -335,8 +354,10 @@ static enum err take_shutdown(struct matching_server *server, const struct mesh_
                            &message, detail);
     if (err != ERR_OK)
         return err;
-    matching_worker_shutdown(server->core, api.namespace_id, slice_str(message->sticky_task_queue),
-                             now_ns(server));
+    tell_gone(server, &api, message);
+    if (request->method == METHOD_MATCHING_SHUTDOWN_WORKER)
+        matching_worker_shutdown(server->core, api.namespace_id,
+                                 slice_str(message->sticky_task_queue), now_ns(server));
     out_reply(server, request->from, ERR_OK, NULL, SLICE_EMPTY);
     return ERR_OK;
 }
@@ -451,7 +472,8 @@ static void on_request(void *arg, const struct mesh_request *request)
         err = take_query(server, request);
     else if (request->method == METHOD_MATCHING_DESCRIBE_TASK_QUEUE)
         err = take_describe(server, request, &detail);
-    else if (request->method == METHOD_MATCHING_SHUTDOWN_WORKER)
+    else if (request->method == METHOD_MATCHING_SHUTDOWN_WORKER ||
+             request->method == METHOD_MATCHING_WORKER_GONE)
         err = take_shutdown(server, request, &detail);
     else if (request->method == METHOD_MATCHING_LIST_PARTITIONS)
         err = take_partitions(server, request, &detail);
