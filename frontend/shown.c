@@ -1,5 +1,5 @@
 /* shown.c - see shown.h. Messages are scanned along the fields that lead to search attributes and
- * copied only where something is left out. */
+ * copied only where something is left out or changed. */
 #include "frontend/shown.h"
 
 #include "common/proto/search_attributes.h"
@@ -11,7 +11,10 @@ struct way {
     const struct way *next;
 };
 
-enum { WAY_MAX = 7 }; /* fields from the outermost message to the attributes */
+enum {
+    WAY_MAX = 7,    /* fields from the outermost message to the attributes */
+    LONGER_MAX = 3, /* an attribute that says "Int" with its real type, "KeywordList" */
+};
 
 #define WAY(field, next)                                                                           \
     {                                                                                              \
@@ -40,7 +43,14 @@ static const struct way *const ways[] = {
 struct filter {
     fe_type_of_fn type_of;
     void *arg;
+    bool real_types; /* Spec: lists have them, whatever histories and descriptions say */
 };
+
+static bool is_type(const struct wire_field *field)
+{
+    return field->number == 1 && field->type == WIRE_BYTES &&
+           slice_eq(wire_find_bytes(field->bytes, 1), SLICE_LIT("type"));
+}
 
 /* The type that a payload says it has; empty: it says none. */
 static struct slice type_in(struct slice payload)
@@ -49,27 +59,60 @@ static struct slice type_in(struct slice payload)
     struct wire_field field;
 
     while (wire_next(&reader, &field))
-        if (field.number == 1 && field.type == WIRE_BYTES &&
-            slice_eq(wire_find_bytes(field.bytes, 1), SLICE_LIT("type")))
+        if (is_type(&field))
             return wire_find_bytes(field.bytes, 2);
     return SLICE_EMPTY;
 }
 
+enum verdict {
+    SHOWN,
+    HIDDEN,
+    RETYPED, /* shown, with its real type in place of what the client said */
+};
+
 /* An entry of SearchAttributes.indexed_fields. */
-static bool is_hidden(const struct filter *filter, struct slice entry)
+static enum verdict verdict_on(const struct filter *filter, struct slice entry)
 {
     const struct slice name = wire_find_bytes(entry, 1);
 
     if (vis_attribute_of(name))
-        return false;
+        return SHOWN;
     const char *type = filter->type_of(filter->arg, name);
     const struct slice payload = wire_find_bytes(entry, 2);
-    const struct slice says = type_in(payload);
     if (!type)
-        return true;
-    /* What a client says of the type is its own affair where the value is one of the real type. */
-    return says.len && !slice_eq(says, slice_str(type)) &&
-           !search_value_fits(type, wire_find_bytes(payload, 2));
+        return HIDDEN;
+    const struct slice says = type_in(payload);
+    if (!says.len || slice_eq(says, slice_str(type)))
+        return SHOWN;
+    if (!search_value_fits(type, wire_find_bytes(payload, 2)))
+        return HIDDEN;
+    return filter->real_types ? RETYPED : SHOWN;
+}
+
+static void put_retyped(struct buf *out, const struct filter *filter, struct slice entry)
+{
+    const struct slice name = wire_find_bytes(entry, 1);
+    struct wire_reader reader = wire_reader(wire_find_bytes(entry, 2));
+    struct wire_field field;
+    struct buf type, payload, retyped;
+
+    buf_init(&type, 0);
+    buf_init(&payload, 0);
+    buf_init(&retyped, 0);
+    wire_put_bytes(&type, 1, SLICE_LIT("type"));
+    wire_put_bytes(&type, 2, slice_str(filter->type_of(filter->arg, name)));
+    while (wire_next(&reader, &field))
+        if (is_type(&field))
+            wire_put_bytes(&payload, 1, buf_slice(&type));
+        else
+            buf_append_slice(&payload, field.raw);
+    wire_put_bytes(&retyped, 1, name);
+    wire_put_bytes(&retyped, 2, buf_slice(&payload));
+    wire_put_bytes(out, 1, buf_slice(&retyped));
+    must(buf_ok(&type) && buf_ok(&payload) && buf_ok(&retyped));
+    buf_release(&type);
+    buf_release(&payload);
+    buf_release(&retyped);
 }
 
 static const struct way *way_of(const struct way *ways_here, const struct wire_field *field)
@@ -80,59 +123,70 @@ static const struct way *way_of(const struct way *ways_here, const struct wire_f
     return NULL;
 }
 
-/* Is anything in the message to be left out? As deep as the table goes. */
-static bool has_hidden(const struct filter *filter, const struct way *here, struct slice message)
+/* Is anything in the message not to be shown as it is? As deep as the table goes. */
+static bool has_changes(const struct filter *filter, const struct way *here, struct slice message)
 {
     struct wire_reader reader = wire_reader(message);
     struct wire_field field;
 
     while (wire_next(&reader, &field)) {
         if (!here) {
-            if (field.number == 1 && field.type == WIRE_BYTES && is_hidden(filter, field.bytes))
+            if (field.number == 1 && field.type == WIRE_BYTES &&
+                verdict_on(filter, field.bytes) != SHOWN)
                 return true;
             continue;
         }
         const struct way *way = way_of(here, &field);
-        if (way && has_hidden(filter, way->next, field.bytes))
+        if (way && has_changes(filter, way->next, field.bytes))
             return true;
     }
     return false;
 }
 
-static struct slice without(struct arena *arena, const struct filter *filter,
+static void put_entry(struct buf *out, const struct filter *filter, const struct wire_field *field)
+{
+    const bool is_entry = field->number == 1 && field->type == WIRE_BYTES;
+    const enum verdict verdict = is_entry ? verdict_on(filter, field->bytes) : SHOWN;
+
+    if (verdict == SHOWN)
+        buf_append_slice(out, field->raw);
+    else if (verdict == RETYPED)
+        put_retyped(out, filter, field->bytes);
+}
+
+static struct slice changed(struct arena *arena, const struct filter *filter,
                             const struct way *here, struct slice message)
 {
     struct wire_reader reader = wire_reader(message);
     struct wire_field field;
     struct buf out;
 
-    buf_init(&out, message.len + WAY_MAX); /* it only gets shorter */
+    buf_init(&out, LONGER_MAX * message.len + WAY_MAX);
     while (wire_next(&reader, &field)) {
         if (!here) {
-            if (field.number != 1 || field.type != WIRE_BYTES || !is_hidden(filter, field.bytes))
-                buf_append_slice(&out, field.raw);
+            put_entry(&out, filter, &field);
             continue;
         }
         const struct way *way = way_of(here, &field);
-        if (way && has_hidden(filter, way->next, field.bytes))
-            wire_put_bytes(&out, field.number, without(arena, filter, way->next, field.bytes));
+        if (way && has_changes(filter, way->next, field.bytes))
+            wire_put_bytes(&out, field.number, changed(arena, filter, way->next, field.bytes));
         else
             buf_append_slice(&out, field.raw);
     }
     must(buf_ok(&out));
-    const struct slice shorter = arena_copy(arena, buf_slice(&out));
+    const struct slice done = arena_copy(arena, buf_slice(&out));
     buf_release(&out);
-    return shorter;
+    return done;
 }
 
 struct slice fe_shown_part(struct arena *arena, enum fe_shown what, struct slice message,
                            fe_type_of_fn type_of, void *arg)
 {
-    const struct filter filter = {type_of, arg};
+    const struct filter filter = {type_of, arg, what == FE_SHOWN_INFO};
 
-    if (what == FE_SHOWN_ALL || !has_hidden(&filter, ways[what], message))
+    if (what == FE_SHOWN_ALL || !has_changes(&filter, ways[what], message))
         return message;
-    return without(arena, &filter, ways[what], message);
+    return changed(arena, &filter, ways[what], message);
 }
 
 /* -- of a call ------------------------------------------------------------------------------ */

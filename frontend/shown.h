@@ -11,7 +11,8 @@
 /* The type of a namespace's own attribute as the API names it; NULL: it has none of this name. */
 typedef const char *(*fe_type_of_fn)(void *arg, struct slice name);
 
-/* `message` without what must not be seen: itself where that is nothing, else in `arena`. */
+/* `message` without what must not be seen: itself where that is nothing, else in `arena`. Where a
+ * client has said another type than the real one, lists (FE_SHOWN_INFO) have the real one. */
 struct slice fe_shown_part(struct arena *arena, enum fe_shown what, struct slice message,
                            fe_type_of_fn type_of, void *arg);
 

@@ -276,7 +276,8 @@ class Lab:
 
     def terminate(self, label="terminate", **more):
         return self.call("TerminateWorkflowExecution", api.TerminateWorkflowExecutionRequest(
-            namespace="default", workflow_execution=self.execution(), identity="client", **more), label=label)
+            namespace="default", workflow_execution=more.pop("execution", self.execution()), identity="client", **more),
+            label=label)
 
     def query(self, name="q", label="query", timeout=10.0, **more):
         from temporalio.api.query.v1 import WorkflowQuery
