@@ -86,6 +86,13 @@ void activity_splice_details(const struct activity *activity, struct arena *aren
         message_splice_empty(arena, message, number);
 }
 
+int activity_by_event_id(const void *left, const void *right)
+{
+    const struct activity *const *a = left, *const *b = right;
+
+    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
+}
+
 struct activity *run_activity(const struct run *run, int64_t scheduled_event_id)
 {
     struct map_node *node = map_get_u64(&run->activities, (uint64_t)scheduled_event_id);
@@ -322,13 +329,6 @@ void activity_task_drop(struct transition *t, struct activity *activity)
     run_activity_changed(t->run, activity);
 }
 
-static int by_scheduled_event(const void *left, const void *right)
-{
-    const struct activity *const *a = left, *const *b = right;
-
-    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
-}
-
 struct activity **activity_tasks_hold(struct transition *t, size_t *count)
 {
     const struct map *map = &t->run->activities;
@@ -344,7 +344,7 @@ struct activity **activity_tasks_hold(struct transition *t, size_t *count)
         held[(*count)++] = activity;
     }
     if (*count > 0)
-        qsort(held, *count, sizeof *held, by_scheduled_event);
+        qsort(held, *count, sizeof *held, activity_by_event_id);
     return held;
 }
 

@@ -71,6 +71,8 @@ void run_activity_count(struct run *run, struct activity *activity);
 struct activity *run_activity(const struct run *run, int64_t scheduled_event_id); /* or NULL */
 struct activity *run_activity_by_id(const struct run *run, struct slice activity_id);
 size_t activity_bytes(const struct activity *activity);
+/* For qsort() of pointers to activities: in the order of their events. */
+int activity_by_event_id(const void *left, const void *right);
 
 /* The next moment at which something of this activity is due: time-out, end of back-off; 0: none.
  */

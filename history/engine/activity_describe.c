@@ -100,13 +100,6 @@ static api_pending_activity_info *describe_activity(struct arena *arena,
     return out;
 }
 
-static int by_event_id(const void *left, const void *right)
-{
-    const struct activity *const *a = left, *const *b = right;
-
-    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
-}
-
 void engine_describe_activities(struct run *run, struct arena *arena, int64_t now_ns,
                                 api_describe_workflow_execution_response *out)
 {
@@ -118,7 +111,7 @@ void engine_describe_activities(struct run *run, struct arena *arena, int64_t no
          node = map_next(&run->activities, node))
         sorted[n++] = CONTAINER_OF(node, struct activity, node);
     must(n == count);
-    qsort(sorted, n, sizeof *sorted, by_event_id);
+    qsort(sorted, n, sizeof *sorted, activity_by_event_id);
 
     out->n_pending_activities = n;
     out->pending_activities = ARENA_ARRAY(arena, api_pending_activity_info *, n + 1);

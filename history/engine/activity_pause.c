@@ -27,13 +27,6 @@ enum err activity_run_closed(struct transition *t)
     return errdetail_not_found(t->arena, t->detail, "workflow execution already completed");
 }
 
-static int by_event_id(const void *left, const void *right)
-{
-    const struct activity *const *a = left, *const *b = right;
-
-    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
-}
-
 struct activity_list activity_select(struct transition *t, const struct activity_filter *filter)
 {
     const struct run *run = t->run;
@@ -56,7 +49,7 @@ struct activity_list activity_select(struct transition *t, const struct activity
             list.items[list.count++] = activity;
     }
     if (list.count > 0)
-        qsort(list.items, list.count, sizeof *list.items, by_event_id);
+        qsort(list.items, list.count, sizeof *list.items, activity_by_event_id);
     return list;
 }
 

@@ -137,13 +137,6 @@ enum err engine_unstart_activity_task(struct transition *t, const struct task_to
     return ERR_OK;
 }
 
-static int by_event_id(const void *left, const void *right)
-{
-    const struct activity *const *a = left, *const *b = right;
-
-    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
-}
-
 /* Between two steps every scheduled activity that may be dispatched has a task row: one without is
  * eager. */
 void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struct slice identity,
@@ -167,7 +160,7 @@ void engine_start_eager_activities(struct transition *t, uint64_t poll_id, struc
     }
     if (count == 0)
         return;
-    qsort(eager, count, sizeof *eager, by_event_id);
+    qsort(eager, count, sizeof *eager, activity_by_event_id);
     out->n_activity_tasks = count;
     out->activity_tasks = ARENA_ARRAY(t->arena, api_poll_activity_task_queue_response *, count);
     for (size_t i = 0; i < count; i++) {

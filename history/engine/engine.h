@@ -233,6 +233,8 @@ void engine_fire_timers(struct transition *t);     /* timer_fire.c */
 struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_ns);
 void engine_describe_activities(struct run *run, struct arena *arena, int64_t now_ns,
                                 api_describe_workflow_execution_response *out);
+/* Spec: a text in quotes as the reference's language prints it, as far as it can be printed. */
+const char *engine_quoted(struct arena *arena, struct slice text);
 /* WorkflowExecutionInfo, as List shows it. */
 struct slice engine_execution_info(const struct run *run, struct arena *arena);
 

@@ -28,8 +28,6 @@ api_history_event **engine_decode_events(struct arena *arena, struct slice event
 /* The short name of an enum value: "UnhandledCommand". */
 const char *engine_enum_name(struct arena *arena, const ProtobufCEnumDescriptor *desc,
                              const char *prefix, int32_t value);
-/* Spec: a text in quotes as the reference's language prints it, as far as it can be printed. */
-const char *engine_quoted(struct arena *arena, struct slice text);
 
 /* -- run (run.c, close.c) -------------------------------------------------------------------- */
 

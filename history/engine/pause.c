@@ -15,13 +15,6 @@ enum { PAUSE_ENTRIES_BYTES_MAX = 16 * 1024 };
 
 /* -- the search attribute -------------------------------------------------------------------- */
 
-static int by_event_id(const void *left, const void *right)
-{
-    const struct activity *const *a = left, *const *b = right;
-
-    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
-}
-
 static void add_entry(struct buf *out, const char *prefix, struct arena *arena, struct slice text)
 {
     const size_t before = out->len;
@@ -50,7 +43,7 @@ static void add_activity_types(struct transition *t, struct buf *out)
     }
     if (count == 0)
         return;
-    qsort(paused, count, sizeof *paused, by_event_id);
+    qsort(paused, count, sizeof *paused, activity_by_event_id);
     map_init(&seen, 0);
     for (size_t i = 0; i < count; i++) {
         const struct slice type = bytes_slice(paused[i]->activity_type);
@@ -195,7 +188,7 @@ static void let_activities_go(struct transition *t)
             held[count++] = activity;
     }
     if (count > 0)
-        qsort(held, count, sizeof *held, by_event_id);
+        qsort(held, count, sizeof *held, activity_by_event_id);
     for (size_t i = 0; i < count; i++) {
         held[i]->held = false;
         if (held[i]->state == ACTIVITY_STARTED || held[i]->paused_ns != 0 ||

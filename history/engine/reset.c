@@ -210,13 +210,6 @@ static void fail_task(struct transition *t, const struct engine_reset *reset)
                                       .new_run_id = t->run->run_id});
 }
 
-static int by_scheduled_id(const void *left, const void *right)
-{
-    const struct activity *const *a = left, *const *b = right;
-
-    return (*a)->scheduled_event_id < (*b)->scheduled_event_id ? -1 : 1;
-}
-
 /* An activity is tried from its beginning: its attempts and its worker were the base run's. */
 static void offer_activities(struct transition *t)
 {
@@ -226,7 +219,7 @@ static void offer_activities(struct transition *t)
 
     for (struct map_node *it = map_next(map, NULL); it; it = map_next(map, it))
         list[count++] = CONTAINER_OF(it, struct activity, node);
-    qsort(list, count, sizeof(struct activity *), by_scheduled_id);
+    qsort(list, count, sizeof(struct activity *), activity_by_event_id);
     for (size_t i = 0; i < count; i++) {
         list[i]->scheduled_ns = t->now_ns;
         list[i]->held = run_is_paused(t->run);

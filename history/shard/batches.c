@@ -524,16 +524,6 @@ static enum err look_read(struct store_snapshot *snapshot, struct hs_job *arg)
     return read_requests(snapshot, look);
 }
 
-/* Its jobs are not taken up: the sweep deletes their rows, maybe since this look has read them. */
-static bool namespace_is_gone(struct history_shard *shard, struct slice id)
-{
-    const struct history_namespaces *namespaces = shard->options.namespaces;
-    int64_t retention_s;
-
-    return namespaces &&
-           namespaces->retention_of(namespaces->engine.arg, id, &retention_s) == ERR_NOT_FOUND;
-}
-
 static void take_up(struct history_shard *shard, struct look_job *look, uint32_t i)
 {
     const struct slice key = look->rows[i].key;
@@ -546,8 +536,8 @@ static void take_up(struct history_shard *shard, struct look_job *look, uint32_t
         return;
     }
     if (find(shard, start.namespace_id, start.job_id) ||
-        namespace_is_gone(shard, start.namespace_id))
-        return;
+        hs_namespace_is_gone(shard, start.namespace_id))
+        return; /* the sweep deletes its rows, maybe since this look has read them */
     if (shard->batches.count >= HS_BATCHES_MAX) {
         look->more = true;
         return;
@@ -708,12 +698,6 @@ int64_t hs_batches_next_mono_ns(struct history_shard *shard)
         if (job->state.close_ns == 0 && job->seq <= shard->durable && job->wake_ns < next_ns)
             next_ns = job->wake_ns;
     }
-    if (!b->looking && b->look_ns != INT64_MAX) {
-        const int64_t left_ns = b->look_ns - hs_now_ns(shard);
-        const int64_t at_ns = hs_mono_ns(shard) + (left_ns > 0 ? left_ns : 0);
-
-        if (at_ns < next_ns)
-            next_ns = at_ns;
-    }
-    return next_ns;
+    const int64_t look_ns = b->looking ? INT64_MAX : hs_mono_of(shard, b->look_ns);
+    return look_ns < next_ns ? look_ns : next_ns;
 }

@@ -167,7 +167,6 @@ enum { CHANGES_MAX = 3 };
 static void note_retention(struct history_shard *shard, const struct hs_request *req,
                            const struct hs_change *change)
 {
-    const struct history_namespaces *namespaces = shard->options.namespaces;
     const int64_t jitter_ns = change->t->limits->retention_jitter_ns;
     struct run *run = change->entry->run;
     int64_t retention_s = 0;
@@ -178,8 +177,8 @@ static void note_retention(struct history_shard *shard, const struct hs_request 
         jitter_ns > 0 ? (int64_t)rng_below(&shard->rng, (uint64_t)jitter_ns) : 0;
     if (slice_eq(req->api.namespace_id, run->namespace_id))
         retention_s = req->api.retention_s;
-    if (retention_s <= 0 && namespaces && namespaces->retention_of &&
-        namespaces->retention_of(namespaces->engine.arg, run->namespace_id, &retention_s) != ERR_OK)
+    if (retention_s <= 0 &&
+        hs_namespace_retention(shard, run->namespace_id, &retention_s) != ERR_OK)
         return;
     if (retention_s > 0)
         run->retention_ns = retention_s * NS_PER_S;

@@ -410,15 +410,11 @@ static void step_effect(struct history_shard *shard, struct hs_request *req, str
 
 static void carry_out(struct history_shard *shard, struct hs_request *req)
 {
-    const struct history_namespaces *namespaces = shard->options.namespaces;
     const struct work *work = req->extra;
-    int64_t retention_s;
 
     if (hs_effect_was_forgotten(shard, req))
         return;
-    if (outcome_is_kept(work->effect.kind) && namespaces &&
-        namespaces->retention_of(namespaces->engine.arg, req->namespace_id, &retention_s) ==
-            ERR_NOT_FOUND) {
+    if (outcome_is_kept(work->effect.kind) && hs_namespace_is_gone(shard, req->namespace_id)) {
         refuse_effect(shard, req, true, 0);
         return;
     }

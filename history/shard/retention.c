@@ -588,12 +588,7 @@ int64_t hs_retention_next_mono_ns(struct history_shard *shard)
         if (!deletion->busy && deletion->seq <= shard->durable && deletion->again_ns < next_ns)
             next_ns = deletion->again_ns;
     }
-    if (r->count == 0 && !r->looking && r->look_ns != INT64_MAX) {
-        const int64_t left_ns = r->look_ns - hs_now_ns(shard);
-
-        next_ns = hs_mono_ns(shard) + (left_ns > 0 ? left_ns : 0);
-    }
-    return next_ns;
+    return r->count == 0 && !r->looking ? hs_mono_of(shard, r->look_ns) : next_ns;
 }
 
 /* -- DeleteWorkflowExecution ------------------------------------------------------------------ */

@@ -15,6 +15,14 @@ int64_t hs_mono_ns(const struct history_shard *shard)
     return clock_mono_ns(shard->options.clock);
 }
 
+int64_t hs_mono_of(struct history_shard *shard, int64_t shard_time_ns)
+{
+    if (shard_time_ns == INT64_MAX)
+        return INT64_MAX;
+    const int64_t left_ns = shard_time_ns - hs_now_ns(shard);
+    return hs_mono_ns(shard) + (left_ns > 0 ? left_ns : 0);
+}
+
 uint32_t history_shard_id(const struct history_shard *shard)
 {
     return shard->options.shard_id;

@@ -413,12 +413,19 @@ void hs_note_limits(struct history_shard *shard, const struct hs_entry *entry,
 /* history.longPollExpirationInterval */
 int64_t hs_long_poll_ns(const struct history_shard *shard, struct slice namespace_name);
 
-/* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
+/* -- namespaces (namespaces.c) ---------------------------------------------------------------- */
 
+/* ERR_NOT_FOUND: there is none (any more), or it is being deleted. Where nobody can tell: ERR_OK,
+ * and *retention_s stays. */
+MUST_USE enum err hs_namespace_retention(const struct history_shard *shard, struct slice id,
+                                         int64_t *retention_s);
+bool hs_namespace_is_gone(const struct history_shard *shard, struct slice id);
 /* In a namespace that is being deleted nothing begins: a shard that was swept stays empty. Asked
  * when a run or a job is made, since its request may have waited before. */
-MUST_USE enum err hs_check_namespace(struct history_shard *shard, struct hs_request *req,
+MUST_USE enum err hs_check_namespace(const struct history_shard *shard, struct hs_request *req,
                                      struct slice id, struct slice name);
+
+/* -- start (start_workflow.c), tasks (start_task.c) ------------------------------------------- */
 
 void hs_start_workflow(struct history_shard *shard, struct hs_request *req);
 void hs_signal_with_start(struct history_shard *shard, struct hs_request *req);
@@ -743,6 +750,8 @@ static inline size_t hs_prefix_end(uint8_t *prefix, size_t len)
 
 int64_t hs_now_ns(struct history_shard *shard); /* shard time */
 int64_t hs_mono_ns(const struct history_shard *shard);
+/* The monotonic moment at which the shard's clock is there; INT64_MAX for that. */
+int64_t hs_mono_of(struct history_shard *shard, int64_t shard_time_ns);
 void hs_rearm(struct history_shard *shard);
 static inline bool hs_owns_tablet(const struct history_shard *shard, uint8_t tablet)
 {

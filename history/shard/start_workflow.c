@@ -122,20 +122,6 @@ static enum err begin_update(struct start *start, struct transition *t)
     return err;
 }
 
-enum err hs_check_namespace(struct history_shard *shard, struct hs_request *req, struct slice id,
-                            struct slice name)
-{
-    const struct history_namespaces *namespaces = shard->options.namespaces;
-    int64_t retention_s;
-
-    if (!namespaces)
-        return ERR_OK;
-    const enum err err = namespaces->retention_of(namespaces->engine.arg, id, &retention_s);
-    if (err != ERR_NOT_FOUND)
-        return err;
-    return errdetail_namespace_not_found(&req->arena, &req->detail, arena_str(&req->arena, name));
-}
-
 static struct run *begin_start(struct history_shard *shard, struct hs_request *req,
                                struct transition *t, enum err *err)
 {
@@ -532,17 +518,14 @@ static void child_failed(struct history_shard *shard, struct hs_request *req, en
 void hs_start_child(struct history_shard *shard, struct hs_request *req,
                     const struct rpc_effect *effect)
 {
-    const struct history_namespaces *namespaces = shard->options.namespaces;
     api_start_workflow_execution_request *request;
     struct start start = {.parent = effect, .effect_extra = req->extra};
 
     req->api.namespace_id = effect->target_namespace_id;
     req->api.namespace_name = effect->target_namespace;
     req->api.retention_s = RETENTION_UNKNOWN_S;
-    enum err err = ERR_OK;
-    if (namespaces)
-        err = namespaces->retention_of(namespaces->engine.arg, effect->target_namespace_id,
-                                       &req->api.retention_s);
+    enum err err =
+        hs_namespace_retention(shard, effect->target_namespace_id, &req->api.retention_s);
     if (err == ERR_OK)
         err = proto_decode(&req->arena, &api_start_workflow_execution_request__desc,
                            effect->payload, &request, &req->detail);

@@ -4,7 +4,7 @@
  * 1. One request ends and deletes at most SWEEP_RUNS of them and is answered when that is durable.
  *    Whoever drives the deletion asks until none is found; to ask twice does no harm.
  * 2. A run's deletion is that of retention.c: what was cut short is taken up again there.
- * 3. Nothing begins in the namespace meanwhile (hs_check_namespace()), and what
+ * 3. Nothing begins in the namespace meanwhile (namespaces.c), and what
  * was staged before the request came is durable when the rows are read; so one answer without a run
  *    is the last: other runs come of runs that are there. A request that comes before the process
  *    has read of the deletion is refused. */
@@ -169,12 +169,11 @@ static void found(struct history_shard *shard, struct hs_job *arg, enum err err)
 /* Only of a namespace that nothing begins in any more. */
 static enum err check_deleted(struct history_shard *shard, struct hs_request *req, struct slice id)
 {
-    const struct history_namespaces *namespaces = shard->options.namespaces;
     int64_t retention_s;
 
-    if (!namespaces)
+    if (!shard->options.namespaces)
         return ERR_OK;
-    const enum err err = namespaces->retention_of(namespaces->engine.arg, id, &retention_s);
+    const enum err err = hs_namespace_retention(shard, id, &retention_s);
     if (err == ERR_NOT_FOUND)
         return ERR_OK;
     return err != ERR_OK ? err

@@ -686,26 +686,6 @@ void hs_step_update(struct history_shard *shard, struct hs_request *req, struct 
     admit(shard, req, entry);
 }
 
-/* The reference quotes the id as a string of its language. */
-static const char *quoted(struct arena *arena, struct slice id)
-{
-    struct buf out;
-
-    buf_init(&out, 0);
-    buf_append_slice(&out, SLICE_LIT("\""));
-    for (size_t i = 0; i < id.len; i++) {
-        const uint8_t c = id.ptr[i];
-
-        if (c == '"' || c == '\\')
-            buf_append_slice(&out, SLICE_LIT("\\"));
-        buf_append_slice(&out, slice_of(&c, 1));
-    }
-    buf_append_slice(&out, SLICE_LIT("\""));
-    const char *text = arena_str(arena, buf_slice(&out));
-    buf_release(&out);
-    return text;
-}
-
 void hs_step_poll_update(struct history_shard *shard, struct hs_request *req,
                          struct hs_entry *entry)
 {
@@ -724,7 +704,7 @@ void hs_step_poll_update(struct history_shard *shard, struct hs_request *req,
     else if (err == ERR_NOT_FOUND)
         hs_answer(shard, req,
                   errdetail_not_found(&req->arena, &req->detail, "update %s not found",
-                                      quoted(&req->arena, wait->id)),
+                                      engine_quoted(&req->arena, wait->id)),
                   SLICE_EMPTY, entry->seq);
     else
         hs_answer(shard, req, err, SLICE_EMPTY, entry->seq);
