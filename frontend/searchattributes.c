@@ -121,6 +121,10 @@ static enum err check_new(struct fe_call *fc, const char *name, int type)
     if (vis_name_is_reserved(slice_str(name)))
         return err_fail(&fc->detail, ERR_INVALID, "Search attribute %.200s is reserved by system.",
                         name);
+    if (type == INDEXED_VALUE_TYPE_UNSPECIFIED)
+        return err_fail(&fc->detail, ERR_INVALID,
+                        "Unable to create search attributes: cannot have more than 0 search "
+                        "attribute of type Unspecified.");
     if (type < VIS_TEXT || type > VIS_KEYWORD_LIST)
         return err_fail(&fc->detail, ERR_INVALID, "Unknown search attribute type: %d.", type);
     if (name[0] == '\0' || strlen(name) > NAME_MAX_BYTES)

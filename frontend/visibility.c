@@ -10,7 +10,13 @@
 
 #include <stdlib.h>
 
-enum { PAGE_MAX = 1000, ORDER_KEY_BYTES = 32, GROUPS_MAX = 10000, QUERY_MAX = 64 * 1024 };
+enum {
+    PAGE_MAX = 1000,
+    ARCHIVED_PAGE_MAX = 10000,
+    ORDER_KEY_BYTES = 32,
+    GROUPS_MAX = 10000,
+    QUERY_MAX = 64 * 1024
+};
 
 #define LIST_OPEN(filter)                                                                          \
     TEMPORAL__API__WORKFLOWSERVICE__V1__LIST_OPEN_WORKFLOW_EXECUTIONS_REQUEST__FILTERS_##filter
@@ -449,7 +455,8 @@ enum err fe_list_archived(struct fe_call *fc)
 {
     const api_list_archived_workflow_executions_request *req = fc->request;
 
-    if (req->page_size > PAGE_MAX)
-        return err_fail(&fc->detail, ERR_INVALID, "PageSize is larger than allowed %d.", PAGE_MAX);
+    if (req->page_size > ARCHIVED_PAGE_MAX)
+        return err_fail(&fc->detail, ERR_INVALID, "PageSize is larger than allowed %d.",
+                        ARCHIVED_PAGE_MAX);
     return err_fail(&fc->detail, ERR_INVALID, "Cluster is not configured for visibility archival.");
 }

@@ -90,6 +90,11 @@ async def test_what_they_refuse(session):
             "Cluster is not configured for visibility archival.",
         ),
         (
+            service.list_archived_workflow_executions,
+            ListArchivedWorkflowExecutionsRequest(namespace=NAMESPACE, page_size=10001),
+            "PageSize is larger than allowed 10000.",
+        ),
+        (
             service.list_workflow_executions,
             ListWorkflowExecutionsRequest(namespace=NAMESPACE, query="WorkflowType = "),
             "invalid query: malformed SQL query: syntax error at position 16",
