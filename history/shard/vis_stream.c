@@ -36,6 +36,8 @@ struct source {
     uint8_t seen[HS_ORDER_LEN];
     bool has_seen; /* all up to `seen` were read */
     bool over;     /* nothing behind the rows */
+
+    uint8_t head[HS_ORDER_LEN]; /* its place in the list's queue: none of its rows left is before */
 };
 
 struct hs_stream_list {
@@ -43,6 +45,8 @@ struct hs_stream_list {
     struct source *sources;
     uint32_t count, cap;
     bool has_spans, opened; /* the sources of the spans are there */
+    struct source **queue;  /* those that have rows left, as a heap; made with the first seek */
+    uint32_t queued;
 };
 
 static int row_cmp(const void *a, const void *b)
@@ -125,6 +129,7 @@ static void add_row(const struct hs_stream *stream, struct source *source, const
     struct hs_stream_row *row = &source->rows[source->count++];
     memcpy(row->order, order, HS_ORDER_LEN);
     row->tablet = tablet;
+    row->status = source->status;
 }
 
 struct reading {
@@ -355,24 +360,56 @@ static bool in_spans(struct hs_stream *stream, struct hs_stream_list *list,
 /* -- the stream ----------------------------------------------------------------------------------
  */
 
+static void make_queue(const struct hs_stream *stream, struct hs_stream_list *list)
+{
+    list->queue = ARENA_ARRAY(stream->arena, struct source *, list->count + 1);
+    list->queued = list->count;
+    for (uint32_t i = 0; i < list->count; i++)
+        list->queue[i] = &list->sources[i];
+}
+
+/* The first of the queue has another head. */
+static void sift_down(struct hs_stream_list *list)
+{
+    struct source **queue = list->queue;
+    uint32_t at = 0, child;
+
+    while ((child = 2 * at + 1) < list->queued) {
+        if (child + 1 < list->queued &&
+            memcmp(queue[child + 1]->head, queue[child]->head, HS_ORDER_LEN) < 0)
+            child++;
+        if (memcmp(queue[at]->head, queue[child]->head, HS_ORDER_LEN) <= 0)
+            return;
+        struct source *source = queue[at];
+        queue[at] = queue[child];
+        queue[child] = source;
+        at = child;
+    }
+}
+
 /* `is_row`: the target is a row that another list has. */
 static const struct hs_stream_row *list_seek(struct hs_stream *stream, struct hs_stream_list *list,
                                              bool is_row)
 {
-    const struct hs_stream_row *first = NULL;
-
     if (list->has_spans && is_row && in_spans(stream, list, &stream->target))
         return &stream->target;
     if (list->has_spans && !list->opened)
         open_spans(stream, list);
-    for (uint32_t i = 0; i < list->count; i++) {
-        const struct hs_stream_row *row =
-            source_seek(stream, &list->sources[i], stream->target.order);
+    if (!list->queue)
+        make_queue(stream, list);
+    while (list->queued > 0) {
+        struct source *first = list->queue[0];
+        const struct hs_stream_row *row = source_seek(stream, first, stream->target.order);
 
-        if (row && (!first || row_cmp(row, first) < 0))
-            first = row;
+        if (row && memcmp(first->head, row->order, HS_ORDER_LEN) == 0)
+            return row;
+        if (row)
+            memcpy(first->head, row->order, HS_ORDER_LEN);
+        else
+            list->queue[0] = list->queue[--list->queued];
+        sift_down(list);
     }
-    return first;
+    return NULL;
 }
 
 struct collecting {
@@ -563,8 +600,13 @@ enum err hs_stream_next(struct hs_stream *stream, struct hs_stream_row *row, boo
 
         if (stream->err != ERR_OK || !next)
             return stream->err;
-        agree = agree > 0 && row_cmp(next, &stream->target) == 0 ? agree + 1 : 1;
+        const bool same = agree > 0 && row_cmp(next, &stream->target) == 0;
+        const uint8_t status = same ? stream->target.status : 0;
+
+        agree = same ? agree + 1 : 1;
         stream->target = *next;
+        if (next->status == 0)
+            stream->target.status = status;
         i = (i + 1) % stream->count;
     }
     *row = stream->target;

@@ -15,6 +15,7 @@ struct hs_stream_range {
 struct hs_stream_row {
     uint8_t order[HS_ORDER_LEN];
     uint8_t tablet;
+    uint8_t status; /* 0: only the row says */
 };
 
 struct hs_stream_list;

@@ -38,7 +38,7 @@ struct list_job {
     struct hs_job job;
     uint8_t namespace_id[16];
     uint8_t after[ORDER_LEN];
-    bool has_after, counting;
+    bool has_after, counting, by_status; /* counted by status */
     uint32_t limit;
     uint8_t first_tablet;
     uint32_t tablet_count;
@@ -186,6 +186,19 @@ static bool visit_named(struct list_job *job, struct store_snapshot *snapshot, c
     return !job->has_more;
 }
 
+/* Does the index say all that a count asks for? Then the row need not be read. */
+static bool count_named(struct list_job *job, const struct hs_stream_row *row, bool certain)
+{
+    const struct vis_execution execution = {.status = row->status};
+    const bool of_status = job->by_status && row->status != 0;
+
+    if (!job->counting || !certain || (job->query.group_count > 0 && !of_status))
+        return false;
+    arena_reset(&job->scratch);
+    count_row(job, &execution);
+    return true;
+}
+
 /* *used false: a scan is better. */
 static enum err index_read(struct store_snapshot *snapshot, struct list_job *job, bool *used)
 {
@@ -217,11 +230,9 @@ static enum err index_read(struct store_snapshot *snapshot, struct list_job *job
             break;
         memcpy(job->at, row.order, ORDER_LEN);
         job->has_at = true;
-        const bool counted = job->counting && certain && job->query.group_count == 0;
+        const bool counted = count_named(job, &row, certain);
         job->slice_rows += counted ? 1 : FETCHED_ROW;
-        if (counted)
-            job->total++;
-        else if (!visit_named(job, snapshot, row.order, row.tablet))
+        if (!counted && !visit_named(job, snapshot, row.order, row.tablet))
             found = false;
         err = job->err;
     }
@@ -323,6 +334,12 @@ static void list_done(struct history_shard *shard, struct hs_job *arg, enum err 
     hs_answer(shard, req, err, reply, seq);
 }
 
+static bool is_grouped_by_status(const struct vis_query *query)
+{
+    return query->group_count == 1 && !query->group_by[0].is_custom &&
+           slice_eq(query->group_by[0].name, SLICE_LIT("ExecutionStatus"));
+}
+
 /* Counted already? Then this answers. */
 static bool count_by_status(struct history_shard *shard, struct hs_request *req,
                             const uint8_t *namespace_id, const struct vis_query *query)
@@ -334,7 +351,7 @@ static bool count_by_status(struct history_shard *shard, struct hs_request *req,
     enum err err = ERR_OK;
 
     if (!shard->index.ready || !vis_is_of_status(query->where) ||
-        (grouped && !slice_eq(query->group_by[0].name, SLICE_LIT("ExecutionStatus"))))
+        (grouped && !is_grouped_by_status(query)))
         return false;
     arena_init(&scratch);
     vis_groups_init(&groups, rng_u64(&shard->rng));
@@ -403,6 +420,7 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
         memcpy(job->at, list.after.ptr, ORDER_LEN);
     }
     job->counting = counting;
+    job->by_status = is_grouped_by_status(&query);
     job->query = query;
     job->bounds = vis_bounds_of(query.where);
     job->only_tablet = job->bounds.workflow_id.len > 0

@@ -303,7 +303,7 @@ static bool text_range(struct vis_term *term, const struct vis_node *leaf)
     }
 }
 
-/* Bounds are inclusive; what equals an excluded one is sorted out on the row. */
+/* Bounds are inclusive. What equals an excluded real one is sorted out on the row. */
 static bool number_range(struct vis_term *term, const struct vis_node *leaf)
 {
     const bool real = leaf->type == VIS_DOUBLE;
@@ -311,12 +311,19 @@ static bool number_range(struct vis_term *term, const struct vis_node *leaf)
     const uint64_t first = real ? ordered_real(values[0].real) : ordered_number(values[0].number);
     uint64_t from = 0, to = UINT64_MAX;
 
+    term->exact = !real;
     switch (leaf->op) {
     case VIS_GT:
+        term->exact = !real && first < UINT64_MAX;
+        from = term->exact ? first + 1 : first;
+        break;
     case VIS_GE:
         from = first;
         break;
     case VIS_LT:
+        term->exact = !real && first > 0;
+        to = term->exact ? first - 1 : first;
+        break;
     case VIS_LE:
         to = first;
         break;
