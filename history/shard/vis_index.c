@@ -15,6 +15,8 @@ enum {
     ROW_KEY_LEN = HS_ROW_PREFIX_LEN + HS_ORDER_LEN,
     SLICE_ROWS = 500,
     RANGE_OF_PAGE = 8000, /* where more satisfy a range of values, a scan fills a page as soon */
+    PROBE_RANGE = 3000,   /* where so many do, it may */
+    PROBE_ROWS = 2000,    /* some 3 ms */
     RANGE_OF_COUNT = 100000,
     SLICE_BYTES = 256 * 1024, /* of postings; a row more */
 };
@@ -397,7 +399,9 @@ void hs_index_init(struct history_shard *shard)
     shard->index = (struct hs_index){.ready = true,
                                      .slice_rows = SLICE_ROWS,
                                      .range_of_page = RANGE_OF_PAGE,
-                                     .range_of_count = RANGE_OF_COUNT};
+                                     .range_of_count = RANGE_OF_COUNT,
+                                     .probe_range = PROBE_RANGE,
+                                     .probe_rows = PROBE_ROWS};
     map_init(&shard->index.counters, rng_u64(&shard->rng));
 }
 

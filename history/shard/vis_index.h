@@ -50,7 +50,9 @@ struct hs_index {
     struct map counters;                    /* struct hs_counters, a namespace each */
     uint32_t slice_rows;                    /* rows at a time, while it is made; tests take fewer */
     uint32_t range_of_page, range_of_count; /* postings of a range of values; tests take fewer */
-    struct hs_rebuild *rebuild;             /* while it is not ready */
+    uint32_t probe_range, probe_rows; /* before more of a range is collected, a scan of so many rows
+                                         may fill the page; tests take fewer */
+    struct hs_rebuild *rebuild;       /* while it is not ready */
 };
 
 void hs_index_init(struct history_shard *shard);

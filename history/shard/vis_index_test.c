@@ -1,5 +1,6 @@
 /* vis_index_test.c - filters give the same with the index as by a scan, counters count the rows,
  * after crashes and deletions and where the index had to be made; no posting is left over. */
+#include "common/base/hash.h"
 #include "common/visibility/query.h"
 #include "history/shard/shard_fixture.h"
 #include "history/shard/shard_int.h"
@@ -331,6 +332,22 @@ static struct slice counted(struct world *w, const struct vis_query *query)
     return asked(w, METHOD_HISTORY_COUNT_WORKFLOWS, query, SLICE_EMPTY, 0);
 }
 
+/* Of counts by group, which come in any order. */
+static uint64_t sum_of(struct world *w, struct slice reply)
+{
+    const api_count_workflow_executions_response *counts;
+    uint64_t sum = 0;
+
+    check_ok(proto_decode(&w->arena, &api_count_workflow_executions_response__desc, reply, &counts,
+                          NULL));
+    for (size_t i = 0; i < counts->n_groups; i++) {
+        const ProtobufCBinaryData json = counts->groups[i]->group_values[0]->data;
+
+        sum += (uint64_t)counts->groups[i]->count * hash_bytes(slice_of(json.data, json.len), 0);
+    }
+    return sum + (uint64_t)counts->count;
+}
+
 /* -- the laws ------------------------------------------------------------------------------------
  */
 
@@ -344,16 +361,24 @@ static void check_filters(struct world *w, struct rng *rng, uint32_t times)
 
         arena_init(&arena);
         const struct vis_query query = {.where = random_filter(&arena, rng, w->clock.now_ns)};
+        struct vis_query by_status = query;
+
+        by_status.group_by[by_status.group_count++] =
+            (struct vis_group){.name = SLICE_LIT("ExecutionStatus"), .type = VIS_INT};
         index->range_of_page = i % 3 == 0 ? 10 : 8000; /* more: a scan */
         index->range_of_count = i % 3 == 0 ? 20 : 8000;
+        index->probe_range = i % 2 == 0 ? 3 : 3000;
+        index->probe_rows = i % 4 == 0 ? 5 : 200;
         const char *by_index = listed(w, &query);
         const struct slice count_by_index = counted(w, &query);
+        const uint64_t sum_by_index = sum_of(w, counted(w, &by_status));
 
         if (strlen(by_index) > UUID_TEXT_LEN)
             memcpy(known_run, by_index + 1, UUID_TEXT_LEN);
         index->ready = false;
         check_str(by_index, listed(w, &query));
         check_slice(count_by_index, counted(w, &query));
+        check_i64(sum_by_index, sum_of(w, counted(w, &by_status)));
         index->ready = true;
         arena_release(&arena);
     }

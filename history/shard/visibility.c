@@ -27,6 +27,7 @@ enum {
 enum {
     SLICE_ROWS = 20000, /* some 20 ms */
     FETCHED_ROW = 5,    /* a row that the index names costs as much as so many of a scan */
+    PROBE_PAGE = 100,   /* a short scan fills no larger one */
 };
 
 struct list_row {
@@ -47,7 +48,9 @@ struct list_job {
     struct vis_bounds bounds;
     struct vis_plan plan;
     uint32_t range_max;
-    int64_t seq;                        /* durable before the answer */
+    uint32_t probe_range, probe_rows;
+    bool probing; /* many rows may be in the ranges of values: then a short scan fills the page */
+    int64_t seq;  /* durable before the answer */
     struct arena arena, scratch, index; /* of the job, a row, a read of the index */
 
     /* where the scan is */
@@ -96,7 +99,7 @@ static bool visit(void *arg, struct slice key, struct slice value)
     const uint8_t *order = key.ptr + PREFIX_LEN;
     if (job->has_at && memcmp(order, job->at, ORDER_LEN) <= 0)
         return true;
-    if (job->slice_rows++ == SLICE_ROWS) {
+    if (job->slice_rows++ == (job->probing ? job->probe_rows : SLICE_ROWS)) {
         job->paused = true;
         return false;
     }
@@ -209,7 +212,7 @@ static enum err index_read(struct store_snapshot *snapshot, struct list_job *job
                                .tablet_count = job->tablet_count,
                                .namespace_id = job->namespace_id,
                                .range = {.from = slice_of(from, 8)},
-                               .range_max = job->range_max};
+                               .range_max = job->probing ? job->probe_range : job->range_max};
     bool found = true, certain;
 
     be64_put(from, ~(uint64_t)job->bounds.close_max);
@@ -240,25 +243,11 @@ static enum err index_read(struct store_snapshot *snapshot, struct list_job *job
     return err;
 }
 
-static enum err list_read(struct store_snapshot *snapshot, struct hs_job *arg)
+static enum err scan_tablets(struct store_snapshot *snapshot, struct list_job *job)
 {
-    struct list_job *job = CONTAINER_OF(arg, struct list_job, job);
     uint8_t from[ROW_KEY_LEN], to[ROW_KEY_LEN];
     size_t from_len, to_len;
 
-    job->slice_rows = 0;
-    job->paused = false;
-    if (job->plan.count > 0 && job->bounds.close_min <= job->bounds.close_max &&
-        job->bounds.close_max >= 0) {
-        bool used;
-        const enum err err = index_read(snapshot, job, &used);
-
-        if (used)
-            return err;
-        job->plan.count = 0;
-        job->has_after = job->has_at; /* a slice before may have used the index */
-        memcpy(job->after, job->at, ORDER_LEN);
-    }
     while (job->tablet < job->tablet_count) {
         if (is_wanted(job) && range_of(job, from, &from_len, to, &to_len)) {
             const enum err err = store_scan(snapshot, STORE_VISIBILITY, slice_of(from, from_len),
@@ -273,6 +262,43 @@ static enum err list_read(struct store_snapshot *snapshot, struct hs_job *arg)
         memcpy(job->at, job->after, ORDER_LEN);
     }
     return ERR_OK;
+}
+
+/* Where it does not fill the page, all begins anew, by the index. */
+static enum err probe(struct store_snapshot *snapshot, struct list_job *job)
+{
+    const enum err err = scan_tablets(snapshot, job);
+
+    if (err != ERR_OK || !job->paused)
+        return err;
+    job->probing = false;
+    job->count = job->tablet = 0;
+    job->has_more = false;
+    job->has_at = job->has_after;
+    memcpy(job->at, job->after, ORDER_LEN);
+    return ERR_OK;
+}
+
+static enum err list_read(struct store_snapshot *snapshot, struct hs_job *arg)
+{
+    struct list_job *job = CONTAINER_OF(arg, struct list_job, job);
+
+    job->slice_rows = 0;
+    job->paused = false;
+    if (job->plan.count > 0 && job->bounds.close_min <= job->bounds.close_max &&
+        job->bounds.close_max >= 0) {
+        bool used;
+        const enum err err = index_read(snapshot, job, &used);
+
+        if (used)
+            return err;
+        if (job->probing)
+            return probe(snapshot, job);
+        job->plan.count = 0;
+        job->has_after = job->has_at; /* a slice before may have used the index */
+        memcpy(job->after, job->at, ORDER_LEN);
+    }
+    return scan_tablets(snapshot, job);
 }
 
 static struct slice items_of(struct list_job *job, struct hs_request *req, enum err *err)
@@ -437,6 +463,9 @@ static void start(struct history_shard *shard, struct hs_request *req, bool coun
     pass_over_open(job, shard);
     vis_groups_init(&job->groups, (uint64_t)(uintptr_t)job);
     job->range_max = counting ? shard->index.range_of_count : shard->index.range_of_page;
+    job->probe_range = shard->index.probe_range;
+    job->probe_rows = shard->index.probe_rows;
+    job->probing = !counting && job->limit <= PROBE_PAGE && vis_plan_is_of_ranges(&job->plan);
     job->first_tablet = shard->first_tablet;
     job->tablet_count = shard->tablet_count;
     job->job.req = req;

@@ -141,6 +141,19 @@ struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena)
     return plan;
 }
 
+bool vis_plan_is_of_ranges(const struct vis_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->count; i++) {
+        uint32_t ranges = 0;
+
+        for (uint32_t j = 0; j < plan->lists[i].count; j++)
+            ranges += plan->lists[i].terms[j].kind == VIS_TERM_RANGE;
+        if (ranges == 0)
+            return false;
+    }
+    return plan->count > 0;
+}
+
 bool vis_is_of_status(const struct vis_node *where)
 {
     struct level path[VIS_DEPTH_MAX];

@@ -25,6 +25,9 @@ struct vis_plan {
  * with the default division (query.h) has no lists: what is in a division is not in the index. */
 struct vis_plan vis_plan_of(const struct vis_node *where, struct arena *arena);
 
+/* Does every list ask for a range of values, so that all have to be collected? */
+bool vis_plan_is_of_ranges(const struct vis_plan *plan);
+
 /* Is it of the default division only? */
 bool vis_is_default(const struct vis_node *where);
 
