@@ -169,13 +169,12 @@ enum err fe_check_duration(struct fe_call *fc, const char *what, const pb_durati
     return ERR_OK;
 }
 
-static enum err check_interval(struct fe_call *fc, const char *name, const pb_duration *interval)
+enum err fe_check_span(struct fe_call *fc, const char *what, const pb_duration *duration)
 {
-    const char *fault = duration_fault(interval);
+    const char *fault = duration_fault(duration);
 
     if (fault)
-        return err_fail(&fc->detail, ERR_INVALID, "invalid %s set on retry policy: %s", name,
-                        fault);
+        return err_fail(&fc->detail, ERR_INVALID, "invalid %s: %s", what, fault);
     return ERR_OK;
 }
 
@@ -205,13 +204,14 @@ enum err fe_check_retry_policy(struct fe_call *fc, const api_retry_policy *polic
 
     if (!policy || policy->maximum_attempts == 1)
         return ERR_OK;
-    enum err err = check_interval(fc, "InitialInterval", policy->initial_interval);
+    enum err err =
+        fe_check_span(fc, "InitialInterval set on retry policy", policy->initial_interval);
     if (err != ERR_OK)
         return err;
     /* zero means the default, 2.0; NaN is not below 1 either */
     if (policy->backoff_coefficient < 1 && policy->backoff_coefficient != 0)
         return invalid(fc, "BackoffCoefficient cannot be less than 1 on retry policy.");
-    err = check_interval(fc, "MaximumInterval", policy->maximum_interval);
+    err = fe_check_span(fc, "MaximumInterval set on retry policy", policy->maximum_interval);
     if (err != ERR_OK)
         return err;
     const int64_t max_ns = proto_duration_ns_clip(policy->maximum_interval);

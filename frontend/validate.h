@@ -30,6 +30,8 @@ enum err fe_check_partition(struct fe_call *fc, const api_task_queue *queue);
 enum err fe_check_retry_policy(struct fe_call *fc, const api_retry_policy *policy);
 /* `what` is the reference's sentence, to which " cause: ..." is added. */
 enum err fe_check_duration(struct fe_call *fc, const char *what, const pb_duration *duration);
+/* "invalid WHAT: ..." */
+enum err fe_check_span(struct fe_call *fc, const char *what, const pb_duration *duration);
 enum err fe_check_priority(struct fe_call *fc, const api_priority *priority);
 /* How many links a request may attach, how large, and what each must name. */
 enum err fe_check_links(struct fe_call *fc, size_t count, api_common_link *const *links);

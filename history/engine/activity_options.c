@@ -3,59 +3,11 @@
  * What the activity was scheduled with is kept from the first change on (original_options), so that
  * it can be restored, and so that the rebuild check knows what the event says.
  * Spec: merging, defaults, texts and answers are the reference server's. */
+#include "common/proto/field_mask.h"
 #include "common/proto/wire.h"
 #include "history/engine/activity_int.h"
 #include "history/engine/activity_operations.h"
 #include "history/engine/command_checks.h"
-
-#include <ctype.h>
-
-/* -- the mask ------------------------------------------------------------------------------- */
-
-/* A path in its JSON form: "retry_policy.initial_interval" -> "retryPolicy.initialInterval". */
-static char *json_path(struct arena *arena, const char *path)
-{
-    char *out = arena_alloc(arena, strlen(path) + 1), *to = out;
-    bool part_begins = true, word_begins = false, first_word = true;
-
-    for (; *path; path++) {
-        const unsigned char c = (unsigned char)*path;
-
-        if (c == '.') {
-            *to++ = '.';
-            part_begins = first_word = true;
-            continue;
-        }
-        if (c == '_') {
-            word_begins = true;
-            first_word = part_begins = false;
-            continue;
-        }
-        if (first_word)
-            *to++ = (char)(part_begins ? tolower(c) : c);
-        else
-            *to++ = (char)(word_begins ? toupper(c) : tolower(c));
-        part_begins = word_begins = false;
-    }
-    *to = '\0';
-    return out;
-}
-
-static bool names(struct arena *arena, const pb_field_mask *mask, const char *path)
-{
-    for (size_t i = 0; i < mask->n_paths; i++)
-        if (strcmp(json_path(arena, mask->paths[i]), path) == 0)
-            return true;
-    return false;
-}
-
-static bool names_part_of(struct arena *arena, const pb_field_mask *mask, const char *prefix)
-{
-    for (size_t i = 0; i < mask->n_paths; i++)
-        if (strncmp(json_path(arena, mask->paths[i]), prefix, strlen(prefix)) == 0)
-            return true;
-    return false;
-}
 
 static void *copy_of(struct arena *arena, const void *message,
                      const ProtobufCMessageDescriptor *desc)
@@ -71,7 +23,7 @@ static void *copy_of(struct arena *arena, const void *message,
 static const char *merge(struct arena *arena, const pb_field_mask *mask,
                          const api_activity_options *from, api_activity_options *into)
 {
-#define NAMED(path) names(arena, mask, path)
+#define NAMED(path) proto_mask_names(arena, mask, path)
     if (NAMED("taskQueue.name")) {
         if (!from->task_queue)
             return "TaskQueue is not provided";
@@ -87,7 +39,7 @@ static const char *merge(struct arena *arena, const pb_field_mask *mask,
         into->heartbeat_timeout = from->heartbeat_timeout;
     if (NAMED("priority"))
         into->priority = from->priority;
-    if (names_part_of(arena, mask, "priority.")) {
+    if (proto_mask_names_part_of(arena, mask, "priority.")) {
         if ((NAMED("priority.priorityKey") || NAMED("priority.fairnessKey") ||
              NAMED("priority.fairnessWeight")) &&
             !from->priority)
@@ -238,7 +190,7 @@ static api_activity_options *changed_options(struct transition *t, const struct 
     api_activity_options *options = present_options(arena, activity, false);
     const char *wrong = merge(arena, request->update_mask, request->activity_options, options);
 
-    if (!wrong && names_part_of(arena, request->update_mask, "retryPolicy."))
+    if (!wrong && proto_mask_names_part_of(arena, request->update_mask, "retryPolicy."))
         wrong = check_retry_policy(arena, options->retry_policy);
     if (!wrong)
         wrong = activity_options_check(t, options, activity);

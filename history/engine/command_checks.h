@@ -5,8 +5,8 @@
 #define GNOMON_COMMAND_CHECKS_H
 
 #include "api.h"
-#include "common/dynconf/dynconf.h"
 #include "common/base/arena.h"
+#include "common/proto/retry_policy.h"
 
 /* A span as nanoseconds, 0 when absent, at most 100 years. */
 const char *check_duration(const pb_duration *duration, int64_t *ns);
@@ -15,9 +15,5 @@ const char *check_task_queue(struct arena *arena, const api_task_queue *queue,
 const char *check_priority(const api_priority *priority);
 /* `policy` has its defaults filled in; its spans are capped in place. */
 const char *check_retry_policy(struct arena *arena, api_retry_policy *policy);
-/* A copy of `given` (NULL: none) with the defaults of activities: 1 s, coefficient 2, at most 100
- * times the initial interval, any number of attempts. */
-api_retry_policy *retry_policy_with_defaults(struct arena *arena, const api_retry_policy *given,
-                                             const struct dynconf_retry *defaults);
 
 #endif

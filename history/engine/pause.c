@@ -103,20 +103,6 @@ void run_set_unpaused(struct run *run)
     run->dirty = true;
 }
 
-static enum err check_texts(struct transition *t, const char *reason, const char *request_id,
-                            const char *identity)
-{
-    const size_t max = t->limits->id_bytes_max;
-
-    if (strlen(reason) > max)
-        return err_fail(t->detail, ERR_INVALID, "reason is too long.");
-    if (strlen(request_id) > max)
-        return err_fail(t->detail, ERR_INVALID, "request id is too long.");
-    if (strlen(identity) > max)
-        return err_fail(t->detail, ERR_INVALID, "identity is too long.");
-    return ERR_OK;
-}
-
 static void hold_activities(struct transition *t)
 {
     const struct map *activities = &t->run->activities;
@@ -137,10 +123,6 @@ enum err engine_pause_workflow(struct transition *t,
 {
     struct run *run = t->run;
     api_history_event *event;
-    const enum err err = check_texts(t, request->reason, request->request_id, request->identity);
-
-    if (err != ERR_OK)
-        return err;
     if (!run_is_open(run))
         return activity_run_closed(t);
     t->reply =
@@ -204,10 +186,6 @@ enum err engine_unpause_workflow(struct transition *t,
 {
     struct run *run = t->run;
     api_history_event *event;
-    const enum err err = check_texts(t, request->reason, request->request_id, request->identity);
-
-    if (err != ERR_OK)
-        return err;
     if (!run_is_open(run))
         return activity_run_closed(t);
     if (!run_is_paused(run))
