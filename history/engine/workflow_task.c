@@ -513,6 +513,9 @@ enum err engine_reset_sticky(struct transition *t)
 
     if (!run_is_open(run))
         return err_fail(t->detail, ERR_NOT_FOUND, "workflow execution already completed");
+    /* Spec: a task that is scheduled keeps its time-out. */
+    if (run->wft.state == WFT_SCHEDULED && run->wft.start_due_ns == 0)
+        run->wft.start_due_ns = wft_deadline_ns(run);
     if (run->wft.state != WFT_NONE && run->wft.row_sticky) {
         wft_drop_row(t);
         wft_offer(t, false);

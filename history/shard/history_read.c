@@ -255,12 +255,12 @@ static struct slice transient_events(struct history_shard *shard, struct hs_requ
     return events;
 }
 
-static int32_t page_events_max(const struct history_shard *shard, const struct hs_request *req)
+uint32_t hs_page_events_max(const struct history_shard *shard, enum dynconf_key key,
+                            struct slice namespace_name)
 {
-    const int64_t max =
-        dynconf_int(shard->options.dynconf, DYNCONF_FRONTEND_HISTORY_PAGE, req->api.namespace_name);
+    const int64_t max = dynconf_int(shard->options.dynconf, key, namespace_name);
 
-    return max > 0 && max < HS_PAGE_EVENTS_MAX ? (int32_t)max : HS_PAGE_EVENTS_MAX;
+    return max > 0 && max < HS_PAGE_EVENTS_MAX ? (uint32_t)max : HS_PAGE_EVENTS_MAX;
 }
 
 static void read_page(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
@@ -269,7 +269,8 @@ static void read_page(struct history_shard *shard, struct hs_request *req, struc
     struct get_history *get = req->extra;
     int32_t page = get->request->maximum_page_size;
 
-    const int32_t page_max = page_events_max(shard, req);
+    const int32_t page_max =
+        (int32_t)hs_page_events_max(shard, DYNCONF_FRONTEND_HISTORY_PAGE, req->api.namespace_name);
     if (page <= 0 || page > page_max)
         page = page_max;
     memcpy(req->run_id, entry->run_id, sizeof req->run_id);
@@ -577,7 +578,9 @@ void hs_get_history_reverse(struct history_shard *shard, struct hs_request *req)
 {
     const api_get_workflow_execution_history_reverse_request *request = req->message;
     struct get_history *get = ARENA_NEW(&req->arena, struct get_history);
-    const int32_t page = request->maximum_page_size, page_max = page_events_max(shard, req);
+    const int32_t page = request->maximum_page_size;
+    const int32_t page_max =
+        (int32_t)hs_page_events_max(shard, DYNCONF_FRONTEND_HISTORY_PAGE, req->api.namespace_name);
 
     get->token = slice_of(request->next_page_token.data, request->next_page_token.len);
     get->has_token = get->token.len > 0;

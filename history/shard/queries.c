@@ -305,6 +305,13 @@ static void add_link(struct hs_request *req, const struct run *run,
     response->link = link;
 }
 
+/* Spec: a query waits for the first workflow task, unless the time it has ends before that. */
+static bool first_task_is_too_late(struct history_shard *shard, const struct hs_request *req,
+                                   const struct run *run)
+{
+    return run->first_task_due_ns - hs_now_ns(shard) > req->deadline_mono_ns - hs_mono_ns(shard);
+}
+
 /* Gives true when the request was answered: rejected, or it can't be served. */
 static bool answered_at_once(struct history_shard *shard, struct hs_request *req,
                              const struct hs_entry *entry)
@@ -330,7 +337,7 @@ static bool answered_at_once(struct history_shard *shard, struct hs_request *req
     const bool had_task = run->last_started_event_id != 0;
     if (!run_is_open(run) && !had_task)
         why = "Workflow execution closed before WorkflowTaskStarted event";
-    else if (!had_task && run->wft.state == WFT_NONE)
+    else if (!had_task && run->wft.state == WFT_NONE && first_task_is_too_late(shard, req, run))
         why = "Workflow task is not scheduled yet.";
     else if (run_is_open(run) && run->wft.state != WFT_NONE &&
              run->wft.attempt >= HS_QUERY_FAIL_ATTEMPT)
@@ -372,10 +379,10 @@ void hs_step_query(struct history_shard *shard, struct hs_request *req, struct h
                   SLICE_EMPTY, entry->seq);
         return;
     }
-    if (answered_at_once(shard, req, entry))
-        return;
     if (req->deadline_mono_ns == INT64_MAX)
         req->deadline_mono_ns = hs_mono_ns(shard) + 10 * NS_PER_S;
+    if (answered_at_once(shard, req, entry))
+        return;
     if (run->last_started_event_id != 0 && (!run_is_open(run) || run->wft.state == WFT_NONE)) {
         dispatch_direct(query_new(shard, req, entry), run);
         return;

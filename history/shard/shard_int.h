@@ -491,6 +491,9 @@ struct hs_events {
 };
 typedef void (*hs_events_fn)(struct history_shard *shard, struct hs_request *req, enum err err,
                              struct hs_events *events);
+/* The events of a page by the setting `key`: 1 .. HS_PAGE_EVENTS_MAX. */
+uint32_t hs_page_events_max(const struct history_shard *shard, enum dynconf_key key,
+                            struct slice namespace_name);
 void hs_events_read(struct history_shard *shard, struct hs_request *req, struct hs_entry *entry,
                     const struct hs_events *want, hs_events_fn done);
 

@@ -126,12 +126,17 @@ static void hand_out(struct history_shard *shard, struct hs_request *req, struct
                            out->start ? out->start->poll.reply_to.process : req->from.process,
                            out->token, entry->run->wft.start_id);
     req->extra = out;
-    hs_events_read(shard, req, entry,
-                   &(struct hs_events){.from = out->task->history_from,
-                                       .to = out->task->history_to,
-                                       .events_max = HS_PAGE_EVENTS_MAX,
-                                       .bytes_max = HS_PAGE_BYTES_MAX},
-                   history_read);
+    hs_events_read(
+        shard, req, entry,
+        &(struct hs_events){.from = out->task->history_from,
+                            .to = out->task->history_to,
+                            .events_max = hs_page_events_max(shard,
+                                                             out->task->response->query
+                                                                 ? DYNCONF_MATCHING_HISTORY_PAGE
+                                                                 : DYNCONF_LIMIT_HISTORY_PAGE,
+                                                             entry->run->namespace_name),
+                            .bytes_max = HS_PAGE_BYTES_MAX},
+        history_read);
 }
 
 /* -- starts --------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
  * and the answers; the update of a start that brings one.
  *
  *   step --- the stage is reached ---------------------------------------------> answered
- *     |  ^------ lost with the run's memory, or goes on in another run: again ---.
+ *     |  ^------ lost with the run's memory: again ------------------------------.
  *     '--> waiting --- the engine tells that it moved (transition.updates) ------'---> answered
  *             '--- soft time-out: the stage reached, without an outcome -------------> answered
  *
@@ -528,8 +528,12 @@ void hs_updates_changed(struct history_shard *shard, struct hs_entry *entry,
                 list_push_back(&run->waiting, &req->node);
                 continue;
             }
+            struct update_answer answer = change->answer;
+
+            answer.again =
+                false;         /* Spec: what waited in a run that goes on is the client's again */
             leave(shard, req); /* perhaps with the list: `run` is looked up again */
-            settle(shard, req, entry, &change->answer, seq);
+            settle(shard, req, entry, &answer, seq);
             run = find_run(shard, entry->run_id);
         }
     }
