@@ -24,7 +24,7 @@ WIDTH = 64
 READY_S = 60
 STOP_S = 20
 RATES = ("frontend.rps", "frontend.namespaceRPS", "frontend.namespaceRPS.visibility", "frontend.namespaceCount",
-         "history.persistenceMaxQPS")
+         "frontend.persistenceMaxQPS", "history.persistenceMaxQPS", "matching.persistenceMaxQPS")
 
 # row of the bench's output, text, digits, True when more is better
 ROWS = [

@@ -44,7 +44,9 @@ UNLIMITED_RATES = {
     "frontend.namespaceRPS.visibility": 1_000_000,
     "frontend.globalNamespaceRPS.namespaceReplicationInducingAPIs": 1_000_000,
     "frontend.namespaceCount": 1_000_000,
+    "frontend.persistenceMaxQPS": 0,
     "history.persistenceMaxQPS": 0,
+    "matching.persistenceMaxQPS": 0,
 }
 
 

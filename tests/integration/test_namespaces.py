@@ -90,6 +90,20 @@ async def test_what_cannot_be_registered(session):
     assert message == "A valid retention period is not set on request."
 
 
+async def test_a_namespace_keeps_its_runs_for_an_hour_at_least(session):
+    service = session.client.workflow_service
+
+    def kept_for(seconds):
+        return service.register_namespace(
+            RegisterNamespaceRequest(
+                namespace=unique("ns"), workflow_execution_retention_period=duration_pb2.Duration(seconds=seconds)
+            )
+        )
+
+    assert await refused(kept_for(3599)) == "A valid retention period is not set on request."
+    await kept_for(3600)
+
+
 async def test_updates_merge(session):
     service = session.client.workflow_service
     name = await register(service, description="first", data={"a": "1", "b": "2"})
