@@ -43,9 +43,11 @@ struct events {
         bool completed;
     } activities[SPANS_MAX];
     uint32_t activity_count;
-    const char *owner; /* the run that wrote the events being read */
-    int64_t end;       /* those before this one are this run's */
-    int64_t begins_ns; /* no task is scheduled before that */
+    const char *owner;    /* the run that wrote the events being read */
+    int64_t end;          /* those before this one are this run's */
+    int64_t begins_ns;    /* no task is scheduled before that */
+    int64_t times_out_ns; /* not before that; 0: never */
+    bool paused;
     const struct sim_script *script;
 };
 
@@ -102,6 +104,36 @@ static void check_completed(struct events *e, const api_history_event *event)
     fact_get(e->sim, "recorded %s %s", e->owner, result)->count++;
 }
 
+/* When a run that begins at `from_ns` may time out; 0: never. */
+static int64_t timeout_of(const api_workflow_execution_started_event_attributes *a, int64_t from_ns)
+{
+    int64_t run_ns = 0, end_ns = 0;
+
+    if (a->workflow_run_timeout)
+        must(proto_duration_ns(a->workflow_run_timeout, &run_ns) == ERR_OK);
+    if (a->workflow_execution_expiration_time)
+        must(proto_timestamp_ns(a->workflow_execution_expiration_time, &end_ns) == ERR_OK);
+    if (run_ns == 0)
+        return end_ns;
+    return end_ns && end_ns < from_ns + run_ns ? end_ns : from_ns + run_ns;
+}
+
+/* Neither early, nor without one. */
+static void check_timed_out(const struct events *e, const api_history_event *event)
+{
+    if (e->times_out_ns == 0 || time_of(event) < e->times_out_ns)
+        sim_fail(e->sim, "a run's time-out is never early", "run %s: %lld ms", e->run->run_id,
+                 (long long)((e->times_out_ns - time_of(event)) / NS_PER_MS));
+}
+
+/* Pauses and ends of pauses take turns. */
+static void check_pause(struct events *e, bool paused)
+{
+    if (e->paused == paused)
+        sim_fail(e->sim, "histories are legal", "run %s: paused or unpaused twice", e->run->run_id);
+    e->paused = paused;
+}
+
 /* Whether by retry or by schedule; updates and cancellations do not wait. */
 static void check_started(struct events *e, const api_history_event *event)
 {
@@ -112,6 +144,10 @@ static void check_started(struct events *e, const api_history_event *event)
     if (a->first_workflow_task_backoff)
         must(proto_duration_ns(a->first_workflow_task_backoff, &wait_ns) == ERR_OK);
     e->begins_ns = e->script->updates || e->script->hastened ? 0 : time_of(event) + wait_ns;
+    e->times_out_ns = timeout_of(a, time_of(event) + wait_ns);
+    if (strcmp(e->run->first_run_id, e->run->run_id) == 0 && wait_ns < e->script->delay_ns)
+        sim_fail(e->sim, "a run begins when its time has come", "run %s: not delayed",
+                 e->run->run_id);
     if (e->script->chain == CHAIN_CRON && wait_ns == 0)
         sim_fail(e->sim, "a run begins when its time has come", "run %s: at once", e->run->run_id);
     if ((uint32_t)a->attempt > e->script->generations)
@@ -143,7 +179,19 @@ static void check_event(struct events *e, const api_history_event *event)
     case EVENT_TYPE_WORKFLOW_EXECUTION_CANCEL_REQUESTED:
         e->begins_ns = 0;
         break;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+        check_timed_out(e, event);
+        break;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED:
+    case EVENT_TYPE_WORKFLOW_EXECUTION_UNPAUSED:
+        check_pause(e, event->event_type == EVENT_TYPE_WORKFLOW_EXECUTION_PAUSED);
+        if (!e->paused)
+            e->begins_ns = 0; /* the end of a pause does not wait */
+        break;
     case EVENT_TYPE_WORKFLOW_TASK_SCHEDULED:
+        if (e->paused)
+            sim_fail(sim, "a paused workflow rests", "run %s: task %lld", e->run->run_id,
+                     (long long)event->event_id);
         if (time_of(event) < e->begins_ns)
             sim_fail(sim, "a run begins when its time has come", "run %s: %lld ms early",
                      e->run->run_id, (long long)((e->begins_ns - time_of(event)) / NS_PER_MS));

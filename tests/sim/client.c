@@ -7,6 +7,8 @@ enum {
     QUERY_WAIT_S = 65, /* and by then no poll of a dead worker is held any more */
 };
 
+#define MULTI_FAILED "Update-with-Start could not be executed." /* the same again is in vain */
+
 /* -- asking again ------------------------------------------------------------------------------ */
 
 struct retry {
@@ -32,7 +34,7 @@ static void on_answer(void *arg, enum err err, const char *text, struct slice bo
     if (retry->alive && !*retry->alive)
         return;
     retry->sim->refused += err == ERR_DISK_FULL;
-    if (!user_retries(err)) {
+    if (!user_retries(err) || strcmp(text, MULTI_FAILED) == 0) {
         retry->done(retry->arg, err, text, body);
         return;
     }
@@ -64,7 +66,16 @@ void user_ask(struct sim *sim, const bool *alive, const struct sim_ask *ask, gat
 static void wait_for_end(void *arg);
 static void send_signals(struct sim_script *script);
 
-static void ask_start(struct sim_script *script, const char *request_id, gateway_fn done)
+#define MULTI_OPERATION(which)                                                                     \
+    TEMPORAL__API__WORKFLOWSERVICE__V1__EXECUTE_MULTI_OPERATION_REQUEST__OPERATION__OPERATION_##which
+
+static Google__Protobuf__Duration *delay_of(const struct sim_script *script)
+{
+    return script->delay_ns ? proto_duration(&script->sim->arena, script->delay_ns) : NULL;
+}
+
+static api_start_workflow_execution_request *start_request(struct sim_script *script,
+                                                           const char *request_id)
 {
     struct sim *sim = script->sim;
     api_start_workflow_execution_request *request =
@@ -81,10 +92,47 @@ static void ask_start(struct sim_script *script, const char *request_id, gateway
     request->identity = sim_str(sim, "client");
     request->retry_policy = script_retry_policy(script);
     request->cron_schedule = script_cron(script);
-    user_ask(sim, NULL,
+    request->workflow_run_timeout = proto_duration(&sim->arena, script->run_timeout_ns);
+    request->workflow_execution_timeout = proto_duration(&sim->arena, script->execution_timeout_ns);
+    request->workflow_start_delay = delay_of(script);
+    return request;
+}
+
+static void ask_start(struct sim_script *script, const char *request_id, gateway_fn done)
+{
+    user_ask(script->sim, NULL,
              &(struct sim_ask){.method = METHOD_HISTORY_START_WORKFLOW,
                                .workflow_id = script->workflow_id,
-                               .message = request},
+                               .message = start_request(script, request_id)},
+             done, script);
+}
+
+/* An update that starts the workflow in one step, where there is none. */
+static void ask_update_with_start(struct sim_script *script, const char *request_id,
+                                  gateway_fn done)
+{
+    struct sim *sim = script->sim;
+    api_execute_multi_operation_request *request =
+        sim_message(sim, &api_execute_multi_operation_request__desc);
+    api_execute_multi_operation_request_operation *operations[2];
+
+    for (uint32_t i = 0; i < COUNT_OF(operations); i++)
+        operations[i] = sim_message(sim, &api_execute_multi_operation_request_operation__desc);
+    operations[0]->operation_case = MULTI_OPERATION(START_WORKFLOW);
+    operations[0]->start_workflow = start_request(script, request_id);
+    operations[0]->start_workflow->workflow_id_conflict_policy =
+        WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING;
+    operations[1]->operation_case = MULTI_OPERATION(UPDATE_WORKFLOW);
+    operations[1]->update_workflow = user_update_of_start(script);
+    request->operations = ARENA_ARRAY(&sim->arena, api_execute_multi_operation_request_operation *,
+                                      COUNT_OF(operations));
+    memcpy(request->operations, operations, sizeof operations);
+    request->n_operations = COUNT_OF(operations);
+    user_ask(sim, NULL,
+             &(struct sim_ask){.method = METHOD_HISTORY_MULTI_OPERATION,
+                               .workflow_id = script->workflow_id,
+                               .message = request,
+                               .timeout_ms = 25000},
              done, script);
 }
 
@@ -108,6 +156,9 @@ static void signal_with_start(struct sim_script *script, const char *request_id,
     request->signal_input = sim_payloads(sim, arena_printf(&sim->arena, "%u", index));
     request->retry_policy = script_retry_policy(script);
     request->cron_schedule = script_cron(script);
+    request->workflow_run_timeout = proto_duration(&sim->arena, script->run_timeout_ns);
+    request->workflow_execution_timeout = proto_duration(&sim->arena, script->execution_timeout_ns);
+    request->workflow_start_delay = delay_of(script);
     user_ask(sim, NULL,
              &(struct sim_ask){.method = METHOD_HISTORY_SIGNAL_WITH_START,
                                .workflow_id = script->workflow_id,
@@ -201,6 +252,38 @@ static void start_answered(void *arg, enum err err, const char *text, struct sli
     wait_for_end(script);
 }
 
+static void start(void *arg);
+
+/* Of a start that came with an update, which may have been answered late or in vain. */
+static void update_with_start_answered(void *arg, enum err err, const char *text, struct slice body)
+{
+    struct sim_script *script = arg;
+    struct sim *sim = script->sim;
+
+    sim_note(sim, "update with start", (uint64_t)(script - sim->scripts), err);
+    if (err == ERR_PRECONDITION) { /* it is paused, or its task failed */
+        sim_later(sim, sim_between(sim, 10 * NS_PER_MS, 300 * NS_PER_MS), start, script);
+        return;
+    }
+    if (err == ERR_EXISTS || err == ERR_NOT_FOUND || user_retries(err)) {
+        /* Spec: it was started and has closed without the update, or runs and has let go of it. */
+        script->waited_run_id = "";
+    } else if (err != ERR_OK) {
+        sim_fail(sim, "a start is answered", "%s: %s %s", script->workflow_id, err_name(err), text);
+        return;
+    } else {
+        const api_execute_multi_operation_response *response =
+            sim_decode(sim, &api_execute_multi_operation_response__desc, body);
+        must(response->n_responses == 2);
+        script->waited_run_id = sim_str(sim, response->responses[0]->start_workflow->run_id);
+        if (script->generations == 1)
+            script->run_id = script->waited_run_id;
+    }
+    sim_note_text(sim, "started with an update %s %s", script->workflow_id, script->waited_run_id);
+    send_signals(script);
+    wait_for_end(script);
+}
+
 static void start(void *arg)
 {
     struct sim_script *script = arg;
@@ -209,6 +292,8 @@ static void start(void *arg)
 
     if (script->starts_with_signal)
         ask_signal_with_start(script, request_id, start_answered);
+    else if (script->starts_with_update)
+        ask_update_with_start(script, request_id, update_with_start_answered);
     else
         ask_start(script, request_id, start_answered);
 }
@@ -238,7 +323,7 @@ static void signal_answered(void *arg, enum err err, const char *text, struct sl
         sim_fail(sim, "a signal is answered", "%s: %s %s", script->workflow_id, err_name(err),
                  text);
     if (err == ERR_NOT_FOUND && !signal->repeat && !script->cancel_ns && !script->terminate_ns &&
-        script->chain != CHAIN_RETRIES)
+        !script->times_out && script->chain != CHAIN_RETRIES)
         sim_fail(sim, "a signal finds its workflow", "%s waits for signal %u: %s",
                  script->workflow_id, signal->index, text);
     if (err != ERR_OK)
@@ -338,6 +423,7 @@ static void send_signals(struct sim_script *script)
     }
     user_updates_begin(script);
     user_resets_begin(script);
+    user_operators_begin(script);
     for (uint64_t i = rng_below(&sim->rng, 3); i > 0; i--)
         query_later(script, sim_between(sim, 0, 20 * NS_PER_S));
     if (script->cancel_ns)
@@ -365,6 +451,8 @@ static void query_answered(void *arg, enum err err, const char *text, struct sli
         const api_query_workflow_response *response =
             sim_decode(sim, &api_query_workflow_response__desc, body);
 
+        if (response->query_rejected && script->pauses)
+            return; /* it is paused */
         sim->queries++;
         if (strcmp(sim_payload_text(sim, response->query_result), want) != 0)
             sim_fail(sim, "a query gets its own answer", "%s", script->workflow_id);
@@ -419,7 +507,8 @@ static bool ended_with_parent(const struct sim_script *script, int32_t type)
 {
     const struct sim_script *parent = script->parent;
 
-    if (!parent || (parent->child_waited && !parent->cancel_sent && !parent->terminate_sent))
+    if (!parent || (parent->child_waited && !parent->cancel_sent && !parent->terminate_sent &&
+                    !parent->times_out))
         return false;
     if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED)
         return parent->child_policy == PARENT_CLOSE_POLICY_TERMINATE;
@@ -436,17 +525,19 @@ static void closed(struct sim_script *script, const api_history_event *event)
     if (type == EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED) {
         const char *got =
             sim_payload_text(sim, event->workflow_execution_completed_event_attributes->result);
-        right = !script->fails && script->chain != CHAIN_CRON &&
+        right = !script->fails && !script->times_out && script->chain != CHAIN_CRON &&
                 (strcmp(got, want) == 0 || script->chain == CHAIN_RETRIES);
         if (!right)
             sim_note_text(sim, "%s got \"%s\"", script->workflow_id, got);
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_FAILED) {
-        right = script->fails;
+        right = script->fails && !script->times_out;
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED) {
         right = (script->cancel_sent && script->obeys_cancel) || ended_with_parent(script, type) ||
                 script->chain == CHAIN_CRON;
     } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED) {
         right = script->terminate_sent || ended_with_parent(script, type);
+    } else if (type == EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT) {
+        right = script->times_out;
     }
     sim_note(sim, "closed", (uint64_t)(script - sim->scripts), (uint64_t)type);
     if (!right)
@@ -467,6 +558,8 @@ static const char *next_run(const api_history_event *event)
         return event->workflow_execution_completed_event_attributes->new_execution_run_id;
     case EVENT_TYPE_WORKFLOW_EXECUTION_FAILED:
         return event->workflow_execution_failed_event_attributes->new_execution_run_id;
+    case EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT:
+        return event->workflow_execution_timed_out_event_attributes->new_execution_run_id;
     default:
         return "";
     }

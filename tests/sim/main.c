@@ -37,7 +37,7 @@ static bool parse(int argc, char **argv, struct options *o)
 
 struct totals {
     uint64_t passed, failed, steps, crashes, resets, lost_shards, workflows, queries, updates,
-        reset_count, refused, virtual_s;
+        reset_count, operations, refused, virtual_s;
 };
 
 static uint64_t run_seed(const struct options *o, struct metrics *metrics, uint64_t seed,
@@ -55,6 +55,7 @@ static uint64_t run_seed(const struct options *o, struct metrics *metrics, uint6
     totals->queries += sim->queries;
     totals->updates += sim->updates;
     totals->reset_count += sim->reset_count;
+    totals->operations += sim->operations;
     totals->refused += sim->refused;
     totals->virtual_s += (uint64_t)(sim->now_ns / NS_PER_S);
     if (!*sound)
@@ -89,12 +90,14 @@ int main(int argc, char **argv)
         if (!sound && o.first)
             break;
     }
-    printf("%llu workflows, %llu resets of them, %llu queries, %llu updates, %llu events, "
+    printf("%llu workflows, %llu resets of them, %llu queries, %llu updates, %llu of operators, "
+           "%llu events, "
            "%llu crashes, %llu peer resets, %llu shards lost, %llu requests refused by a full "
            "disk, %llu virtual minutes\n",
            (unsigned long long)t.workflows, (unsigned long long)t.reset_count,
            (unsigned long long)t.queries, (unsigned long long)t.updates,
-           (unsigned long long)t.steps, (unsigned long long)t.crashes, (unsigned long long)t.resets,
+           (unsigned long long)t.operations, (unsigned long long)t.steps,
+           (unsigned long long)t.crashes, (unsigned long long)t.resets,
            (unsigned long long)t.lost_shards, (unsigned long long)t.refused,
            (unsigned long long)(t.virtual_s / 60));
     printf("%s: %llu passed, %llu failed\n", o.name, (unsigned long long)t.passed,

@@ -238,6 +238,9 @@ static void begin_child(struct sim *sim, struct decision *d, const struct sim_sc
     a->task_queue = sim_task_queue(sim, SIM_QUEUE, NULL);
     a->input = sim_payloads(sim, "1 0");
     a->workflow_task_timeout = proto_duration(&sim->arena, 3 * NS_PER_S);
+    a->workflow_run_timeout = proto_duration(&sim->arena, script->child->run_timeout_ns);
+    a->workflow_execution_timeout =
+        proto_duration(&sim->arena, script->child->execution_timeout_ns);
     a->retry_policy = script_retry_policy(script->child);
     a->cron_schedule = script_cron(script->child);
     a->parent_close_policy = (Temporal__Api__Enums__V1__ParentClosePolicy)script->child_policy;
@@ -396,5 +399,7 @@ void play_decide(struct sim *sim, struct decision *d, const struct view *view,
         if (!step_over(view, step, i) || (child && !child_over(view, script)))
             return;
     }
-    end_run(sim, d, view, script);
+    if (!script->times_out ||
+        (script->chain == CHAIN_CONTINUES && view->generation < script->generations))
+        end_run(sim, d, view, script);
 }

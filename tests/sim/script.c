@@ -41,6 +41,37 @@ static void expect_signals(struct sim_script *script)
     script->steps[script->step_count - 1].signals = awaited;
 }
 
+/* What may end it, delay it or hold it up; cron schedules go on after time-outs, and exclude
+ * delays.
+ */
+static void draw_times(struct sim *sim, struct sim_script *script)
+{
+    const bool cron = script->chain == CHAIN_CRON;
+
+    if (!cron && sim_chance(sim, 150000))
+        script->delay_ns = draw_ms(sim, 500, 5000);
+    if (sim_chance(sim, 200000)) /* in time for nothing */
+        script->execution_timeout_ns = 4000 * NS_PER_S;
+    if (sim_chance(sim, 200000))
+        script->run_timeout_ns = 3600 * NS_PER_S;
+    if (cron || script->resets || !sim_chance(sim, 150000))
+        return;
+    script->times_out = true;
+    if (sim_chance(sim, 600000))
+        script->run_timeout_ns = draw_ms(sim, 1000, 12000);
+    else
+        script->execution_timeout_ns = draw_ms(sim, 1000, 15000);
+}
+
+static void draw_operators(struct sim *sim, struct sim_script *script)
+{
+    if (script->resets)
+        return;
+    script->pauses = sim_chance(sim, 200000) ? (uint32_t)sim_between(sim, 1, 3) : 0;
+    script->operations = sim_chance(sim, 250000) ? (uint32_t)sim_between(sim, 1, 6) : 0;
+    script->resets_activities = sim_chance(sim, 500000);
+}
+
 static void draw_script(struct sim *sim, struct sim_script *script, uint32_t index)
 {
     script->sim = sim;
@@ -66,19 +97,27 @@ static void draw_script(struct sim *sim, struct sim_script *script, uint32_t ind
     if (script->generations == 1 && !script->cancel_ns && !script->terminate_ns &&
         sim_chance(sim, 250000))
         script->resets = (uint32_t)sim_between(sim, 1, 2);
+    draw_times(sim, script);
+    draw_operators(sim, script);
+    script->starts_with_update =
+        script->updates > 0 && !script->starts_with_signal && sim_chance(sim, 400000);
 }
 
 /* A child without clients: its parent starts it and sends its signals. */
 static void draw_child(struct sim *sim, struct sim_script *parent, struct sim_script *child)
 {
     child->parent = parent;
-    child->starts_with_signal = false;
+    child->starts_with_signal = child->starts_with_update = false;
+    child->delay_ns = 0;
+    if (child->times_out) /* its parent would signal one that has ended */
+        child->signals = 0;
     if (child->chain == CHAIN_RETRIES)
         child->signals = 0; /* its parent would signal one that has ended */
     parent->resets = child->resets = 0;
     parent->chain = CHAIN_CONTINUES;
     child->cancel_ns = child->terminate_ns = 0;
-    if (parent->cancel_ns || parent->terminate_ns) { /* it may never come to send them */
+    if (parent->cancel_ns || parent->terminate_ns ||
+        parent->times_out) { /* it may never come to send them */
         child->signals = 0;
         expect_signals(child);
     }

@@ -52,6 +52,13 @@ struct sim_script {
     uint32_t signals;         /* that clients send */
     uint32_t updates;         /* that clients ask for */
     enum update_kind update_kinds[SCRIPT_UPDATES];
+    int64_t delay_ns;                             /* of the first task; 0: none */
+    int64_t run_timeout_ns, execution_timeout_ns; /* 0: none */
+    bool times_out;          /* its last step waits for what never comes: a time-out ends it */
+    bool starts_with_update; /* the first of its updates comes with the start */
+    uint32_t pauses;         /* of the workflow, by operators */
+    uint32_t operations;     /* of operators on its activities */
+    bool resets_activities;  /* some of these begin attempts anew */
     bool hastened; /* by a signal with start, which does not wait for the first task's time */
     bool starts_with_signal; /* the first of them comes with the start */
     bool fails;              /* the last run fails, it does not complete */
@@ -104,6 +111,12 @@ void user_updates_check(struct sim *sim);
 void user_resets_begin(struct sim_script *script);
 /* Did a reset end this run? */
 bool user_reset_ended(const api_history_event *event);
+
+/* -- operators (operators.c) -- */
+void user_operators_begin(struct sim_script *script);
+
+/* An update with its start (updates.c): the request that is to come with it. */
+api_update_workflow_execution_request *user_update_of_start(struct sim_script *script);
 
 /* How its runs are to be followed, where that is not their own doing (script.c). */
 api_retry_policy *script_retry_policy(const struct sim_script *script); /* NULL: not */

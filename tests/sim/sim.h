@@ -117,6 +117,7 @@ struct sim {
     struct map facts;
     uint32_t queries, updates; /* answered, with an outcome */
     uint32_t reset_count;      /* of workflows, by clients */
+    uint32_t operations;       /* of operators: pauses, their ends, activities begun anew */
     uint32_t refused;          /* requests, because the disk was full */
     uint32_t crashes, resets, lost_shards, opens, workers_made;
 };

@@ -99,10 +99,8 @@ static void answered(void *arg, enum err err, const char *text, struct slice bod
     }
 }
 
-static void ask(void *arg)
+static api_update_workflow_execution_request *request_of(struct sim_script *script, uint32_t index)
 {
-    struct asked *asked = arg;
-    const struct sim_script *script = asked->script;
     struct sim *sim = script->sim;
     api_update_workflow_execution_request *request =
         sim_message(sim, &api_update_workflow_execution_request__desc);
@@ -114,13 +112,26 @@ static void ask(void *arg)
                                 : UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
     request->request = sim_message(sim, &api_update_request__desc);
     request->request->meta = sim_message(sim, &api_meta__desc);
-    request->request->meta->update_id = sim_str(sim, id_of(sim, script, asked->index));
+    request->request->meta->update_id = sim_str(sim, id_of(sim, script, index));
     request->request->input = sim_message(sim, &api_input__desc);
     request->request->input->name = sim_str(sim, "handler");
-    user_ask(sim, NULL,
+    return request;
+}
+
+api_update_workflow_execution_request *user_update_of_start(struct sim_script *script)
+{
+    return request_of(script, 0);
+}
+
+static void ask(void *arg)
+{
+    struct asked *asked = arg;
+    struct sim_script *script = asked->script;
+
+    user_ask(script->sim, NULL,
              &(struct sim_ask){.method = METHOD_HISTORY_UPDATE_WORKFLOW,
                                .workflow_id = script->workflow_id,
-                               .message = request,
+                               .message = request_of(script, asked->index),
                                .timeout_ms = 25000},
              answered, asked);
 }

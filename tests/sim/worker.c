@@ -412,10 +412,11 @@ static void on_activity_task(struct poll *poll, struct slice body)
                   run_id, task->activity_id, task->attempt);
     struct fact *handed =
         fact_get(sim, "handed out %s %s %d", run_id, task->activity_id, task->attempt);
-    if (handed->count++)
+    if (handed->count++ && !script->resets_activities)
         sim_fail(sim, "an activity's attempt is handed out once", "%s run %s %s attempt %d",
                  workflow_id, run_id, task->activity_id, task->attempt);
-    if (what->attempts_max && task->attempt > what->attempts_max)
+    /* An attempt that ends while its activity is paused is followed by one more. */
+    if (what->attempts_max && script->operations == 0 && task->attempt > what->attempts_max)
         sim_fail(sim, "attempts are bounded", "%s run %s %s attempt %d of %d", workflow_id, run_id,
                  task->activity_id, task->attempt, what->attempts_max);
     if (sim_faulty(sim, sim->faults.vanish_ppm)) {

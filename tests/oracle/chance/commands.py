@@ -183,7 +183,7 @@ def cancel_external(e):
 def close(e):
     rng = e.world.rng
     kind = rng.choice(["complete", "fail", "cancel", "continue"])
-    until = e.shown.workflow_execution_info.start_time.ToNanoseconds() / 1e9 + 1.2
+    until = e.shown.workflow_execution_info.execution_time.ToNanoseconds() / 1e9 + 1.2
     if kind == "continue" or e.world.chains or e.world.cron:
         time.sleep(max(0, until - time.time()))  # a run that lived less is followed after a pause
     if kind == "complete":

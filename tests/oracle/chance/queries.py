@@ -6,6 +6,7 @@ from temporalio.api.query.v1 import WorkflowQueryResult
 from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 
 from chance.world import NO_TASK, SCHEDULED
+from kit import updates
 from kit.query import ANSWERED, FAILED, answer
 from kit.task import polled
 from lab import payloads
@@ -28,7 +29,7 @@ def result(rng):
 
 def idle(e, x):
     """Of a workflow between tasks: the worker answers it at once."""
-    asking = x.behind(x.query)
+    asking = updates.Asked(x, type(x).query)
     if e.sticky:
         task, e.sticky_poll = e.sticky_poll.result(timeout=15), None
         await_sticky(e, x)
@@ -39,7 +40,7 @@ def idle(e, x):
         x.call("RespondQueryTaskCompleted", api.RespondQueryTaskCompletedRequest(
             namespace="default", task_token=task.task_token, query_result=payloads("yes"),
             completed_type=QueryResultType.QUERY_RESULT_TYPE_ANSWERED))
-    asking.join(15)
+    asking.tell()
 
 
 def answered(e, task):
@@ -49,24 +50,24 @@ def answered(e, task):
 
 def with_a_task(e, x):
     """A query waits, as a workflow task does; the worker has both from now on."""
-    asking = x.behind(x.query)
+    asking = updates.Asked(x, type(x).query)
     time.sleep(ARRIVED_S)
     task = x.poll()
     if task is None or not task.task_token:
-        asking.join(15)
+        asking.tell()
         return
     x.say(f"== queries with the task: {len(task.queries)}")
     for query in task.queries.values():
         x.show("query with the task", query)
     x.complete(task, query_results=answered(e, task), show=True)
-    asking.join(15)
+    asking.tell()
     e.token = None
     e.look()
 
 
 def beside_a_task(e, x):
     """A query comes while the worker works on a task; it is answered after that."""
-    asking = x.behind(x.query)
+    asking = updates.Asked(x, type(x).query)
     time.sleep(ARRIVED_S)
     x.complete(e.token, show=True)
     e.token = None
@@ -77,7 +78,7 @@ def beside_a_task(e, x):
     elif task is not None and task.task_token:
         x.say(f"== queries with the next task: {len(task.queries)}")
         x.complete(task, query_results=answered(e, task), show=True)
-    asking.join(15)
+    asking.tell()
     e.look()
 
 
