@@ -236,13 +236,20 @@ static enum err check(struct transition *t, struct command_context *ctx, struct 
     return check_sizes(t, ctx, s->in);
 }
 
-static int64_t write_initiated(struct transition *t, const struct command_context *ctx,
-                               const struct starting *s, int32_t policy, int32_t reuse)
+static int32_t close_policy(const api_start_child_workflow_execution_command_attributes *in)
+{
+    return in->parent_close_policy == PARENT_CLOSE_POLICY_UNSPECIFIED
+               ? PARENT_CLOSE_POLICY_TERMINATE
+               : (int32_t)in->parent_close_policy;
+}
+
+static api_start_child_workflow_execution_initiated_event_attributes *
+initiated(struct transition *t, const struct command_context *ctx, const struct starting *s,
+          int32_t reuse, api_history_event **event)
 {
     const api_start_child_workflow_execution_command_attributes *in = s->in;
-    api_history_event *event;
     api_start_child_workflow_execution_initiated_event_attributes *a =
-        engine_event(t, EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, &event);
+        engine_event(t, EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED, event);
 
     a->namespace_ = transition_str(t, s->namespace_name);
     a->namespace_id = transition_str(t, s->namespace_id);
@@ -255,7 +262,7 @@ static int64_t write_initiated(struct transition *t, const struct command_contex
         a->workflow_execution_timeout = transition_duration(t, s->execution_ns);
     a->workflow_run_timeout = transition_duration(t, s->run_ns);
     a->workflow_task_timeout = transition_duration(t, s->task_ns);
-    a->parent_close_policy = (Temporal__Api__Enums__V1__ParentClosePolicy)policy;
+    a->parent_close_policy = (Temporal__Api__Enums__V1__ParentClosePolicy)close_policy(in);
     a->control = in->control;
     a->workflow_task_completed_event_id = ctx->completed_event_id;
     a->workflow_id_reuse_policy = (Temporal__Api__Enums__V1__WorkflowIdReusePolicy)reuse;
@@ -267,7 +274,7 @@ static int64_t write_initiated(struct transition *t, const struct command_contex
                          in->search_attributes, false);
     a->inherit_build_id = in->inherit_build_id;
     a->priority = in->priority;
-    return transition_event(t, event);
+    return a;
 }
 
 api_priority *child_priority(struct transition *t, const api_priority *given)
@@ -294,53 +301,6 @@ api_priority *child_priority(struct transition *t, const api_priority *given)
     return merged;
 }
 
-static api_start_workflow_execution_request *start_request(struct transition *t,
-                                                           const struct starting *s, int32_t reuse)
-{
-    const api_start_child_workflow_execution_command_attributes *in = s->in;
-    api_start_workflow_execution_request *request =
-        engine_message(t->arena, &api_start_workflow_execution_request__desc);
-
-    request->namespace_ = transition_str(t, s->namespace_name);
-    request->workflow_id = in->workflow_id;
-    request->workflow_type = in->workflow_type;
-    request->task_queue = s->task_queue;
-    request->input = in->input;
-    request->header = in->header;
-    if (in->workflow_execution_timeout)
-        request->workflow_execution_timeout = transition_duration(t, s->execution_ns);
-    request->workflow_run_timeout = transition_duration(t, s->run_ns);
-    request->workflow_task_timeout = transition_duration(t, s->task_ns);
-    request->workflow_id_reuse_policy = (Temporal__Api__Enums__V1__WorkflowIdReusePolicy)reuse;
-    request->workflow_id_conflict_policy = WORKFLOW_ID_CONFLICT_POLICY_FAIL;
-    request->retry_policy = s->retry_policy;
-    request->cron_schedule = in->cron_schedule;
-    request->memo = in->memo;
-    request->search_attributes = in->search_attributes;
-    request->priority = child_priority(t, in->priority);
-    request->versioning_override = in->versioning_override;
-    return request;
-}
-
-static uint64_t ask_for_start(struct transition *t, const struct starting *s, int64_t initiated_id,
-                              api_start_workflow_execution_request *request, int32_t policy)
-{
-    const struct run *run = t->run;
-    struct rpc_effect effect = effect_of_run(t, EFFECT_START_CHILD, initiated_id);
-
-    request->request_id = arena_printf(t->arena, "%s:%lld:0", run->run_id, (long long)initiated_id);
-    effect.target_namespace_id = s->namespace_id;
-    effect.target_namespace = s->namespace_name;
-    effect.target_workflow_id = arena_copy(t->arena, slice_str(s->in->workflow_id));
-    effect.parent_close_policy = policy;
-    const bool root = run->root_workflow_id.len == 0;
-    effect.root_workflow_id =
-        root ? effect.source_workflow_id : arena_copy(t->arena, run->root_workflow_id);
-    effect.root_run_id = root ? effect.source_run_id : arena_copy(t->arena, run->root_run_id);
-    effect.payload = transition_pack(t, request);
-    return transition_outgoing_add(t, &effect);
-}
-
 enum err command_start_child(struct transition *t, struct command_context *ctx,
                              const api_command *command)
 {
@@ -360,26 +320,25 @@ enum err command_start_child(struct transition *t, struct command_context *ctx,
     err = check(t, ctx, &s);
     if (err != ERR_OK)
         return err;
-    const int32_t policy = s.in->parent_close_policy == PARENT_CLOSE_POLICY_UNSPECIFIED
-                               ? PARENT_CLOSE_POLICY_TERMINATE
-                               : (int32_t)s.in->parent_close_policy;
     const int32_t reuse = s.in->workflow_id_reuse_policy == WORKFLOW_ID_REUSE_POLICY_UNSPECIFIED
                               ? WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
                               : (int32_t)s.in->workflow_id_reuse_policy;
-    api_start_workflow_execution_request *request = start_request(t, &s, reuse);
-    const char *unsupported = start_unsupported(request);
-    if (unsupported)
-        return command_bad(t, ctx, bad, "%s", unsupported);
-
+    api_history_event *event;
+    const api_start_child_workflow_execution_initiated_event_attributes *a =
+        initiated(t, ctx, &s, reuse, &event);
+    api_start_workflow_execution_request *request = ask_start_request(t, a);
+    request->memo = s.in->memo; /* the event has no empty values, and types */
+    request->search_attributes = s.in->search_attributes;
+    request->versioning_override = s.in->versioning_override;
     request->user_metadata = command->user_metadata;
-    struct child *child = child_new(write_initiated(t, ctx, &s, policy, reuse));
+    struct child *child = child_new(transition_event(t, event));
     bytes_set(&child->namespace_id, s.namespace_id);
     bytes_set(&child->namespace_name, s.namespace_name);
     bytes_set(&child->workflow_id, slice_str(s.in->workflow_id));
     bytes_set(&child->workflow_type, slice_str(s.type));
     bytes_set(&child->control, slice_str(s.in->control));
-    child->parent_close_policy = policy;
-    child->row_seq = ask_for_start(t, &s, child->initiated_event_id, request, policy);
+    child->parent_close_policy = (int32_t)a->parent_close_policy;
+    child->row_seq = ask_start(t, child, request, SLICE_EMPTY);
     run_child_put(t->run, child);
     run_child_changed(t->run, child);
     return ERR_OK;

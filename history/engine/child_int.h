@@ -16,6 +16,21 @@ struct rpc_effect effect_of_run(struct transition *t, enum rpc_effect_kind kind,
 /* The parent's priority, but for what the command sets; NULL: neither has one. */
 api_priority *child_priority(struct transition *t, const api_priority *given);
 
+/* Requests as their Initiated events, which have a target, say them (asks.c); they give the numbers
+ * of their rows. */
+uint64_t ask_signal(struct transition *t, int64_t initiated_id,
+                    const api_signal_external_workflow_execution_initiated_event_attributes *a);
+uint64_t
+ask_cancel(struct transition *t, int64_t initiated_id,
+           const api_request_cancel_external_workflow_execution_initiated_event_attributes *a);
+/* The start of a child, but for what only the child knows: namespace and request id. */
+api_start_workflow_execution_request *
+ask_start_request(struct transition *t,
+                  const api_start_child_workflow_execution_initiated_event_attributes *a);
+/* `heir_of`: see effect.h; empty unless the run is made by a reset. */
+uint64_t ask_start(struct transition *t, const struct child *child,
+                   api_start_workflow_execution_request *request, struct slice heir_of);
+
 /* The namespace that a command names; an empty name is the run's own. ERR_NOT_FOUND with detail. */
 enum err command_namespace(struct transition *t, const char *name, struct slice *id,
                            struct slice *full_name);

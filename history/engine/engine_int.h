@@ -76,8 +76,6 @@ void run_started_relations(struct transition *t,
 /* A reset begins the run anew, whose events so far are those of another: its times count from now,
  * and what was scheduled is scheduled now. */
 void run_begin_anew(struct run *run, int64_t now_ns);
-/* What no start may ask for yet; NULL: nothing. */
-const char *start_unsupported(const api_start_workflow_execution_request *request);
 /* What a run that another may follow (retry policy, cron) needs of its Started event. */
 void run_keep_start(struct run *run, struct arena *arena,
                     const api_workflow_execution_started_event_attributes *started);

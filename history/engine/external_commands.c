@@ -29,12 +29,13 @@ static enum err check_pending(struct transition *t, struct command_context *ctx,
                        count, max);
 }
 
-/* The Initiated event is written: keep the item, send the request. */
-static void send_out(struct transition *t, enum external_kind kind, struct rpc_effect *effect)
+/* The Initiated event is written, the request is on its way: keep the item. */
+static void keep_item(struct transition *t, enum external_kind kind, int64_t initiated_id,
+                      uint64_t row_seq)
 {
-    struct external *external = external_new(effect->initiated_event_id, kind);
+    struct external *external = external_new(initiated_id, kind);
 
-    external->row_seq = transition_outgoing_add(t, effect);
+    external->row_seq = row_seq;
     run_external_put(t->run, external);
     run_external_changed(t->run, external);
 }
@@ -48,14 +49,6 @@ static api_common_workflow_execution *execution(struct transition *t, char *work
     out->workflow_id = workflow_id;
     out->run_id = run_id;
     return out;
-}
-
-static char *request_id(struct transition *t)
-{
-    char text[UUID_TEXT_LEN + 1];
-
-    uuid_v7(t->rng, t->now_ns / NS_PER_MS, text);
-    return transition_str(t, slice_str(text));
 }
 
 /* -- signal ---------------------------------------------------------------------------------- */
@@ -90,10 +83,9 @@ static const char *check_signal(struct transition *t,
     return NULL;
 }
 
-static int64_t
-write_signal_initiated(struct transition *t, const struct command_context *ctx,
-                       const api_signal_external_workflow_execution_command_attributes *in,
-                       struct slice namespace_id)
+static void send_signal(struct transition *t, const struct command_context *ctx,
+                        const api_signal_external_workflow_execution_command_attributes *in,
+                        struct slice namespace_id)
 {
     api_history_event *event;
     api_signal_external_workflow_execution_initiated_event_attributes *a =
@@ -108,7 +100,8 @@ write_signal_initiated(struct transition *t, const struct command_context *ctx,
     a->control = in->control;
     a->child_workflow_only = in->child_workflow_only;
     a->header = in->header;
-    return transition_event(t, event);
+    const int64_t initiated_id = transition_event(t, event);
+    keep_item(t, EXTERNAL_SIGNAL, initiated_id, ask_signal(t, initiated_id, a));
 }
 
 enum err command_signal_external(struct transition *t, struct command_context *ctx,
@@ -118,7 +111,6 @@ enum err command_signal_external(struct transition *t, struct command_context *c
     const api_signal_external_workflow_execution_command_attributes *in =
         command->signal_external_workflow_execution_command_attributes;
     struct slice namespace_id, namespace_name;
-    static char identity[] = ENGINE_IDENTITY;
 
     if (!in)
         return command_bad(t, ctx, bad,
@@ -144,25 +136,7 @@ enum err command_signal_external(struct transition *t, struct command_context *c
             t, ctx, bad,
             "SignalExternalWorkflowExecutionCommandAttributes.Input exceeds size limit.");
 
-    api_signal_workflow_execution_request *request =
-        engine_message(t->arena, &api_signal_workflow_execution_request__desc);
-    request->namespace_ = transition_str(t, namespace_name);
-    request->workflow_execution = execution(t, in->execution->workflow_id, in->execution->run_id);
-    request->signal_name = in->signal_name;
-    request->input = in->input;
-    request->identity = identity;
-    request->request_id = request_id(t);
-    request->control = in->control;
-    request->header = in->header;
-    struct rpc_effect effect =
-        effect_of_run(t, EFFECT_SIGNAL, write_signal_initiated(t, ctx, in, namespace_id));
-    effect.target_namespace_id = namespace_id;
-    effect.target_namespace = namespace_name;
-    effect.target_workflow_id = arena_copy(t->arena, slice_str(in->execution->workflow_id));
-    effect.target_run_id = arena_copy(t->arena, slice_str(in->execution->run_id));
-    effect.child_only = in->child_workflow_only;
-    effect.payload = transition_pack(t, request);
-    send_out(t, EXTERNAL_SIGNAL, &effect);
+    send_signal(t, ctx, in, namespace_id);
     return ERR_OK;
 }
 
@@ -213,10 +187,9 @@ check_cancel(struct transition *t, const struct command_context *ctx,
     return NULL;
 }
 
-static int64_t
-write_cancel_initiated(struct transition *t, const struct command_context *ctx,
-                       const api_request_cancel_external_workflow_execution_command_attributes *in,
-                       struct slice namespace_id)
+static void send_cancel(struct transition *t, const struct command_context *ctx,
+                        const api_request_cancel_external_workflow_execution_command_attributes *in,
+                        struct slice namespace_id)
 {
     api_history_event *event;
     api_request_cancel_external_workflow_execution_initiated_event_attributes *a =
@@ -229,7 +202,8 @@ write_cancel_initiated(struct transition *t, const struct command_context *ctx,
     a->control = in->control;
     a->child_workflow_only = in->child_workflow_only;
     a->reason = in->reason;
-    return transition_event(t, event);
+    const int64_t initiated_id = transition_event(t, event);
+    keep_item(t, EXTERNAL_CANCEL, initiated_id, ask_cancel(t, initiated_id, a));
 }
 
 enum err command_request_cancel_external(struct transition *t, struct command_context *ctx,
@@ -240,7 +214,6 @@ enum err command_request_cancel_external(struct transition *t, struct command_co
     const api_request_cancel_external_workflow_execution_command_attributes *in =
         command->request_cancel_external_workflow_execution_command_attributes;
     struct slice namespace_id, namespace_name;
-    static char identity[] = ENGINE_IDENTITY;
 
     if (!in)
         return command_bad(t, ctx, bad,
@@ -258,21 +231,6 @@ enum err command_request_cancel_external(struct transition *t, struct command_co
     if (err != ERR_OK)
         return err;
 
-    api_request_cancel_workflow_execution_request *request =
-        engine_message(t->arena, &api_request_cancel_workflow_execution_request__desc);
-    request->namespace_ = transition_str(t, namespace_name);
-    request->workflow_execution = execution(t, in->workflow_id, in->run_id);
-    request->identity = identity;
-    request->request_id = request_id(t);
-    request->reason = in->reason;
-    struct rpc_effect effect =
-        effect_of_run(t, EFFECT_CANCEL, write_cancel_initiated(t, ctx, in, namespace_id));
-    effect.target_namespace_id = namespace_id;
-    effect.target_namespace = namespace_name;
-    effect.target_workflow_id = arena_copy(t->arena, slice_str(in->workflow_id));
-    effect.target_run_id = arena_copy(t->arena, slice_str(in->run_id));
-    effect.child_only = in->child_workflow_only;
-    effect.payload = transition_pack(t, request);
-    send_out(t, EXTERNAL_CANCEL, &effect);
+    send_cancel(t, ctx, in, namespace_id);
     return ERR_OK;
 }

@@ -4,10 +4,10 @@
  * 1. One request ends and deletes at most SWEEP_RUNS of them and is answered when that is durable.
  *    Whoever drives the deletion asks until none is found; to ask twice does no harm.
  * 2. A run's deletion is that of retention.c: what was cut short is taken up again there.
- * 3. Nothing begins in the namespace meanwhile (namespaces.c), and what
- * was staged before the request came is durable when the rows are read; so one answer without a run
- *    is the last: other runs come of runs that are there. A request that comes before the process
- *    has read of the deletion is refused. */
+ * 3. Nothing begins in the namespace meanwhile (hs_check_namespace), and what was staged before the
+ *    request came is durable when the rows are read; so one answer without a run is the last: other
+ *    runs come of runs that are there. A request that comes before the process has read of the
+ *    deletion is refused. */
 #include "history/shard/shard_int.h"
 
 #include "history/shard/vis_index.h"
