@@ -31,7 +31,7 @@ struct memtable_node {
 };
 
 struct memtable {
-    struct arena arena;
+    struct arena nodes, values; /* apart: a search walks over nodes, close together */
     atomic_uint refs;
     atomic_size_t bytes, count;
     uint64_t random;
@@ -70,11 +70,12 @@ struct memtable *memtable_new(void)
     struct memtable *m = calloc(1, sizeof *m);
 
     must(m != NULL);
-    arena_init(&m->arena);
+    arena_init(&m->nodes);
+    arena_init(&m->values);
     atomic_init(&m->refs, 1);
     atomic_init(&m->height, 1);
     m->random = UINT64_C(0x9e3779b97f4a7c15);
-    m->head = arena_zalloc(&m->arena, node_bytes(HEIGHT_MAX));
+    m->head = arena_zalloc(&m->nodes, node_bytes(HEIGHT_MAX));
     m->head->height = HEIGHT_MAX;
     return m;
 }
@@ -91,7 +92,8 @@ void memtable_unref(struct memtable *m)
     must(left > 0);
     if (left > 1)
         return;
-    arena_release(&m->arena);
+    arena_release(&m->nodes);
+    arena_release(&m->values);
     free(m);
 }
 
@@ -157,7 +159,7 @@ static struct memtable_node *insert_node(struct memtable *m, struct slice key,
                                          bool born)
 {
     const uint8_t height = random_height(m);
-    struct memtable_node *node = arena_alloc(&m->arena, node_bytes(height) + key.len);
+    struct memtable_node *node = arena_alloc(&m->nodes, node_bytes(height) + key.len);
     const uint32_t old = atomic_load_explicit(&m->height, memory_order_relaxed);
 
     node->prefix = prefix_of(key);
@@ -184,7 +186,7 @@ void memtable_apply(struct memtable *m, int64_t seq, enum store_op_kind kind, st
 {
     struct memtable_node *path[HEIGHT_MAX];
     struct memtable_node *node = find(m, key, path);
-    struct version *version = arena_alloc(&m->arena, sizeof *version + value.len);
+    struct version *version = arena_alloc(&m->values, sizeof *version + value.len);
 
     must(key.len > 0 && key.len <= STORE_KEY_MAX);
     must(value.len <= UINT32_MAX);
@@ -203,7 +205,8 @@ void memtable_apply(struct memtable *m, int64_t seq, enum store_op_kind kind, st
     } else {
         insert_node(m, key, path, version, kind == STORE_INSERT);
     }
-    atomic_store_explicit(&m->bytes, m->arena.used_bytes, memory_order_relaxed);
+    atomic_store_explicit(&m->bytes, m->nodes.used_bytes + m->values.used_bytes,
+                          memory_order_relaxed);
 }
 
 /* -- reading -------------------------------------------------------------------------------- */
