@@ -5,6 +5,7 @@
  * 2. A timer looks at the cluster store: soon after a failure, when the delay of a deletion has
  *    passed, else once in LOOK_MS, for what a frontend that died has left. */
 #include "frontend/deletions.h"
+#include "frontend/persistence.h"
 
 #include "common/rpc/sweep.h"
 
@@ -136,7 +137,8 @@ static int64_t finish(struct fe_deletions *d, const struct cluster_deletion *del
         due_ns = INT64_MAX;
     if (due_ns > now_ns)
         return (due_ns - now_ns) / NS_PER_MS + 1;
-    const enum err err = cluster_namespace_remove(d->fe->cluster, deletion->namespace_id);
+    const enum err err = fe_persistence_told(
+        d->fe, cluster_namespace_remove(d->fe->cluster, deletion->namespace_id));
     if (err != ERR_OK)
         return AGAIN_MS;
     log_info(d->fe->log, "a namespace is gone", F_STR("namespace_id", deletion->namespace_id));

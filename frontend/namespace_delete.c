@@ -98,7 +98,8 @@ static enum err doom(struct fe_call *fc, const api_delete_namespace_request *req
     err = fe_persistence_take(fc);
     if (err != ERR_OK)
         return err;
-    return cluster_namespace_doom(fc->fe->cluster, &changed, delay_of(fc, req));
+    return fe_persistence_told(
+        fc->fe, cluster_namespace_doom(fc->fe->cluster, &changed, delay_of(fc, req)));
 }
 
 enum err fe_delete_namespace(struct fe_call *fc)

@@ -213,7 +213,9 @@ static enum err store(struct fe_call *fc, const api_describe_namespace_response 
     changed.config = proto_encode(fc->arena, shown->config);
     changed.retention_s = fe_retention_s(shown->config->workflow_execution_retention_ttl);
     const enum err err = fe_persistence_take(fc);
-    return err == ERR_OK ? cluster_namespace_update(fc->fe->cluster, &changed) : err;
+    return err == ERR_OK
+               ? fe_persistence_told(fc->fe, cluster_namespace_update(fc->fe->cluster, &changed))
+               : err;
 }
 
 /* `req` NULL: deprecate it. */

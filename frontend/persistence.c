@@ -35,3 +35,10 @@ enum err fe_persistence_take(struct fe_call *fc)
 {
     return take(fc->fe) == ERR_OK ? ERR_OK : fe_persistence_refused(fc);
 }
+
+enum err fe_persistence_told(struct frontend *fe, enum err err)
+{
+    if (err == ERR_OK)
+        mesh_tell_version(fe->mesh);
+    return err;
+}

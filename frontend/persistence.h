@@ -12,4 +12,8 @@ MUST_USE enum err fe_persistence_take(struct fe_call *fc);
 /* The same refusal, for what cluster_namespace_by_name() and _by_id() refused so. */
 MUST_USE enum err fe_persistence_refused(struct fe_call *fc);
 
+/* What a write into the cluster store gave; when it is done, the other processes are told to read
+ * it: they have copies, and may hear nothing else from us. Gives `err`. */
+MUST_USE enum err fe_persistence_told(struct frontend *fe, enum err err);
+
 #endif

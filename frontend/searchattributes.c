@@ -34,7 +34,11 @@ static enum err own_load(struct fe_call *fc, const char *namespace_name, size_t 
     *own = (struct own){0};
     if (namespace_name[0] == '\0')
         return err_fail(&fc->detail, ERR_INVALID, "Namespace is not set on request.");
-    enum err err = fe_namespace_by_name(fc, namespace_name, &own->ns);
+    enum err err = fe_persistence_take(fc);
+    if (err == ERR_OK) /* what another frontend has just added is there */
+        err = cluster_refresh(fc->fe->cluster);
+    if (err == ERR_OK)
+        err = fe_namespace_by_name(fc, namespace_name, &own->ns);
     if (err == ERR_OK && (err = fe_check_namespace_state(fc, own->ns)) != ERR_OK)
         own_release(own);
     if (err != ERR_OK)
@@ -63,7 +67,9 @@ static enum err own_store(struct fe_call *fc, struct own *own)
     own->config->n_custom_search_attribute_aliases = own->count;
     changed.config = proto_encode(fc->arena, own->config);
     const enum err err = fe_persistence_take(fc);
-    return err == ERR_OK ? cluster_namespace_update(fc->fe->cluster, &changed) : err;
+    return err == ERR_OK
+               ? fe_persistence_told(fc->fe, cluster_namespace_update(fc->fe->cluster, &changed))
+               : err;
 }
 
 static alias_type *own_find(const struct own *own, const char *name)

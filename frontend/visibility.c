@@ -269,6 +269,10 @@ static bool type_of_own(void *arg, struct slice name, enum vis_type *type)
     struct fe_call *fc = arg;
     const char *own = search_custom_type(fc->ns->config, name);
 
+    if (!own && !vis_attribute_of(name)) /* it may have been added since */
+        own = fc->fe->search.type_of(fc->fe->search.arg, slice_str(fc->ns->name),
+                                     arena_str(fc->arena, name));
+
     for (int i = VIS_TEXT; own && i <= VIS_KEYWORD_LIST; i++)
         if (strcmp(vis_type_name((enum vis_type)i), own) == 0) {
             *type = (enum vis_type)i;

@@ -26,6 +26,7 @@ enum {
     NAMESPACES_MAX = 100000,
     MISS_SLOTS = 256,
     MISS_REPEAT_MS = 100,
+    MISS_KEY_MAX = 1280, /* namespace and attribute */
 };
 
 struct entry {
@@ -416,7 +417,8 @@ enum err cluster_namespace_by_name(struct cluster *cluster, struct slice name,
     return look_up(cluster, name, false, out);
 }
 
-const char *cluster_search_type(void *cluster, struct slice namespace_name, const char *name)
+static const char *type_in_copy(struct cluster *cluster, struct slice namespace_name,
+                                const char *name)
 {
     const struct namespace_info *ns;
 
@@ -425,6 +427,24 @@ const char *cluster_search_type(void *cluster, struct slice namespace_name, cons
     const char *type = search_custom_type(ns->config, slice_str(name));
     cluster_namespace_unref(ns);
     return type;
+}
+
+const char *cluster_search_type(void *arg, struct slice namespace_name, const char *name)
+{
+    struct cluster *cluster = arg;
+    const char *type = type_in_copy(cluster, namespace_name, name);
+    char key[MISS_KEY_MAX];
+
+    if (type)
+        return type;
+    /* Of two names that are cut alike, one is looked for a little later. */
+    const int len = snprintf(key, sizeof key, SLICE_FMT "/%s", SLICE_ARG(namespace_name), name);
+    const struct slice miss = slice_of(key, len < (int)sizeof key ? (size_t)len : sizeof key - 1);
+    if (missed_lately(cluster, miss, false, false) ||
+        (cluster->ask_miss && cluster->ask_miss(cluster->ask_miss_arg) != ERR_OK) ||
+        missed_lately(cluster, miss, false, true) || refresh(cluster) != ERR_OK)
+        return NULL;
+    return type_in_copy(cluster, namespace_name, name);
 }
 
 enum err cluster_namespace_by_id(struct cluster *cluster, struct slice id,

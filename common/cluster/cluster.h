@@ -44,7 +44,8 @@ void cluster_on_miss(struct cluster *cluster, cluster_miss_fn ask, void *arg);
 void cluster_namespace_unref(const struct namespace_info *ns);
 
 /* The type ("Keyword") of a search attribute that the namespace has of its own, static; NULL: there
- * is none. As a search_registry wants it: `cluster` is a struct cluster. */
+ * is none. An unknown name is read through as that of a namespace. As a search_registry wants it:
+ * `cluster` is a struct cluster. */
 const char *cluster_search_type(void *cluster, struct slice namespace_name, const char *name);
 
 /* All namespaces in order of name, after `after` (empty: from the start), at most `limit`. */

@@ -1,6 +1,7 @@
 /* cluster_test.c - two handles on one file stand for two processes. */
 #include "common/cluster/cluster.h"
 
+#include "common/proto/wire.h"
 #include "tests/lib/test.h"
 
 #include <fcntl.h>
@@ -310,6 +311,55 @@ TEST(cluster_pins_the_first_value)
     check_ok(cluster_pin(cluster, "history.shards", 16, &recorded));
     check_i64(recorded, 4);
     cluster_close(cluster);
+    folder_remove(&folder);
+}
+
+/* A NamespaceConfig whose custom_search_attribute_aliases (7) have Keyword01 under a name. */
+static struct slice config_with(struct buf *buf, const char *name)
+{
+    struct buf entry;
+
+    buf_init(&entry, 0);
+    buf_init(buf, 0);
+    wire_put_str(&entry, 1, "Keyword01");
+    wire_put_str(&entry, 2, name);
+    wire_put_bytes(buf, 7, buf_slice(&entry));
+    buf_release(&entry);
+    return buf_slice(buf);
+}
+
+TEST(cluster_reads_a_search_attribute_through_that_another_process_has_added)
+{
+    const struct slice alpha = SLICE_LIT("alpha");
+    struct folder folder;
+    struct fake_clock fake;
+    struct buf config;
+
+    folder_make(&folder);
+    fake_clock_init(&fake, NS_PER_S);
+    struct cluster *one = open_at(&folder, &fake.clock), *two = open_at(&folder, &fake.clock);
+    struct namespace_info ns = namespace_of(ID_A, "alpha");
+    check_ok(cluster_namespace_create(one, &ns));
+    check(cluster_search_type(two, alpha, "Mine") == NULL); /* and knows the namespace by now */
+    ns.version = 1;
+    ns.config = config_with(&config, "Mine");
+    check_ok(cluster_namespace_update(one, &ns));
+    check_str(cluster_search_type(one, alpha, "Mine"), "Keyword");
+    check(cluster_search_type(two, alpha, "Mine") == NULL);  /* it was looked for a moment ago */
+    check(cluster_search_type(two, alpha, "Other") == NULL); /* this one was not */
+    check_str(cluster_search_type(two, alpha, "Mine"), "Keyword");
+    buf_release(&config);
+    ns.version = 2;
+    ns.config = config_with(&config, "Other");
+    check_ok(cluster_namespace_update(one, &ns));
+    check(cluster_search_type(two, alpha, "Other") == NULL);
+    fake.now_ns += 100 * NS_PER_MS;
+    check_str(cluster_search_type(two, alpha, "Other"), "Keyword");
+    check(cluster_search_type(two, alpha, "Mine") == NULL);
+    check(cluster_search_type(two, SLICE_LIT("nobody"), "Mine") == NULL);
+    buf_release(&config);
+    cluster_close(one);
+    cluster_close(two);
     folder_remove(&folder);
 }
 

@@ -554,18 +554,32 @@ enum err mesh_post(struct mesh *mesh, uint64_t process, const struct envelope *e
     return posted ? ERR_OK : ERR_BUSY;
 }
 
-void mesh_beat(struct mesh *mesh)
+/* Under mesh->mutex. */
+static void ping_all(struct mesh *mesh, int64_t now_ns)
 {
     const struct envelope ping = {.kind = ENVELOPE_PING, .shard = MESH_NO_SHARD};
+
+    mesh->beat_mono_ns = now_ns;
+    for (size_t i = 0; i < mesh->peer_count; i++)
+        if (mesh_outbox_post(mesh->peers[i]->outbox, &ping, NULL, 0))
+            mesh_progress_asked(mesh->peers[i], now_ns);
+}
+
+void mesh_beat(struct mesh *mesh)
+{
     const int64_t now_ns = clock_mono_ns(mesh->options.clock);
 
     pthread_mutex_lock(&mesh->mutex);
-    if (mesh->beat_mono_ns == 0 || now_ns - mesh->beat_mono_ns >= MESH_BEAT_MS * NS_PER_MS / 2) {
-        mesh->beat_mono_ns = now_ns;
-        for (size_t i = 0; i < mesh->peer_count; i++)
-            if (mesh_outbox_post(mesh->peers[i]->outbox, &ping, NULL, 0))
-                mesh_progress_asked(mesh->peers[i], now_ns);
-    }
+    if (mesh->beat_mono_ns == 0 || now_ns - mesh->beat_mono_ns >= MESH_BEAT_MS * NS_PER_MS / 2)
+        ping_all(mesh, now_ns);
+    pthread_mutex_unlock(&mesh->mutex);
+}
+
+/* Every message has the version in its head. */
+void mesh_tell_version(struct mesh *mesh)
+{
+    pthread_mutex_lock(&mesh->mutex);
+    ping_all(mesh, clock_mono_ns(mesh->options.clock));
     pthread_mutex_unlock(&mesh->mutex);
 }
 

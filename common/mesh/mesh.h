@@ -168,6 +168,10 @@ void mesh_reply(struct mesh_port *port, struct mesh_addr to, const struct mesh_a
 bool mesh_cast(struct mesh_port *port, struct mesh_target to, enum mesh_method method,
                const struct slice *parts, size_t count);
 
+/* We have written into the cluster store: all others learn of its version, and read it, within
+ * moments, although nothing else may be said to them. Any thread. */
+void mesh_tell_version(struct mesh *mesh);
+
 /* How many processes of the role are alive, our own counted? */
 uint32_t mesh_role_count(struct mesh *mesh, enum mesh_role role);
 /* Is any? */

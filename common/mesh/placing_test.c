@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { NODES = 3, SHARDS = 4, WATCHDOG_MS = 20000 };
@@ -279,5 +280,33 @@ TEST(placing_fenced_owner_is_given_a_higher_version)
         run_until(&world, both_above);
     }
     check(is_even(&world));
+    world_close(&world);
+}
+
+/* Nothing is outstanding between them, so that nothing else would be said. */
+TEST(placing_a_write_into_the_store_is_told_to_all)
+{
+    const struct timespec pause = {.tv_nsec = NS_PER_MS};
+    const struct namespace_info ns = {.id = "11111111-1111-4111-8111-111111111111",
+                                      .name = "told",
+                                      .info = SLICE_LIT("info"),
+                                      .config = SLICE_EMPTY};
+    struct world world;
+
+    world_open(&world);
+    for (size_t i = 0; i < NODES; i++)
+        node_open(&world, i, ROLE_MATCHING);
+    run_until(&world, is_even);
+    check_ok(cluster_namespace_create(world.nodes[0].cluster, &ns));
+    const int64_t version = cluster_version(world.nodes[0].cluster);
+    mesh_tell_version(world.nodes[0].mesh);
+    for (size_t i = 1; i < NODES; i++) {
+        const int64_t end_ms = clock_mono_ms(&clock_real) + WATCHDOG_MS;
+
+        while (cluster_version(world.nodes[i].cluster) < version &&
+               clock_mono_ms(&clock_real) < end_ms)
+            nanosleep(&pause, NULL);
+        check(cluster_version(world.nodes[i].cluster) >= version);
+    }
     world_close(&world);
 }

@@ -63,6 +63,14 @@ killed_under_work()
     wait $!
 }
 
+# As docs/operations.md tells: the backup becomes the data.
+restored()
+{
+    $compose down && $compose run --rm --no-deps history gnomon-admin restore /data/backup-1 --to /data/restored || return 1
+    export GNOMON_DATA_DIR=/data/restored
+    $compose up -d && healthy && $compose exec -T history gnomon-admin verify
+}
+
 finish()
 {
     $compose down -v >/dev/null 2>&1
@@ -82,5 +90,8 @@ check "everything stops" $compose stop
 check "and starts again on its data" $compose up -d
 check "all are healthy again" healthy
 check "workflows run again" workflows
+check "a backup is taken" $compose exec -T history gnomon-admin backup /data/backup-1
+check "and is the data of a cluster" restored
+check "workflows run on it" workflows
 echo "compose: $passed passed, $failed failed"
 [ "$failed" = 0 ]
