@@ -195,29 +195,47 @@ static bool is_for_people(const struct fe_call *fc)
     return slice_eq(name, SLICE_LIT("temporal-cli")) || slice_eq(name, SLICE_LIT("temporal-ui"));
 }
 
-enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
+static struct slice history_body(struct fe_call *fc, const struct rpc_api *api)
 {
-    const struct slice namespace_id = slice_str(fc->ns->id);
-    const struct rpc_api api = {.namespace_id = namespace_id,
-                                .namespace_name = slice_str(fc->ns->name),
-                                .retention_s = fc->ns->retention_s,
-                                .for_people = is_for_people(fc),
-                                .bad_binary = fc->bad_binary,
-                                .token = fc->token_bytes,
-                                .request = to->request};
     struct buf body;
 
     buf_init(&body, MESH_BODY_MAX);
-    rpc_api_encode(&api, &body);
+    rpc_api_encode(api, &body);
     must(buf_ok(&body)); /* the request is bounded well below it */
     const struct slice copy = arena_copy(fc->arena, buf_slice(&body));
     buf_release(&body);
+    return copy;
+}
 
+/* An owner may have had the request before. */
+static struct slice later_body(struct fe_call *fc, void *arg)
+{
+    struct rpc_api *api = arg;
+
+    api->first_attempt = false;
+    return history_body(fc, api);
+}
+
+enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
+{
+    const struct slice namespace_id = slice_str(fc->ns->id);
+    struct rpc_api *api = ARENA_NEW(fc->arena, struct rpc_api);
+
+    *api = (struct rpc_api){.namespace_id = namespace_id,
+                            .namespace_name = slice_str(fc->ns->name),
+                            .retention_s = fc->ns->retention_s,
+                            .for_people = is_for_people(fc),
+                            .bad_binary = fc->bad_binary,
+                            .first_attempt = to->tells_first_attempt,
+                            .token = fc->token_bytes,
+                            .request = to->request};
     const uint32_t shard = rpc_history_shard(namespace_id, slice_str(to->workflow_id),
                                              (uint32_t)fc->fe->config->history_shards);
     return fe_forward(fc, &(struct fe_target){.to = MESH_SHARD(ROLE_HISTORY, shard),
                                               .method = to->method,
-                                              .body = copy,
+                                              .body = history_body(fc, api),
+                                              .renew = to->tells_first_attempt ? later_body : NULL,
+                                              .renew_arg = api,
                                               .timeout_ms = to->timeout_ms,
                                               .repeatable = to->repeatable,
                                               .long_poll = to->long_poll,

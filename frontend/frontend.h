@@ -148,6 +148,7 @@ struct fe_to_history {
     struct slice request;
     int64_t timeout_ms;
     bool repeatable, long_poll, waits;
+    bool tells_first_attempt; /* struct rpc_api's first_attempt */
     const char *late_text;
     struct slice reply_instead;
     uint32_t answers_with_task;

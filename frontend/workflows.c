@@ -189,7 +189,8 @@ enum err fe_signal_with_start(struct fe_call *fc)
         fc, &(struct fe_to_history){.method = METHOD_HISTORY_SIGNAL_WITH_START,
                                     .workflow_id = req->workflow_id,
                                     .request = fe_with_request_id(fc, req->request_id),
-                                    .repeatable = true});
+                                    .repeatable = true,
+                                    .tells_first_attempt = true});
 }
 
 enum err fe_signal_workflow(struct fe_call *fc)

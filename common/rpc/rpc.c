@@ -18,6 +18,7 @@ enum api_key {
     API_REQUEST = 5,
     API_FOR_PEOPLE = 6,
     API_BAD_BINARY = 7,
+    API_FIRST_ATTEMPT = 8,
 };
 
 enum task_key {
@@ -168,6 +169,8 @@ void rpc_api_encode(const struct rpc_api *api, struct buf *out)
         rec_put_bool(&w, API_FOR_PEOPLE, true);
     if (api->bad_binary)
         rec_put_bool(&w, API_BAD_BINARY, true);
+    if (api->first_attempt)
+        rec_put_bool(&w, API_FIRST_ATTEMPT, true);
     rec_end(&w);
 }
 
@@ -186,6 +189,7 @@ enum err rpc_api_decode(struct arena *arena, struct slice body, struct rpc_api *
         .request = rec_bytes(&r, API_REQUEST),
         .for_people = rec_bool(&r, API_FOR_PEOPLE, false),
         .bad_binary = rec_bool(&r, API_BAD_BINARY, false),
+        .first_attempt = rec_bool(&r, API_FIRST_ATTEMPT, false),
     };
     if (r.malformed)
         return ERR_CORRUPT;

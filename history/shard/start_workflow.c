@@ -235,6 +235,15 @@ static void step_replace(struct history_shard *shard, struct hs_request *req,
 
 /* -- a signal to the current one ------------------------------------------------------------ */
 
+/* Spec: a client that gives the request id of an earlier signal with start again signals the run
+ * that runs now, or starts another; what the frontend sends again is recognised. */
+static bool is_new_signal(const struct hs_request *req)
+{
+    const struct start *start = req->extra;
+
+    return start->signal && req->api.first_attempt;
+}
+
 static void step_signal_current(struct history_shard *shard, struct hs_request *req,
                                 struct hs_entry *entry)
 {
@@ -243,7 +252,8 @@ static void step_signal_current(struct history_shard *shard, struct hs_request *
     struct transition t;
 
     req->run_id[0] = '\0';
-    if (!run_is_open(entry->run) && strcmp(entry->run->start_request_id, request_id) != 0) {
+    if (!run_is_open(entry->run) &&
+        (is_new_signal(req) || strcmp(entry->run->start_request_id, request_id) != 0)) {
         decide(shard, req); /* it closed while this request waited */
         return;
     }
@@ -455,8 +465,11 @@ static void decide(struct history_shard *shard, struct hs_request *req)
         return;
     }
     const int64_t now_ns = hs_now_ns(shard);
+    api_start_workflow_execution_request asked = *start->request;
+    if (is_new_signal(req)) /* it did not start the current run */
+        asked.request_id = arena_str(&req->arena, SLICE_EMPTY);
     const enum start_decision decision =
-        engine_start_policy(start->request, &current->run, now_ns, &req->arena, &req->detail);
+        engine_start_policy(&asked, &current->run, now_ns, &req->arena, &req->detail);
 
     if (engine_start_too_soon(hs_limits_of(shard, req->api.namespace_name), &current->run,
                               &(struct start_again){start->request->workflow_id, decision, now_ns},

@@ -296,7 +296,7 @@ async def test_signal_with_start_twice_by_one_request(session, queue):
     assert types_of(await session.events(queue)).count("WorkflowExecutionSignaled") == 2
     await session.client.get_workflow_handle(queue).terminate()
     again = await service.signal_with_start_workflow_execution(request)
-    assert again.run_id == first.run_id and not again.started
+    assert again.run_id != first.run_id and again.started
 
 
 async def test_signal_with_start_and_a_delay(session, queue):
