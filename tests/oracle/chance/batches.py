@@ -68,7 +68,8 @@ def reset(e, x):
 
 
 def possible(e):
-    if not e.world.batches:
+    """The reference forgets what it has of updates in memory when something that a job asks for is refused."""
+    if not e.world.batches or e.asked:
         return []
     found = [signal, cancel]
     if not e.world.updates:

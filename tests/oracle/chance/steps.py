@@ -144,6 +144,7 @@ def complete(e, x):
     if done is not None and e_commands:
         e.short_run = commands.is_short(e_commands[-1])
     settle(e)
+    e.refused = done is None  # an attempt to close: until the next task is over little else is let in
     if done is None and e.task == STARTED:
         e.token = token
     if done is not None:
@@ -355,7 +356,7 @@ def possible(e):
             found += [fail] * 2
         if e.world.short_tasks and e.fails < 1:
             found += [task_times_out]
-    if e.world.updates and e.parent is None and not paused:
+    if e.world.updates and e.parent is None and not paused and not e.refused:
         if len(e.asked) < 3 and e.count("WORKFLOW_TASK_COMPLETED") and e.fails == 0:
             found += [ask_update] * 4
             if e.world.wide:

@@ -49,6 +49,7 @@ class Execution:
         self.runs = []
         self.gone = set()  # runs that were deleted
         self.request_id = None  # of the start of its run
+        self.refused = False  # the last answer to a workflow task
 
     @contextlib.contextmanager
     def at(self):
@@ -175,7 +176,7 @@ class Execution:
         """Go on with another run of the chain."""
         self.runs.append(self.run_id)
         self.run_id, self.token, self.fails, self.held, self.accepted = run_id, None, 0, {}, []
-        self.sticky, self.request_id = False, None
+        self.sticky, self.refused, self.request_id = False, False, None
 
 
 class World:
