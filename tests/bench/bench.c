@@ -32,7 +32,7 @@ struct bench {
     int64_t rss_peak;
 };
 
-static int64_t self_cpu_ms(void)
+static double self_cpu_ms(void)
 {
     const struct procs self = {.pids = {(int)getpid()}, .count = 1};
 
@@ -74,10 +74,10 @@ static bool run_phase(struct bench *bench, struct load *load, const char *phase,
 {
     struct load_result result;
     const struct procs_usage before = procs_usage(&bench->procs);
-    int64_t cpu_before[PROCS_MAX];
+    double cpu_before[PROCS_MAX];
     for (unsigned i = 0; i < bench->procs.count; i++)
         cpu_before[i] = procs_usage_of(&bench->procs, i).cpu_ms;
-    const int64_t own_before = self_cpu_ms();
+    const double own_before = self_cpu_ms();
     const bool alive = load_run(load, count, concurrency, tick, bench, &result);
 
     qsort(result.latency_ns, result.count, sizeof(int64_t), by_size);
@@ -88,20 +88,20 @@ static bool run_phase(struct bench *bench, struct load *load, const char *phase,
     print(phase, "p50_ms", percentile_ms(&result, 0.50));
     print(phase, "p99_ms", percentile_ms(&result, 0.99));
     print(phase, "max_ms", percentile_ms(&result, 1.0));
-    print(phase, "generator_cpu_ms_each", (double)(self_cpu_ms() - own_before) / count);
+    print(phase, "generator_cpu_ms_each", (self_cpu_ms() - own_before) / count);
     tick(bench);
     if (bench->procs.count && alive && concurrency > 1)
         (void)load_rest(load, SETTLE_MS); /* what the server puts off belongs to it as well */
     if (bench->procs.count) {
         const struct procs_usage after = procs_usage(&bench->procs);
 
-        print(phase, "server_cpu_ms_each", (double)(after.cpu_ms - before.cpu_ms) / count);
+        print(phase, "server_cpu_ms_each", (after.cpu_ms - before.cpu_ms) / count);
         for (unsigned i = 0; i < bench->procs.count && bench->procs.count > 1; i++) {
             const struct procs_usage one = procs_usage_of(&bench->procs, i);
             char what[64];
 
             snprintf(what, sizeof what, "cpu_ms_each.%s", bench->procs.names[i]);
-            print(phase, what, (double)(one.cpu_ms - cpu_before[i]) / count);
+            print(phase, what, (one.cpu_ms - cpu_before[i]) / count);
         }
         if (after.written_bytes >= 0)
             print(phase, "written_kb_each",

@@ -21,6 +21,7 @@ enum {
     CHILDREN = 1900,     /* below limit.numPendingChildExecutions.error */
     CHILDREN_A_STEP = 10,
     PARTS = 10,
+    TURNS = 10, /* of the last part */
     CALL_TIMEOUT_S = 30,
     NAME_BYTES = 96,
 };
@@ -419,60 +420,163 @@ static void print(const char *what, const char *part, const char *figure, double
     fflush(stdout);
 }
 
-/* `count` steps in ten parts; the first and the last are told. */
-static bool measure(struct growth *growth, const char *what, unsigned count,
-                    bool (*step)(struct growth *growth))
+static double history_cpu_ms(const struct procs *procs)
 {
-    const unsigned part = count / PARTS;
+    double used_ms = 0;
 
-    for (unsigned i = 0; i < PARTS; i++) {
-        const int64_t cpu_ms = procs_usage(growth->procs).cpu_ms;
-        const int64_t start_ns = clock_mono_ns(&clock_real);
+    for (unsigned i = 0; i < procs->count; i++)
+        if (strcmp(procs->names[i], "gnomon-history") == 0)
+            used_ms += procs_usage_of(procs, i).cpu_ms;
+    return used_ms;
+}
 
-        for (unsigned j = 0; j < part; j++) {
-            arena_reset(&growth->arena);
-            if (!step(growth)) {
-                fprintf(stderr, "bench: %s: step %u of %u failed\n", what, i * part + j, count);
-                return false;
-            }
+/* Some steps of one workflow, and what they took. */
+struct taken {
+    double ms, cpu_ms, history_ms;
+    unsigned steps;
+};
+
+static bool take(struct growth *growth, unsigned count, bool (*step)(struct growth *growth),
+                 struct taken *taken)
+{
+    const double cpu_ms = procs_usage(growth->procs).cpu_ms;
+    const double history_ms = history_cpu_ms(growth->procs);
+    const int64_t start_ns = clock_mono_ns(&clock_real);
+
+    for (unsigned i = 0; i < count; i++) {
+        arena_reset(&growth->arena);
+        if (!step(growth)) {
+            fprintf(stderr, "bench: %s: step %u failed\n", growth->workflow_id, i);
+            return false;
         }
-        if (i != 0 && i != PARTS - 1)
-            continue;
-        const char *name = i == 0 ? "first" : "last";
-        print(what, name, "ms", (double)(clock_mono_ns(&clock_real) - start_ns) / 1e6 / part);
-        if (growth->procs->count > 0)
-            print(what, name, "cpu_ms",
-                  (double)(procs_usage(growth->procs).cpu_ms - cpu_ms) / part);
     }
+    taken->ms += (double)(clock_mono_ns(&clock_real) - start_ns) / 1e6;
+    taken->cpu_ms += procs_usage(growth->procs).cpu_ms - cpu_ms;
+    taken->history_ms += history_cpu_ms(growth->procs) - history_ms;
+    taken->steps += count;
     return true;
+}
+
+static void tell(const char *what, const char *part, const struct taken *taken)
+{
+    print(what, part, "ms", taken->ms / taken->steps);
+    if (taken->cpu_ms > 0)
+        print(what, part, "cpu_ms", taken->cpu_ms / taken->steps);
+    if (taken->history_ms > 0)
+        print(what, part, "history_cpu_ms", taken->history_ms / taken->steps);
+}
+
+/* How a workflow of a kind begins, and what is then done to it again and again. */
+struct kind {
+    const char *name;
+    bool (*begin)(struct growth *growth);
+    unsigned count;
+    bool (*step)(struct growth *growth);
+    bool shrinks; /* it is largest when it begins */
+};
+
+static bool measure_alone(struct growth *growth, const struct kind *kind)
+{
+    const unsigned part = kind->count / PARTS;
+    struct taken first = {0}, rest = {0}, last = {0};
+
+    if (!take(growth, part, kind->step, &first) ||
+        !take(growth, (PARTS - 2) * part, kind->step, &rest) ||
+        !take(growth, part, kind->step, &last))
+        return false;
+    tell(kind->name, "first", &first);
+    tell(kind->name, "last", &last);
+    return true;
+}
+
+/* A workflow that has grown and one that has just begun take turns, so that a machine that is busy
+ * with something else is as busy for both. */
+static bool measure_in_turns(struct growth *growth, struct growth *fresh, const struct kind *kind)
+{
+    const unsigned part = kind->count / PARTS, turn = part / TURNS;
+    struct taken rest = {0}, first = {0}, last = {0};
+
+    if (!take(growth, (PARTS - 1) * part, kind->step, &rest))
+        return false;
+    if (!start(fresh, kind->name) || !kind->begin(fresh))
+        return false;
+    for (unsigned i = 0; i < TURNS; i++) {
+        const bool grown_first = i % 2;
+
+        if (grown_first && !take(growth, turn, kind->step, &last))
+            return false;
+        if (!take(fresh, turn, kind->step, &first))
+            return false;
+        if (!grown_first && !take(growth, turn, kind->step, &last))
+            return false;
+    }
+    tell(kind->name, "first", &first);
+    tell(kind->name, "last", &last);
+    return terminate(fresh);
+}
+
+static bool nothing(struct growth *growth)
+{
+    (void)growth;
+    return true;
+}
+
+static bool poll_and_schedule(struct growth *growth)
+{
+    return poll_workflow_task(growth) && schedule_activities(growth);
+}
+
+static bool poll_and_complete(struct growth *growth)
+{
+    return poll_workflow_task(growth) && complete_task(growth, 0, NULL, false);
+}
+
+static const struct kind kinds[] = {
+    {"signals", nothing, SIGNALS, signal_once, false},
+    {"events", poll_workflow_task, EVENTS / (MARKERS_A_STEP + 3), record_markers, false},
+    {"activities", poll_and_schedule, ACTIVITIES, run_activity, true},
+    {"updates", poll_and_complete, UPDATES, update_once, false},
+    {"children", poll_workflow_task, CHILDREN / CHILDREN_A_STEP, start_children, false},
+};
+
+static void growth_init(struct growth *growth, struct links *links, const struct procs *procs,
+                        uint64_t seed)
+{
+    static char identity[] = "bench-worker";
+
+    *growth = (struct growth){.links = links, .procs = procs, .identity = identity};
+    arena_init(&growth->arena);
+    buf_init(&growth->reply, 0);
+    rng_seed(&growth->rng, seed);
+}
+
+static void growth_release(struct growth *growth)
+{
+    buf_release(&growth->reply);
+    arena_release(&growth->arena);
 }
 
 bool growth_run(struct links *links, const struct procs *procs, const char *namespace_name,
                 uint64_t seed)
 {
-    char identity[] = "bench-worker";
-    struct growth growth = {.links = links, .procs = procs, .identity = identity};
+    struct growth growth, fresh;
     struct arena names;
+    bool good = true;
 
     arena_init(&names);
-    arena_init(&growth.arena);
-    buf_init(&growth.reply, 0);
-    rng_seed(&growth.rng, seed);
-    growth.namespace_name = arena_str(&names, slice_str(namespace_name));
-    const bool good =
-        start(&growth, "signals") && measure(&growth, "signals", SIGNALS, signal_once) &&
-        terminate(&growth) && start(&growth, "events") && poll_workflow_task(&growth) &&
-        measure(&growth, "events", EVENTS / (MARKERS_A_STEP + 3), record_markers) &&
-        terminate(&growth) && start(&growth, "activities") && poll_workflow_task(&growth) &&
-        schedule_activities(&growth) && measure(&growth, "activities", ACTIVITIES, run_activity) &&
-        terminate(&growth) && start(&growth, "updates") && poll_workflow_task(&growth) &&
-        complete_task(&growth, 0, NULL, false) &&
-        measure(&growth, "updates", UPDATES, update_once) && terminate(&growth) &&
-        start(&growth, "children") && poll_workflow_task(&growth) &&
-        measure(&growth, "children", CHILDREN / CHILDREN_A_STEP, start_children) &&
-        terminate(&growth);
-    buf_release(&growth.reply);
-    arena_release(&growth.arena);
+    growth_init(&growth, links, procs, seed);
+    growth_init(&fresh, links, procs, seed + 1);
+    growth.namespace_name = fresh.namespace_name = arena_str(&names, slice_str(namespace_name));
+    for (size_t i = 0; i < COUNT_OF(kinds) && good; i++) {
+        const struct kind *kind = &kinds[i];
+
+        good = start(&growth, kind->name) && kind->begin(&growth) &&
+               (kind->shrinks ? measure_alone(&growth, kind)
+                              : measure_in_turns(&growth, &fresh, kind)) &&
+               terminate(&growth);
+    }
+    growth_release(&growth);
+    growth_release(&fresh);
     arena_release(&names);
     return good;
 }

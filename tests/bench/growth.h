@@ -2,8 +2,9 @@
  *
  * Five workflows, one call at a time: one that gets 10,000 signals, one whose history grows to
  * 50,000 events, one with 2,000 pending activities, one with 1,900 updates, one with 1,900 pending
- * children. Each is cut into ten parts, and the server's CPU time and the latency of a step are
- * told for the first and the last part. */
+ * children. In its last tenth each takes turns with a fresh one, and the server's CPU time and the
+ * latency of a step are told for both ("first" is the fresh one); the one with activities, which
+ * shrinks, is measured in its first and its last tenth. */
 #ifndef GNOMON_BENCH_GROWTH_H
 #define GNOMON_BENCH_GROWTH_H
 

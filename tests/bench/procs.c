@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
 
 enum { ALL_MAX = 32768 };
 
@@ -42,10 +42,9 @@ bool procs_parse(struct procs *procs, const char *list)
 }
 
 /* The fields of /proc/PID/stat behind the name, which may hold anything. */
-static bool read_stat(int pid, int *parent, int64_t *ticks)
+static bool read_parent(int pid, int *parent)
 {
     char path[64], line[1024];
-    long long user = 0, system = 0;
 
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *file = fopen(path, "re");
@@ -55,11 +54,7 @@ static bool read_stat(int pid, int *parent, int64_t *ticks)
     fclose(file);
     line[len] = '\0';
     const char *rest = strrchr(line, ')');
-    if (!rest || sscanf(rest + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld", parent,
-                        &user, &system) != 3)
-        return false;
-    *ticks = user + system;
-    return true;
+    return rest && sscanf(rest + 1, " %*c %d", parent) == 1;
 }
 
 void procs_add_tree(struct procs *procs, int root)
@@ -67,7 +62,6 @@ void procs_add_tree(struct procs *procs, int root)
     static int pids[ALL_MAX], parents[ALL_MAX];
     unsigned count = 0;
     DIR *dir = opendir("/proc");
-    int64_t ticks;
 
     add(procs, root);
     if (!dir)
@@ -75,7 +69,7 @@ void procs_add_tree(struct procs *procs, int root)
     for (struct dirent *entry; (entry = readdir(dir)) && count < ALL_MAX;) {
         const int pid = (int)strtol(entry->d_name, NULL, 10);
 
-        if (pid > 0 && read_stat(pid, &parents[count], &ticks))
+        if (pid > 0 && read_parent(pid, &parents[count]))
             pids[count++] = pid;
     }
     closedir(dir);
@@ -111,20 +105,25 @@ struct procs_usage procs_usage_of(const struct procs *procs, unsigned index)
     return procs_usage(&one);
 }
 
+/* The clock of another process: finer than the ticks of its stat. */
+static double read_cpu_ms(int pid)
+{
+    clockid_t clock;
+    struct timespec used;
+
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
+        return 0;
+    return (double)used.tv_sec * 1e3 + (double)used.tv_nsec / 1e6;
+}
+
 struct procs_usage procs_usage(const struct procs *procs)
 {
     struct procs_usage usage = {0};
-    const int64_t tick_ms = 1000 / sysconf(_SC_CLK_TCK);
 
     for (unsigned i = 0; i < procs->count; i++) {
-        int parent;
-        int64_t ticks;
-
-        if (!read_stat(procs->pids[i], &parent, &ticks))
-            continue;
         const int64_t rss_kb = read_number(procs->pids[i], "status", "VmRSS:");
         const int64_t written = read_number(procs->pids[i], "io", "write_bytes:");
-        usage.cpu_ms += ticks * tick_ms;
+        usage.cpu_ms += read_cpu_ms(procs->pids[i]);
         usage.rss_bytes += rss_kb > 0 ? rss_kb * 1024 : 0;
         usage.written_bytes =
             written < 0 || usage.written_bytes < 0 ? -1 : usage.written_bytes + written;

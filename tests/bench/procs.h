@@ -14,7 +14,7 @@ struct procs {
 };
 
 struct procs_usage {
-    int64_t cpu_ms;        /* user and system, all threads */
+    double cpu_ms;         /* user and system, all threads, to the nanosecond */
     int64_t rss_bytes;     /* resident now; shared pages counted in each process */
     int64_t written_bytes; /* sent towards the disk; -1: not told */
 };
