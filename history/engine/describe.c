@@ -4,6 +4,7 @@
 #include "common/proto/wire.h"
 #include "history/engine/callback.h"
 #include "history/engine/child.h"
+#include "history/engine/external_payloads.h"
 #include "history/engine/message_splice.h"
 #include "history/engine/reset_points.h"
 #include "history/engine/update_item.h"
@@ -48,7 +49,9 @@ static api_common_workflow_execution *other_execution(struct arena *arena, struc
     return execution;
 }
 
-static api_workflow_execution_info *info_of(const struct run *run, struct arena *arena)
+/* `attributes`: encoded SearchAttributes. */
+static api_workflow_execution_info *info_of(const struct run *run, struct arena *arena,
+                                            struct slice attributes)
 {
     api_workflow_execution_info *info = engine_message(arena, &api_workflow_execution_info__desc);
 
@@ -73,7 +76,6 @@ static api_workflow_execution_info *info_of(const struct run *run, struct arena 
         splice(arena, &info->base, "memo", bytes_slice(run->memo));
     else
         info->memo = engine_message(arena, &api_memo__desc);
-    const struct slice attributes = run_shown_search_attributes(run, arena);
     if (attributes.len > 0)
         splice(arena, &info->base, "search_attributes", attributes);
     else
@@ -90,8 +92,11 @@ static void add_counts(const struct run *run, api_workflow_execution_info *info)
 
 struct slice engine_execution_info(const struct run *run, struct arena *arena)
 {
-    api_workflow_execution_info *info = info_of(run, arena);
+    struct slice attributes = run_shown_search_attributes(run, arena);
 
+    if (!run_is_open(run))
+        attributes = external_payloads_attributes(run, arena, attributes);
+    api_workflow_execution_info *info = info_of(run, arena, attributes);
     if (!run_is_open(run)) /* of an open run they would be out of date at once */
         add_counts(run, info);
     return proto_encode(arena, info);
@@ -274,8 +279,10 @@ struct slice engine_describe(struct run *run, struct arena *arena, int64_t now_n
         engine_message(arena, &api_describe_workflow_execution_response__desc);
 
     out->execution_config = config_of(run, arena);
-    out->workflow_execution_info = info_of(run, arena);
+    out->workflow_execution_info = info_of(run, arena, run_shown_search_attributes(run, arena));
     add_counts(run, out->workflow_execution_info);
+    out->workflow_execution_info->external_payload_count = run->external_payload_count;
+    out->workflow_execution_info->external_payload_size_bytes = run->external_payload_bytes;
     out->workflow_execution_info->first_run_id = arena_str(arena, slice_str(run->first_run_id));
     if (run->parent_namespace_id.len > 0) /* a list does not show it */
         out->workflow_execution_info->parent_namespace_id =

@@ -55,6 +55,7 @@ void engine_limits_fill(struct engine_limits *limits, const struct dynconf *dc, 
         (int32_t)clip_u32(dynconf_int(dc, DYNCONF_SYSTEM_TASK_PROBLEMS, ns)) & INT32_MAX;
     U32(callbacks_max, CALLBACK_MAX_PER_EXECUTION);
     BOOL(update_callbacks, HISTORY_UPDATE_CALLBACKS);
+    BOOL(external_payloads, HISTORY_EXTERNAL_PAYLOADS);
     U32(workflow_update_callbacks_max, SYSTEM_MAX_CALLBACKS_PER_WORKFLOW);
     U32(update_callbacks_max, SYSTEM_MAX_CALLBACKS_PER_UPDATE);
     NS(callback_retry_initial_ns, CALLBACK_RETRY_INITIAL);

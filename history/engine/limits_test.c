@@ -30,6 +30,7 @@ TEST(test_limits_without_a_file_are_the_engines_own)
     SAME(wft_heartbeat_timeout_ns);
     SAME(wft_retry_backoff_after_attempt);
     SAME(reset_with_pending_children);
+    SAME(external_payloads);
     SAME(cross_namespace_commands);
     SAME(state_bytes_max);
     SAME(state_bytes_warn);

@@ -8,6 +8,7 @@
 #include "history/engine/activity_int.h"
 #include "history/engine/callback.h"
 #include "history/engine/child.h"
+#include "history/engine/external_payloads.h"
 #include "history/engine/pause.h"
 #include "history/engine/options.h"
 #include "history/engine/reset_points.h"
@@ -710,10 +711,12 @@ static bool apply_all(struct rebuilding *r, struct slice bytes, bool buffered)
     r->event = &none;
     if (!events)
         return wrong(r, "malformed bytes");
-    if (buffered)
+    if (buffered) {
         r->run->buffered_count += (uint32_t)count;
-    else
+    } else {
         r->run->history_size_bytes += (int64_t)bytes.len;
+        external_payloads_count(r->run, bytes);
+    }
     for (size_t i = 0; i < count; i++) {
         r->event = events[i];
         if (!run_is_open(r->run))

@@ -161,6 +161,8 @@ static enum err adopt(struct transition *t, const struct engine_reset *reset)
     run->reset_request_id = arena_copy(&run->arena, slice_str(reset->request->request_id));
     run->start_request_id = arena_str(&run->arena, slice_str(base->start_request_id));
     run->history_size_bytes = reset->history_size_bytes;
+    if (!t->limits->external_payloads)
+        run->external_payload_count = run->external_payload_bytes = 0;
     run_signal_requests_carry(reset->current ? reset->current : base, run, t->now_ns);
     run->state_transition_count = 1; /* Spec: making it anew is a step of its own */
     run->dirty = true;

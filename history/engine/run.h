@@ -148,6 +148,7 @@ struct run {
     /* durable-only */
     char reset_run_id[UUID_TEXT_LEN + 1]; /* the newest run that was made of it by a reset */
     int64_t history_size_bytes;
+    int64_t external_payload_count, external_payload_bytes; /* external_payloads.h */
     int64_t state_transition_count;
     struct bytes sticky_queue; /* empty: not sticky */
     int64_t sticky_schedule_to_start_ns;

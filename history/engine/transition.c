@@ -3,6 +3,7 @@
 
 #include "common/base/hash.h"
 #include "common/proto/wire.h"
+#include "history/engine/external_payloads.h"
 #include "history/engine/rows.h"
 
 const struct engine_limits engine_limits_default = {
@@ -46,6 +47,7 @@ const struct engine_limits engine_limits_default = {
     .updates_suggest_share = 0.9,
     .discard_speculative_events_max = 10,
     .reset_with_pending_children = true,
+    .external_payloads = true,
     .task_problems_to_report = 5,
     .callbacks_max = 2000,
     .workflow_update_callbacks_max = 32,
@@ -286,7 +288,11 @@ int64_t transition_event(struct transition *t, api_history_event *event)
         event->event_group_markers = t->command->event_group_markers;
         t->command = NULL;
     }
-    run->history_size_bytes += (int64_t)put_event(&t->events, event);
+    const size_t bytes = put_event(&t->events, event);
+    run->history_size_bytes += (int64_t)bytes;
+    if (t->limits->external_payloads)
+        external_payloads_count(run,
+                                slice_of(buf_slice(&t->events).ptr + t->events.len - bytes, bytes));
     t->last_event = event;
     if (t->event_count++ == 0)
         t->first_event_id = event->event_id;

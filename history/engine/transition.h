@@ -33,6 +33,7 @@ struct engine_limits {
     bool reset_with_pending_children;        /* true: history.allowResetWithPendingChildren */
     uint32_t callbacks_max;                  /* 2000: callback.maxPerExecution */
     bool update_callbacks;                   /* false: history.enableUpdateCallbacks */
+    bool external_payloads;                  /* true: history.externalPayloadsEnabled */
     uint32_t workflow_update_callbacks_max;  /* 32: system.maxCallbacksPerWorkflow */
     uint32_t update_callbacks_max;           /* 32: system.maxCallbacksPerUpdateID */
     int64_t callback_retry_initial_ns;       /* 1 s: callback.retryPolicy.initialInterval */
