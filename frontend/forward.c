@@ -6,6 +6,8 @@
 #include "frontend/frontend.h"
 #include "frontend/shown.h"
 
+#include <string.h>
+
 struct fe_forward {
     struct list node; /* of a long poll, in its loop's list */
     struct fe_call *fc;
@@ -195,6 +197,25 @@ static bool is_for_people(const struct fe_call *fc)
     return slice_eq(name, SLICE_LIT("temporal-cli")) || slice_eq(name, SLICE_LIT("temporal-ui"));
 }
 
+/* Clients say what they know in a list of names with commas between. */
+static bool knows_chains(const struct fe_call *fc)
+{
+    const struct slice name = SLICE_LIT("follows-next-run-id");
+    struct slice rest = grpc_call_metadata(fc->call, "supported-features");
+
+    while (rest.len > 0) {
+        const uint8_t *comma = memchr(rest.ptr, ',', rest.len);
+        const size_t len = comma ? (size_t)(comma - rest.ptr) : rest.len;
+
+        if (slice_eq(slice_of(rest.ptr, len), name))
+            return true;
+        rest = slice_of(rest.ptr + len, rest.len - len);
+        if (rest.len > 0)
+            rest = slice_of(rest.ptr + 1, rest.len - 1);
+    }
+    return false;
+}
+
 static struct slice history_body(struct fe_call *fc, const struct rpc_api *api)
 {
     struct buf body;
@@ -226,6 +247,8 @@ enum err fe_forward_history(struct fe_call *fc, const struct fe_to_history *to)
                             .retention_s = fc->ns->retention_s,
                             .for_people = is_for_people(fc),
                             .bad_binary = fc->bad_binary,
+                            .no_followers =
+                                to->method == METHOD_HISTORY_GET_HISTORY && !knows_chains(fc),
                             .first_attempt = to->tells_first_attempt,
                             .token = fc->token_bytes,
                             .request = to->request};

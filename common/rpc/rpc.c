@@ -19,6 +19,7 @@ enum api_key {
     API_FOR_PEOPLE = 6,
     API_BAD_BINARY = 7,
     API_FIRST_ATTEMPT = 8,
+    API_NO_FOLLOWERS = 9,
 };
 
 enum task_key {
@@ -171,6 +172,8 @@ void rpc_api_encode(const struct rpc_api *api, struct buf *out)
         rec_put_bool(&w, API_BAD_BINARY, true);
     if (api->first_attempt)
         rec_put_bool(&w, API_FIRST_ATTEMPT, true);
+    if (api->no_followers)
+        rec_put_bool(&w, API_NO_FOLLOWERS, true);
     rec_end(&w);
 }
 
@@ -190,6 +193,7 @@ enum err rpc_api_decode(struct arena *arena, struct slice body, struct rpc_api *
         .for_people = rec_bool(&r, API_FOR_PEOPLE, false),
         .bad_binary = rec_bool(&r, API_BAD_BINARY, false),
         .first_attempt = rec_bool(&r, API_FIRST_ATTEMPT, false),
+        .no_followers = rec_bool(&r, API_NO_FOLLOWERS, false),
     };
     if (r.malformed)
         return ERR_CORRUPT;

@@ -34,6 +34,7 @@ struct rpc_api {
     int64_t retention_s;
     bool for_people;    /* the client is the CLI or the UI: shown is what is recorded */
     bool bad_binary;    /* what answers is a worker whose binary the namespace has marked as bad */
+    bool no_followers;  /* the client does not know that the end of a run may name the next one */
     bool first_attempt; /* of a signal with start: no owner can have had it before */
     struct slice token; /* decoded task token's bytes, when the request carries one */
     struct slice request; /* the API message */

@@ -105,6 +105,7 @@ TEST(rpc_api_round_trip)
 {
     const struct rpc_api api = {.namespace_id = SLICE_LIT(NS),
                                 .first_attempt = true,
+                                .no_followers = true,
                                 .namespace_name = SLICE_LIT("default"),
                                 .retention_s = 86400,
                                 .token = SLICE_LIT("\x81\x01"),
@@ -115,7 +116,7 @@ TEST(rpc_api_round_trip)
     buf_init(&buf, 0);
     rpc_api_encode(&api, &buf);
     check_ok(rpc_api_decode(&arena, buf_slice(&buf), &got));
-    check(got.first_attempt && !got.for_people);
+    check(got.first_attempt && got.no_followers && !got.for_people);
     check_slice(got.namespace_id, api.namespace_id);
     check_slice(got.namespace_name, api.namespace_name);
     check_i64(got.retention_s, api.retention_s);

@@ -203,12 +203,17 @@ static void close_event_read(struct history_shard *shard, struct hs_request *req
 {
     const struct get_history *get = req->extra;
 
-    if (err != ERR_OK)
+    if (err != ERR_OK) {
         hs_answer(shard, req, err, SLICE_EMPTY, get->seq);
-    else if (get->raw)
+    } else if (get->raw) {
         answer_raw(shard, req, events, SLICE_EMPTY, SLICE_EMPTY);
-    else
+    } else if (req->api.no_followers && events->part_count == 1) {
+        const struct slice shown = hs_close_event_to_follow(&req->arena, events->parts[0]);
+
+        answer_page(shard, req, &shown, 1, SLICE_EMPTY, get->seq);
+    } else {
         answer_page(shard, req, events->parts, events->part_count, SLICE_EMPTY, get->seq);
+    }
 }
 
 static void page_read(struct history_shard *shard, struct hs_request *req, enum err err,

@@ -491,6 +491,9 @@ struct hs_events {
 };
 typedef void (*hs_events_fn)(struct history_shard *shard, struct hs_request *req, enum err err,
                              struct hs_events *events);
+/* close_event.c: `history` (a History, encoded) whose last event is the end of a run, as clients
+ * see it that follow a chain by ContinuedAsNew only. In the arena, or `history` itself. */
+struct slice hs_close_event_to_follow(struct arena *arena, struct slice history);
 /* The events of a page by the setting `key`: 1 .. HS_PAGE_EVENTS_MAX. */
 uint32_t hs_page_events_max(const struct history_shard *shard, enum dynconf_key key,
                             struct slice namespace_name);
