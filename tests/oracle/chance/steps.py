@@ -340,7 +340,9 @@ def from_outside(e):
 def of_its_activities(e):
     found = [poll_activity] * 4 if e.pollable() else []
     if e.held:
-        found += [complete_activity] * 3 + [fail_activity] * 2 + [cancel_activity, heartbeat, heartbeat]
+        found += [complete_activity] * 3 + [cancel_activity, heartbeat, heartbeat]
+        if not e.asked:  # a retry makes the reference forget those in memory, see differences.txt
+            found += [fail_activity] * 2
     return found + (operations.possible(e) if e.world.operators else [])
 
 
