@@ -10,6 +10,7 @@ from temporalio.api.workflowservice.v1 import request_response_pb2 as api
 from chance import resets
 from kit import updates
 from kit.links import link
+from lab import seconds
 
 FAIL, USE, TERMINATE = (Conflict.Value("WORKFLOW_ID_CONFLICT_POLICY_" + name)
                         for name in ("FAIL", "USE_EXISTING", "TERMINATE_EXISTING"))
@@ -61,9 +62,9 @@ def replace(e, x, closed):
     request_id = x.new_request_id()
     if e.world.rng.random() < 0.5:
         answer = x.start(show=True, label="start in its place", request_id=request_id, workflow_id=e.workflow_id,
-                         workflow_id_conflict_policy=TERMINATE)
+                         workflow_id_conflict_policy=TERMINATE, workflow_task_timeout=seconds(60))
     else:
-        answer = send_signal_with_start(e, x, workflow_id_conflict_policy=TERMINATE)
+        answer = send_signal_with_start(e, x, workflow_id_conflict_policy=TERMINATE, workflow_task_timeout=seconds(60))
         request_id = None
     if answer is None or answer.run_id == e.run_id:
         return
