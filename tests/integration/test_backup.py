@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+from datetime import timedelta
 
 import pytest
 
@@ -37,8 +38,9 @@ def replace_data(cluster, backup):
 
 
 async def finish(handle):
-    await handle.signal(Collects.add, "after")
-    await handle.signal(Collects.finish)
+    patience = timedelta(seconds=60)  # hundreds at once, on a machine that may do other work
+    await handle.signal(Collects.add, "after", rpc_timeout=patience)
+    await handle.signal(Collects.finish, rpc_timeout=patience)
     return await asyncio.wait_for(handle.result(), 60)
 
 
