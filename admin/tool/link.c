@@ -1,8 +1,6 @@
 /* link.c - questions to the processes that run, as a member of their mesh; see tool.h. */
 #include "admin/tool/tool.h"
 
-#include "common/placement/map.h"
-
 #include <stdlib.h>
 #include <time.h>
 
@@ -161,4 +159,15 @@ void tool_ask(struct tool *tool, enum mesh_method method, struct tool_call *call
         for (uint32_t i = 0; i < count; i++)
             more = more || wants_another_owner(calls[i].err, again);
     }
+}
+
+enum err tool_members(struct tool *tool, struct mesh_member out[MESH_MEMBERS_MAX], size_t *count,
+                      struct placement_map *map)
+{
+    *count = mesh_members(tool->link->mesh, out);
+    *map = (struct placement_map){0};
+    const enum err err = read_map(tool->link);
+    if (err == ERR_OK)
+        *map = tool->link->map;
+    return err == ERR_UNAVAILABLE ? ERR_OK : err;
 }

@@ -13,6 +13,7 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"member", "list", 0, false, tool_member_list, "member list"},
     {"shard", "list", 0, false, tool_shard_list, "shard list"},
     {"shard", "describe", 1, false, tool_shard_describe, "shard describe N"},
     {"workflow", "describe", 1, false, tool_workflow_describe,

@@ -9,6 +9,7 @@
 #include "common/cluster/cluster.h"
 #include "common/config/config.h"
 #include "common/mesh/mesh.h"
+#include "common/placement/map.h"
 #include "common/service/service.h"
 #include "common/store/store.h"
 
@@ -65,6 +66,10 @@ enum tool_again {
 void tool_ask(struct tool *tool, enum mesh_method method, struct tool_call *calls, uint32_t count,
               enum tool_again again, int64_t timeout_ms, struct arena *arena);
 const char *tool_call_problem(const struct tool_call *call); /* what was wrong, for people */
+/* Who runs, tools included (not this one), and the present assignment (version 0: none yet).
+ * ERR_*: the cluster store could not be read. */
+MUST_USE enum err tool_members(struct tool *tool, struct mesh_member out[MESH_MEMBERS_MAX],
+                               size_t *count, struct placement_map *map);
 
 /* Read one shard, everything acknowledged included: of a cluster that runs, its owner flushes, and
  * the tables are read as they are between two flushes; of one that is stopped, the shard is opened
@@ -107,6 +112,7 @@ struct tool_args { /* what follows the command's words; options are taken out */
     bool repair;
 };
 
+int tool_member_list(struct tool *tool, const struct tool_args *args);
 int tool_shard_list(struct tool *tool, const struct tool_args *args);
 int tool_shard_describe(struct tool *tool, const struct tool_args *args);
 int tool_workflow_describe(struct tool *tool, const struct tool_args *args);

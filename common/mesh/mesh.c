@@ -646,20 +646,6 @@ void mesh_want_map_above(struct mesh *mesh, int64_t version)
         mesh_placing_want(mesh->placing, version);
 }
 
-uint32_t mesh_role_count(struct mesh *mesh, enum mesh_role role)
-{
-    must(role < ROLE_COUNT);
-    pthread_mutex_lock(&mesh->mutex);
-    const uint32_t count = mesh->alive[role];
-    pthread_mutex_unlock(&mesh->mutex);
-    return count;
-}
-
-bool mesh_role_alive(struct mesh *mesh, enum mesh_role role)
-{
-    return mesh_role_count(mesh, role) > 0;
-}
-
 /* -- life ----------------------------------------------------------------------------------- */
 
 /* The folder's full name: other processes need not share our working directory. */

@@ -176,6 +176,15 @@ void mesh_tell_version(struct mesh *mesh);
 uint32_t mesh_role_count(struct mesh *mesh, enum mesh_role role);
 /* Is any? */
 bool mesh_role_alive(struct mesh *mesh, enum mesh_role role);
+/* Who is alive, ourselves left out, by role and process. */
+struct mesh_member {
+    enum mesh_role role;
+    uint64_t process;
+    bool leaving;      /* it said so */
+    char address[320]; /* URL of its inbox */
+};
+enum { MESH_MEMBERS_MAX = 256 };
+size_t mesh_members(struct mesh *mesh, struct mesh_member out[MESH_MEMBERS_MAX]);
 /* The process that owns the shard by the present assignment; 0: none. */
 uint64_t mesh_owner(struct mesh *mesh, enum mesh_role role, uint32_t shard);
 

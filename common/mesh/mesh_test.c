@@ -607,6 +607,13 @@ TEST(mesh_a_tool_asks_a_process_and_is_no_part_of_the_cluster)
     check_i64(mesh_role_count(world.nodes[1].mesh, ROLE_HISTORY), 1);
     check(mesh_owner(world.nodes[1].mesh, ROLE_TOOL, 0) == 0);
     check_str(mesh_role_name(ROLE_TOOL), "tool");
+    struct mesh_member members[MESH_MEMBERS_MAX];
+    check_i64((int64_t)mesh_members(tool->mesh, members), 2);
+    check(members[0].role == ROLE_FRONTEND && members[1].role == ROLE_HISTORY);
+    check(members[1].process == mesh_self(world.nodes[1].mesh) && !members[1].leaving);
+    check(strncmp(members[1].address, "ipc://", 6) == 0);
+    check_i64((int64_t)mesh_members(world.nodes[1].mesh, members), 2);
+    check(members[1].role == ROLE_TOOL);
     const struct mesh_target to = {
         .role = ROLE_HISTORY, .shard = 1, .process = mesh_self(world.nodes[1].mesh)};
     mesh_call(tool->port, to, METHOD_HISTORY_DESCRIBE, &body, 1, 5000, on_reply, &world);

@@ -114,6 +114,40 @@ def placement(cluster):
         return db.execute("select leader, term, version from placement").fetchall()
 
 
+def members(cluster):
+    """Role, shards, state of each process."""
+    header, *lines = (line.split() for line in admin(cluster, "member", "list").splitlines())
+    assert header == ["role", "process", "shards", "state", "address"]
+    return [(role, int(shards), state) for role, _, shards, state, _ in lines]
+
+
+def test_members_are_who_runs():
+    cluster = harness.Cluster(replicas={"history": 2})
+    try:
+
+        def even():
+            found = members(cluster)
+            return [s for role, s, _ in found if role == "history"] == [2, 2] and found
+
+        found = harness.wait_until(even, 20, "the shards are spread")
+        assert [role for role, _, _ in found] == ["frontend", "history", "history", "matching", "timers"]
+        assert [state for _, _, state in found].count("leader") == 1
+        owners = {line.split()[1] for line in admin(cluster, "shard", "list").splitlines()[1:]}
+        listed = [line.split() for line in admin(cluster, "member", "list").splitlines()]
+        assert owners == {words[1] for words in listed if words[0] == "history"}
+        cluster.kill(next(name for name in cluster.pids() if name.startswith("history")))
+
+        def replaced():
+            now = {line.split()[1] for line in admin(cluster, "member", "list").splitlines()[1:]}
+            return now - {words[1] for words in listed} and even()
+
+        harness.wait_until(replaced, 20, "another process has the shards of the one killed")
+        assert cluster.interrupt() == 0
+        assert "stopped" in admin(cluster, "member", "list", status=2)
+    finally:
+        cluster.stop()
+
+
 async def test_every_command_looks_at_what_was_acknowledged(own):
     cluster, session = own, await connect(own)
     names = await run_some(session)
