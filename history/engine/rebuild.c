@@ -262,6 +262,7 @@ static bool apply_task_completed(struct rebuilding *r)
     bytes_set(&run->worker_version_stamp,
               a->worker_version ? proto_encode(r->arena, a->worker_version) : SLICE_EMPTY);
     r->task_failed = false;
+    run->problem_count = 0;
     clear_task(run, 1);
     return true;
 }
@@ -278,6 +279,7 @@ static bool apply_task_failed(struct rebuilding *r)
         a->started_event_id != run->wft.started_event_id)
         return wrong(r, "no such workflow task is started");
     clear_task(run, run->wft.sticky || unstarted || !wft_cause_counts((int32_t)a->cause) ? 1 : 2);
+    run->problem_count++; /* Spec: in what a reset begins with, whatever the cause */
     r->task_failed = true;
     if (a->new_run_id[0]) /* by a reset: a worker may give its cause, but names no run */
         run_begin_anew(run, r->now_ns);
@@ -294,6 +296,7 @@ static bool apply_task_timed_out(struct rebuilding *r)
         a->scheduled_event_id != run->wft.scheduled_event_id)
         return wrong(r, "no such workflow task is pending");
     clear_task(run, of_start || run->wft.sticky ? 1 : 2);
+    run->problem_count += !of_start;
     r->task_failed = true;
     return true;
 }

@@ -352,18 +352,19 @@ void wft_start(struct transition *t, const struct wft_start *start)
 
 /* -- the end without completion -------------------------------------------------------------- */
 
-/* Ready for the next try: on the normal queue, and as a next attempt unless it was sticky. */
-static void end_attempt(struct transition *t, bool next_attempt)
+/* Ready for the next try: on the normal queue. Unless it was sticky, the end may be a problem to
+ * report, and the next try a next attempt. */
+static void end_attempt(struct transition *t, bool problem, bool next_attempt)
 {
     struct run *run = t->run;
     struct workflow_task *wft = &run->wft;
 
     wft_drop_row(t);
     if (run->sticky_queue.len > 0) {
-        next_attempt = false;
+        problem = next_attempt = false;
         wft_clear_sticky(run);
     }
-    if (next_attempt)
+    if (problem)
         run_count_problem(t);
     wft->attempt = next_attempt ? wft->attempt + 1 : 1;
     wft->state = WFT_NONE;
@@ -413,7 +414,7 @@ void wft_fail(struct transition *t, const struct wft_failure *failure)
         transition_event(t, event);
         run_note_task_failed(t->run, failure->cause);
     }
-    end_attempt(t, !unstarted && wft_cause_counts(failure->cause));
+    end_attempt(t, true, !unstarted && wft_cause_counts(failure->cause));
 }
 
 void wft_time_out(struct transition *t, int32_t timeout_type)
@@ -439,7 +440,7 @@ void wft_time_out(struct transition *t, int32_t timeout_type)
         if (!of_start)
             run_note_task_timed_out(t->run, timeout_type);
     }
-    end_attempt(t, !of_start);
+    end_attempt(t, !of_start, !of_start);
 }
 
 int64_t wft_deadline_ns(const struct run *run)
