@@ -10,7 +10,7 @@ import time
 
 from harness import SERVICES, is_alive, wait_until
 
-DIES_WITHIN = 3.0  # a stopped process, by its watchdog
+DIES_WITHIN = 4.0  # a stopped process: its watchdog takes 2.5 s, a busy machine is late with it
 KINDS = {"kill": 5, "stop": 2, "pause": 2, "kill both": 1, "kill all": 1}  # how often each
 
 
