@@ -49,4 +49,22 @@ static inline void asked_reply(void *arg, struct mesh_addr to, enum err err, con
     UNUSED(body);
 }
 
+/* One history shard, the default limits. Keeps what it is given; `dynconf` may be NULL. */
+static inline struct matching *asked_matching(const struct matching_out *out,
+                                              const struct clock *clock, const struct log *log,
+                                              struct metrics *metrics,
+                                              const struct dynconf *dynconf)
+{
+    const struct matching_options options = {.out = out,
+                                             .dynconf = dynconf,
+                                             .limits = &matching_limits_default,
+                                             .history_shards = 1,
+                                             .clock = clock,
+                                             .log = log,
+                                             .metrics = metrics,
+                                             .seed = 7};
+
+    return matching_new(&options);
+}
+
 #endif

@@ -87,14 +87,7 @@ static void world_init(struct world *w, float stored_rate)
                                    .no_sticky_poller = asked_no_sticky,
                                    .config = fake_config,
                                    .reply = asked_reply};
-    const struct matching_options options = {.out = &w->out,
-                                             .limits = &matching_limits_default,
-                                             .history_shards = 1,
-                                             .clock = &w->clock.clock,
-                                             .log = &w->log,
-                                             .metrics = w->metrics,
-                                             .seed = 7};
-    w->core = matching_new(&options);
+    w->core = asked_matching(&w->out, &w->clock.clock, &w->log, w->metrics, NULL);
 }
 
 static void world_release(struct world *w)

@@ -110,15 +110,7 @@ static struct world *world_new(const char *settings)
                                   .pull = asked_pull,
                                   .no_sticky_poller = asked_no_sticky,
                                   .reply = asked_reply};
-    const struct matching_options options = {.out = &w.out,
-                                             .dynconf = w.dynconf,
-                                             .limits = &matching_limits_default,
-                                             .history_shards = 1,
-                                             .clock = &w.clock.clock,
-                                             .log = &w.log,
-                                             .metrics = w.metrics,
-                                             .seed = 7};
-    w.core = matching_new(&options);
+    w.core = asked_matching(&w.out, &w.clock.clock, &w.log, w.metrics, w.dynconf);
     offer(&w, 1);
     poll_as(&w, "worker");
     pass(&w, 40 * NS_PER_S);

@@ -42,14 +42,7 @@ static void world_init(struct world *w)
                                    .pull = asked_pull,
                                    .no_sticky_poller = asked_no_sticky,
                                    .reply = count_answer};
-    const struct matching_options options = {.out = &w->out,
-                                             .limits = &matching_limits_default,
-                                             .history_shards = 1,
-                                             .clock = &w->clock.clock,
-                                             .log = &w->log,
-                                             .metrics = w->metrics,
-                                             .seed = 7};
-    w->core = matching_new(&options);
+    w->core = asked_matching(&w->out, &w->clock.clock, &w->log, w->metrics, NULL);
 }
 
 static void world_release(struct world *w)
